@@ -1,0 +1,126 @@
+"""Rules over stored observations: cut the tables into windows, call the rules, collect what they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from fertool import checks, options
+from fertool.errors import PluginError
+from fertool.tables import ASSESSMENTS
+from fertool.types import Assessment, Context, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fertool.contracts import Rule
+
+    Window = tuple[Context, pl.DataFrame]
+
+
+@dataclass(slots=True)
+class Lecture:
+    """What rules need of one lecture."""
+
+    course: str
+    lecture: str
+    seen: pl.DataFrame
+    """Columns of `tables.SEEN`."""
+    segments: list[Segment]
+    policy: str = "full"
+
+
+@dataclass(slots=True)
+class Result:
+    """All assessments of one call, and what could not be judged."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Rules that a policy switched off, with the reason."""
+    failed: list[str] = field(default_factory=list)
+    """Rules that raised or broke their contract, with the window they were given."""
+
+    def table(self) -> pl.DataFrame:
+        """Columns of `tables.ASSESSMENTS`."""
+        return pl.DataFrame(self.rows, schema=ASSESSMENTS)
+
+
+def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
+    """Run every rule on every window of one lecture; one that fails does not stop the others."""
+    for rule in rules:
+        if reason := _switched_off(rule, lecture):
+            result.skipped.append(reason)
+            continue
+        try:
+            rows = [
+                _row(rule, context, one)
+                for context, window in windows(rule, lecture)
+                for one in _judge(rule, context, window)
+            ]
+        except PluginError as error:
+            result.failed.append(str(error))
+        else:
+            result.rows += rows
+
+
+def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
+    """What the rule is asked about, in order of student and time."""
+    spans: list[Segment | None] = list(lecture.segments) if rule.scope == "segment" else [None]
+    for student, seen in _subjects(rule, lecture.seen):
+        for span in spans:
+            inside = seen if span is None else seen.filter(pl.col("time_s").is_between(span.start_s, span.end_s, "left"))
+            period = _period(inside)
+            yield Context(lecture.course, lecture.lecture, span, student, period), inside
+
+
+def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:
+    if rule.subject == "class":
+        yield None, seen
+        return
+    parts = seen.partition_by("student", as_dict=True, maintain_order=True)
+    for (student,), rows in sorted(parts.items()):
+        yield str(student), rows
+
+
+def _period(seen: pl.DataFrame) -> float:
+    step = seen["time_s"].unique().sort().diff().median()
+    return float(step) if isinstance(step, float) else 0.0
+
+
+def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:
+    try:
+        return checks.assess(rule, window, context)
+    except PluginError as error:
+        where = f"{context.course}/{context.lecture}"
+        part = f", segment {context.segment.index}" if context.segment else ""
+        who = f", {context.student}" if context.student else ""
+        raise PluginError(f"{error.message} [{where}{part}{who}, {len(window)} rows]") from error
+
+
+def _switched_off(rule: Rule, lecture: Lecture) -> str:
+    if lecture.policy == "behaviour" and "expression" in rule.signals:
+        return f"rule {rule.name!r} needs expression, which the policy 'behaviour' switches off"
+    missing = [label for label in rule.needs if label not in lecture.seen.columns]
+    return f"rule {rule.name!r} needs {', '.join(missing)}, which was not classified" if missing else ""
+
+
+def _row(rule: Rule, context: Context, one: Assessment) -> dict[str, object]:
+    segment = context.segment
+    return {
+        "course": context.course,
+        "lecture": context.lecture,
+        "segment": segment.index if segment else None,
+        "student": context.student,
+        "rule": rule.name,
+        "version": rule.version,
+        "options": json.dumps(options.values(rule), sort_keys=True, default=str),
+        "value": None if one.value is None else float(one.value),
+        "level": one.level,
+        "message": one.message,
+        "start_s": one.start_s if one.start_s is not None else segment.start_s if segment else None,
+        "end_s": one.end_s if one.end_s is not None else segment.end_s if segment else None,
+        "evidence": json.dumps(one.evidence, sort_keys=True),
+    }

@@ -1,0 +1,48 @@
+"""Geometry of face boxes: x1, y1, x2, y2 in pixels. Pure numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fertool.types import Floats
+
+    Indices = npt.NDArray[np.intp]
+
+
+def areas(boxes: Floats) -> Floats:
+    """(n, 4) boxes -> (n,) areas in square pixels; 0 for a box turned inside out."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """(n, 4) and (m, 4) boxes -> (n, m) intersection over union in 0..1; 0 where both are empty.
+
+    n or m may be 0.
+    """
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    common = np.prod(np.maximum(high - low, 0), axis=2)
+    union = areas(a)[:, None] + areas(b)[None, :] - common
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0), np.float32)
+
+
+def nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:
+    """Greedy non-maximum suppression: indices of the kept boxes, best score first.
+
+    A box is dropped when it overlaps a better kept one by more than `iou_threshold`. Of equal
+    scores the one listed first is better, so that the same input always keeps the same boxes.
+    Boxes (n, 4), scores (n,); n may be 0.
+    """
+    left = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        left = left[iou(boxes[best : best + 1], boxes[left])[0] <= iou_threshold]
+    return np.array(kept, np.intp)

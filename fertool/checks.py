@@ -1,0 +1,127 @@
+"""What a plugin returned, held against its contract. Every message names the plugin, what was
+expected and what came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fertool.errors import PluginError
+from fertool.types import Assessment, Faces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
+    from fertool.types import Floats, Image
+
+MAX_FRACTION_OFF = 1e-3
+"""How far probabilities may be from summing to 1 (float32 and bf16 rounding)."""
+
+
+def detect(detector: Detector, images: Sequence[Image]) -> list[Faces]:
+    """Call a detector and check what came: one sound `Faces` per image."""
+    faces = _call(detector, "detect", detector.detect, images)
+    _listed(detector, "detect", faces, len(images))
+    for one in faces:
+        _faces(detector, "detect", one)
+    return faces
+
+
+def encode(encoder: Encoder, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
+    """Call an encoder: the same faces, now with landmarks and pose."""
+    encoded = _call(encoder, "encode", encoder.encode, images, faces)
+    _listed(encoder, "encode", encoded, len(images))
+    for before, after in zip(faces, encoded, strict=True):
+        _faces(encoder, "encode", after)
+        if len(before) != len(after):
+            raise _unfit(encoder, "encode", f"{len(before)} faces, as given", f"{len(after)}")
+        if after.landmarks is None or after.pose_deg is None:
+            raise _unfit(encoder, "encode", "landmarks and pose_deg filled in", "None")
+    return encoded
+
+
+def embed(encoder: Encoder, crops: Any) -> Floats:
+    """Call an encoder's `embed`: (n, d) float32 unit rows."""
+    rows = _call(encoder, "embed", encoder.embed, crops)
+    _array(encoder, "embed", "embeddings", rows, (len(crops), None))
+    norms = np.linalg.norm(rows, axis=1)
+    if not np.allclose(norms, 1, atol=1e-2):
+        raise _unfit(encoder, "embed", "rows of length 1", f"lengths {norms.min():.3g} to {norms.max():.3g}")
+    return np.asarray(rows, np.float32)
+
+
+def classify(classifier: Classifier, crops: Any) -> Floats:
+    """Call a classifier: (n, labels) float32 probabilities whose rows sum to 1."""
+    rows = _call(classifier, "classify", classifier.classify, crops)
+    _array(classifier, "classify", "probabilities", rows, (len(crops), len(classifier.labels)))
+    if (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1, atol=MAX_FRACTION_OFF):
+        sums = rows.sum(axis=1)
+        raise _unfit(classifier, "classify", "rows >= 0 that sum to 1", f"sums {sums.min():.3g} to {sums.max():.3g}")
+    return np.asarray(rows, np.float32)
+
+
+def assess(rule: Rule, seen: Any, context: Any) -> list[Assessment]:
+    """Call a rule: None, an Assessment or a list of them -> always a list."""
+    result = _call(rule, "assess", rule.assess, seen, context)
+    results = [] if result is None else result if isinstance(result, list) else [result]
+    for one in results:
+        if not isinstance(one, Assessment):
+            raise _unfit(rule, "assess", "an Assessment, a list of them, or None", _describe(one))
+        if one.value is not None and not (isinstance(one.value, int | float) and np.isfinite(one.value)):
+            raise _unfit(rule, "assess", "a finite value, or None", repr(one.value))
+    return results
+
+
+def _call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except Exception as error:
+        what = f"{plugin.kind} {plugin.name!r} raised in {method}(): {type(error).__name__}: {error}"
+        raise PluginError(what, "report it to the plugin's author, or choose another") from error
+
+
+def _listed(plugin: Plugin, method: str, got: Any, n: int) -> None:
+    if not isinstance(got, list) or len(got) != n or not all(isinstance(one, Faces) for one in got):
+        came = f"{len(got)} of them" if isinstance(got, list) else _describe(got)
+        raise _unfit(plugin, method, f"a list of {n} Faces, one per image", came)
+
+
+def _faces(plugin: Plugin, method: str, faces: Faces) -> None:
+    n = len(faces.boxes) if hasattr(faces.boxes, "__len__") else 0
+    _array(plugin, method, "boxes", faces.boxes, (n, 4))
+    _array(plugin, method, "scores", faces.scores, (n,))
+    if n and not (faces.boxes[:, 2:] > faces.boxes[:, :2]).all():
+        raise _unfit(plugin, method, "boxes x1, y1, x2, y2 with x2 > x1 and y2 > y1", "others")
+    if n and not ((faces.scores >= 0) & (faces.scores <= 1)).all():
+        raise _unfit(plugin, method, "scores in 0..1", f"{faces.scores.min():.3g} to {faces.scores.max():.3g}")
+    if faces.landmarks is not None:
+        _array(plugin, method, "landmarks", faces.landmarks, (n, None, 2))
+    if faces.pose_deg is not None:  # NaN: could not be measured
+        _array(plugin, method, "pose_deg", faces.pose_deg, (n, 3), finite=False)
+    if faces.embeddings is not None:
+        _array(plugin, method, "embeddings", faces.embeddings, (n, None))
+
+
+def _array(
+    plugin: Plugin, method: str, what: str, got: Any, shape: tuple[int | None, ...], *, finite: bool = True
+) -> None:
+    expected = f"{what} of shape ({', '.join('any' if s is None else str(s) for s in shape)}), floating point"
+    if not isinstance(got, np.ndarray) or got.dtype.kind != "f" or len(got.shape) != len(shape):
+        raise _unfit(plugin, method, expected, _describe(got))
+    if any(want is not None and want != have for want, have in zip(shape, got.shape, strict=True)):
+        raise _unfit(plugin, method, expected, _describe(got))
+    if finite and not np.isfinite(got).all():
+        raise _unfit(plugin, method, f"finite {what}", "NaN or infinity")
+
+
+def _describe(got: Any) -> str:
+    if isinstance(got, np.ndarray):
+        return f"an array of shape {got.shape}, {got.dtype}"
+    return f"{type(got).__name__} {got!r}"[:120]
+
+
+def _unfit(plugin: Plugin, method: str, expected: str, got: str) -> PluginError:
+    text = f"{plugin.kind} {plugin.name!r}: {method}() broke its contract: expected {expected}; got {got}"
+    return PluginError(text, "report it to the plugin's author, or choose another")

@@ -1,0 +1,266 @@
+"""One chunk of video: from images to the tables that are committed together.
+
+Pixels are let go batch by batch. What stays until the end of the chunk is small: boxes, poses,
+probabilities, and at most one crop a second of every path, from which the few embeddings that
+identify a track are made.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from fertool import checks, crops
+from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
+from fertool.tracking import Part, Tracker, anchors, split
+from fertool.types import EMOTIONS, Faces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from fertool.contracts import Classifier, Detector, Encoder
+    from fertool.tracking import Spot
+    from fertool.types import Floats, Image, Sample
+
+    Tables = dict[str, pl.DataFrame]
+
+FACES_AT_ONCE = 64
+"""Crops given to a network in one call."""
+KEEP_EVERY_S = 1.0
+EMBED_EVERY_S = 5.0
+"""A path is embedded this often: the price of noticing that another person took over its place."""
+MIN_SIDE_PX = 40.0
+MAX_YAW_DEG = 40.0
+"""Faces smaller or turned further away make poor embeddings; used only when a path has no better one."""
+LOOSER = 1.2
+"""Two single embeddings of one person differ more than two means; a path is cut only beyond this much
+of `same_person`. A cut too many does no harm: linking joins the parts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The loaded plugins of a run."""
+
+    detector: Detector
+    encoder: Encoder
+    classifier: Classifier | None
+    """None under the policy `behaviour`."""
+
+    @staticmethod
+    def limit(detector: Detector, encoder: Encoder) -> float:
+        """The `same_person` that goes with whoever makes the embeddings."""
+        return encoder.same_person if detector.same_person is None else detector.same_person
+
+    def measure(self, images: Sequence[Image]) -> list[Faces]:
+        """Detect, then have the encoder fill in what is missing; one `Faces` per image."""
+        faces = checks.detect(self.detector, images)
+        if any(len(f) and (f.landmarks is None or f.pose_deg is None) for f in faces):
+            faces = checks.encode(self.encoder, images, faces)
+        return faces
+
+    def classify(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Floats]:
+        """Probabilities of every face, (n, labels) per image; none under the policy `behaviour`."""
+        if self.classifier is None:
+            return [np.zeros((len(f), 0), np.float32) for f in faces]
+        cut = [self._cut(image, f, self.classifier.crop) for image, f in zip(images, faces, strict=True)]
+        stack = np.concatenate(cut)
+        rows = [checks.classify(self.classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
+        flat = np.concatenate(rows) if rows else np.zeros((0, len(self.classifier.labels)), np.float32)
+        return np.split(flat, np.cumsum([len(f) for f in faces])[:-1])
+
+    def embed(self, stack: Sequence[npt.NDArray[np.uint8]]) -> Floats:
+        """Crops of one size, at least one -> (n, d) unit rows."""
+        parts = [np.stack(stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
+        return np.concatenate([checks.embed(self.encoder, part) for part in parts])
+
+    @staticmethod
+    def _cut(image: Image, faces: Faces, crop: crops.Crop) -> npt.NDArray[np.uint8]:
+        return crops.cut(image, faces.boxes, faces.landmarks, crop)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What may become an embedding: a crop, or the embedding that the detector gave."""
+
+    crop: npt.NDArray[np.uint8] | None
+    embedding: Floats | None
+    good: bool
+    """Large and frontal enough."""
+    side: float
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Feed batches in order of time, then `finish`."""
+
+    engine: Engine
+    run: str
+    number: int
+    _tracker: Tracker = field(default_factory=Tracker)
+    _times: dict[int, float] = field(default_factory=dict)
+    _faces: dict[int, Faces] = field(default_factory=dict)
+    _classes: dict[int, Floats] = field(default_factory=dict)
+    _kept: dict[Spot, _Kept] = field(default_factory=dict)
+    _kept_at: dict[int, float] = field(default_factory=dict)
+
+    def add(self, batch: Sequence[Sample]) -> int:
+        """Measure a batch of samples of one picture size; returns the number of faces."""
+        images = [sample.image for sample in batch]
+        faces = self.engine.measure(images)
+        classes = self.engine.classify(images, faces)
+        for sample, found, rows in zip(batch, faces, classes, strict=True):
+            paths = self._tracker.update(sample.index, found.boxes)
+            self._times[sample.index] = sample.time_s
+            # Landmarks have done their work, and a detector's embeddings are kept where needed.
+            self._faces[sample.index] = found.with_(landmarks=None, embeddings=None)
+            self._classes[sample.index] = rows
+            self._keep(sample, found, paths)
+        return sum(len(found) for found in faces)
+
+    def _keep(self, sample: Sample, faces: Faces, paths: Sequence[int]) -> None:
+        """Keep a crop (or the embedding) of every face whose path has none of the last second."""
+        due = [
+            face
+            for face, path in enumerate(paths)
+            if sample.time_s - self._kept_at.get(path, -KEEP_EVERY_S) >= KEEP_EVERY_S - 1e-6
+        ]
+        wanted = faces.take(due)
+        sides = (wanted.boxes[:, 2:] - wanted.boxes[:, :2]).min(axis=1) if due else np.zeros(0)
+        good = (sides >= MIN_SIDE_PX) & _frontal(wanted)
+        images = None
+        if wanted.embeddings is None:
+            images = crops.cut(sample.image, wanted.boxes, wanted.landmarks, self.engine.encoder.crop)
+        for i, face in enumerate(due):
+            self._kept_at[paths[face]] = sample.time_s
+            self._kept[sample.index, face] = _Kept(
+                None if images is None else images[i],
+                None if wanted.embeddings is None else wanted.embeddings[i],
+                bool(good[i]),
+                float(sides[i]),
+            )
+
+    def finish(self) -> Tables:
+        """The chunk's tables `samples`, `tracks` and `observations`."""
+        parts = sorted(self._identify(), key=lambda part: part.spots[0])
+        names = [f"{self.run}-{self.number:04d}-{i:03d}" for i in range(len(parts))]
+        track_of = {spot: name for part, name in zip(parts, names, strict=True) for spot in part.spots}
+        samples = [
+            {"sample": s, "time_s": self._times[s], "faces": len(self._faces[s])} for s in sorted(self._times)
+        ]
+        return {
+            "samples": pl.DataFrame(samples, schema=SAMPLES),
+            "tracks": self._tracks(parts, names),
+            "observations": self._observations(track_of),
+        }
+
+    def _identify(self) -> list[Part]:
+        """Every path cut into one-person parts with their mean embeddings."""
+        paths = self._tracker.paths
+        usable = [self._usable(path) for path in paths]
+        chosen = [
+            [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable
+        ]
+        known = self._embed([spot for spots in chosen for spot in spots])
+        limit = Engine.limit(self.engine.detector, self.engine.encoder) * LOOSER
+
+        def embed(spot: Spot) -> Floats:
+            return self._embed([spot])[spot]
+
+        return [
+            part
+            for path, spots in zip(paths, usable, strict=True)
+            for part in split(path, spots, known, embed, limit)
+        ]
+
+    def _usable(self, path: Sequence[Spot]) -> list[Spot]:
+        """The kept faces of a path fit for embedding; failing that, its largest one."""
+        kept = [spot for spot in path if spot in self._kept]
+        good = [spot for spot in kept if self._kept[spot].good]
+        return good or sorted(kept, key=lambda spot: -self._kept[spot].side)[:1]
+
+    def _embed(self, spots: Sequence[Spot]) -> dict[Spot, Floats]:
+        known: dict[Spot, Floats] = {}
+        missing: list[tuple[Spot, npt.NDArray[np.uint8]]] = []
+        for spot in spots:
+            kept = self._kept[spot]
+            if kept.embedding is not None:
+                known[spot] = kept.embedding
+            elif kept.crop is not None:
+                missing.append((spot, kept.crop))
+        if missing:
+            rows = self.engine.embed([crop for _, crop in missing])
+            known |= {spot: row for (spot, _), row in zip(missing, rows, strict=True)}
+        return known
+
+    def _tracks(self, parts: Sequence[Part], names: Sequence[str]) -> pl.DataFrame:
+        rows = [
+            {
+                "track": name,
+                "chunk": self.number,
+                "first_s": self._times[part.spots[0][0]],
+                "last_s": self._times[part.spots[-1][0]],
+                "samples": len(part.spots),
+                "embedding": None if part.embedding is None else part.embedding.tolist(),
+            }
+            for part, name in zip(parts, names, strict=True)
+        ]
+        return pl.DataFrame(rows, schema=TRACKS)
+
+    def _observations(self, track_of: dict[Spot, str]) -> pl.DataFrame:
+        spots = [(sample, face) for sample in sorted(self._faces) for face in range(len(self._faces[sample]))]
+        if not spots:
+            return pl.DataFrame(schema=OBSERVATIONS)
+        found = [self._faces[sample] for sample in sorted(self._faces) if len(self._faces[sample])]
+        boxes = np.concatenate([f.boxes for f in found])
+        pose = np.concatenate([_pose(f) for f in found])
+        columns = {
+            "sample": [sample for sample, _ in spots],
+            "face": [face for _, face in spots],
+            "track": [track_of[spot] for spot in spots],
+            **{name: boxes[:, i] for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+            "detection": np.concatenate([f.scores for f in found]),
+            **{name: pose[:, i] for i, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg"))},
+            **self._expression(),
+        }
+        # NaN is numpy's "could not be measured"; in tables that is null.
+        table = pl.DataFrame(columns).fill_nan(None)
+        absent = [pl.lit(None, dtype).alias(name) for name, dtype in OBSERVATIONS.items() if name not in columns]
+        return table.with_columns(absent).select(*OBSERVATIONS).cast(dict(OBSERVATIONS))
+
+    def _expression(self) -> dict[str, object]:
+        """Class columns; none under the policy `behaviour`."""
+        classifier = self.engine.classifier
+        if classifier is None:
+            return {}
+        labels = classifier.labels
+        rows = np.concatenate([self._classes[sample] for sample in sorted(self._classes)])
+        best = rows.argmax(axis=1)
+        others = [i for i, label in enumerate(labels) if label not in EMOTIONS]
+        columns: dict[str, object] = {
+            label: rows[:, i] for i, label in enumerate(labels) if label in EMOTIONS
+        }
+        columns["emotion"] = [labels[i] for i in best]
+        columns["confidence"] = rows[np.arange(len(rows)), best]
+        if others:
+            columns["others"] = [json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) for row in rows]
+        return columns
+
+
+def _steps(n: int) -> range:
+    return range(0, n, FACES_AT_ONCE)
+
+
+def _pose(faces: Faces) -> Floats:
+    nothing = np.full((len(faces), 3), np.nan, np.float32)
+    return nothing if faces.pose_deg is None else faces.pose_deg
+
+
+def _frontal(faces: Faces) -> npt.NDArray[np.bool_]:
+    """NaN compares false: a pose that could not be measured is not frontal."""
+    return np.asarray(np.abs(_pose(faces)[:, 0]) <= MAX_YAW_DEG)

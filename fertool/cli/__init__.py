@@ -1,0 +1,47 @@
+"""The `fertool` command. Thin: every command lives in its own file, and only these files print.
+
+Command modules import nothing heavy at their top, so that `fertool --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from fertool.cli import analyze, assess, demo, doctor, models, plugins, query, report, runs
+from fertool.errors import FertoolError
+
+app = typer.Typer(
+    name="fertool",
+    help="Recorded lecture videos in, engagement reports out: offline, on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (analyze, assess, report, demo, plugins, runs, query, doctor):
+    module.register(app)
+models.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        from fertool import __version__
+
+        print(f"fertool {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; an error a user can act on is one line and exit code 2, a bug keeps its traceback."""
+    try:
+        app()
+    except FertoolError as error:
+        if os.environ.get("FERTOOL_DEBUG"):
+            raise
+        print(f"fertool: {error}", file=sys.stderr)
+        sys.exit(2)

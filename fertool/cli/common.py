@@ -1,0 +1,69 @@
+"""What several commands share: their flags, the database, and how tables are printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fertool.config import Settings
+    from fertool.store import Store
+
+Course = Annotated[str | None, typer.Option("--course", help="Course name.", metavar="NAME")]
+Lecture = Annotated[str | None, typer.Option("--lecture", help="Lecture name.", metavar="NAME")]
+Db = Annotated[
+    str | None, typer.Option("--db", help="Database file [default: fertool.duckdb; FERTOOL_DB].", metavar="FILE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Options = Annotated[
+    list[str] | None, typer.Option("-o", "--option", help="Option of a plugin.", metavar="PLUGIN.OPTION=VALUE")
+]
+PluginFiles = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with plugins.", metavar="FILE.py")
+]
+
+
+def settings(**flags: Any) -> Settings:
+    """Settings in force in the current folder."""
+    from fertool import config
+
+    return config.load(Path.cwd(), **flags)
+
+
+def open_store(db: str, *, read_only: bool = False) -> Store:
+    from fertool.store import Store
+
+    return Store(Path(db), read_only=read_only)
+
+
+def clock(seconds: float) -> str:
+    """Seconds -> h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """A table fit for a terminal; plain text when piped. Cells are shown literally, markup included."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(width=None if terminal else 200, soft_wrap=False).print(table)
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

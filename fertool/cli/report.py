@@ -1,0 +1,33 @@
+"""`fertool report`: what is stored, as HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fertool.cli.common import Course, Db, Lecture, open_store, settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="report")(report)
+
+
+def report(
+    course: Course = None,
+    lecture: Lecture = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pages.", metavar="DIR")] = Path("fertool-report"),
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    db: Db = None,
+) -> None:
+    """Render HTML pages that work anywhere, also from a USB stick without network."""
+    from fertool.report.render import render
+
+    store = open_store(settings(db=db).db, read_only=True)
+    index = render(store, out, course, lecture)
+    print(index)
+    if show:
+        import webbrowser
+
+        webbrowser.open(index.resolve().as_uri())

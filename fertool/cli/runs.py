@@ -1,0 +1,49 @@
+"""`fertool runs`: what was analysed, when, with what."""
+
+from __future__ import annotations
+
+import typer
+
+from fertool.cli.common import Course, Db, Json, Lecture, clock, open_store, print_json, print_table, settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="runs")(runs)
+
+
+def runs(course: Course = None, lecture: Lecture = None, db: Db = None, json: Json = False) -> None:
+    """List all runs, newest first; the current run of a recording is the one that reports use."""
+    import polars as pl
+
+    table = open_store(settings(db=db).db, read_only=True).runs()
+    for column, wanted in (("course", course), ("lecture", lecture)):
+        if wanted is not None:
+            table = table.filter(pl.col(column) == wanted)
+    rows = table.to_dicts()
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["run", "course", "lecture", "recording", "state", "started", "samples", "length", "took", "policy"],
+        [
+            (
+                r["run"],
+                r["course"],
+                r["lecture"],
+                r["name"],
+                _state(r["state"], current=r["current"]),
+                f"{r['started_at']:%Y-%m-%d %H:%M}",
+                f"{r['samples']}/{r['planned']}",
+                clock(r["duration_s"]),
+                f"{r['seconds'] or 0:.1f} s",
+                r["policy"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def _state(state: str, *, current: bool) -> str:
+    if state == "finished":
+        return "current" if current else "superseded"
+    return "unfinished"

@@ -1,0 +1,74 @@
+"""Settings: command line over environment over fertool.toml over default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from fertool.errors import ConfigError
+
+FILE = "fertool.toml"
+POLICIES = ("full", "behaviour")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What fertool.toml may say; every key is also a flag."""
+
+    db: str = "fertool.duckdb"
+    course: str = "course"
+    every: str = "1s"
+    detector: str = "auto"
+    encoder: str = "faceapi"
+    classifier: str = "faceapi"
+    policy: str = "full"
+    device: str = "auto"
+    plugins: list[str] = field(default_factory=list)
+    """Plugin files, relative to fertool.toml."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """`[options.ssd]` tables: options of plugins."""
+
+    def __post_init__(self) -> None:
+        _one_of("policy", self.policy, POLICIES)
+        _one_of("device", self.device, DEVICES)
+
+
+def load(folder: Path, **flags: Any) -> Settings:
+    """Settings for a command run in `folder`; flags that are None were not given."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    return Settings(**{**_file(folder / FILE), **_environment(), **given})
+
+
+def _environment() -> dict[str, Any]:
+    return {"db": os.environ["FERTOOL_DB"]} if os.environ.get("FERTOOL_DB") else {}
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "see README for an example") from error
+    kinds = {name: type(getattr(Settings(), name)) for name in Settings.__slots__}
+    for key, value in content.items():
+        if key not in kinds:
+            near = get_close_matches(key, kinds, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(kinds)}"
+            raise ConfigError(f"{path}: unknown key {key!r}", hint)
+        if not isinstance(value, kinds[key]):
+            what = f"{path}: {key}: expected {kinds[key].__name__}, got {type(value).__name__} {value!r}"
+            raise ConfigError(what)
+    if "plugins" in content:
+        content["plugins"] = [str(path.parent / name) for name in content["plugins"]]
+    return content
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name}: expected {' or '.join(allowed)}, got {value!r}")

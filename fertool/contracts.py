@@ -1,0 +1,122 @@
+"""What a plugin is. One screen; everything an author needs is importable from `fertool`.
+
+A plugin is a dataclass: its fields are its options (`-o name.field=value`), with their defaults
+and, in `field(metadata={"help": ...})`, their help texts. Heavy imports belong in `load`, so that
+listing plugins stays quick. What a plugin returns is held against these contracts by the host.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fertool.types import EMOTIONS, Crop, Faces, Scope, Signal, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    from fertool.models import Model
+    from fertool.types import Assessment, Context, Floats, Image
+
+
+@dataclass
+class Plugin(ABC):  # noqa: B024  (its four kinds below are abstract)
+    """Common to all kinds. Subclasses with options are `@dataclass`es."""
+
+    kind: ClassVar[str]
+    """Set by the four contracts below."""
+    name: ClassVar[str]
+    """As typed on the command line: lower case letters, digits, `-`; unique within its kind."""
+    version: ClassVar[str]
+    """Changes whenever results change: it is part of a run's identity."""
+    models: ClassVar[tuple[Model, ...]] = ()
+    """Weights that `fertool models pull` may fetch for it."""
+
+    def weights(self) -> dict[str, str]:
+        """File name -> SHA-256 of every weights file in use; part of a run's identity."""
+        return {}
+
+    def available(self) -> str:
+        """Empty if the plugin can run here, else one sentence: what is missing and how to get it."""
+        return ""
+
+    def load(self, device: str) -> None:  # noqa: B027  (optional on purpose)
+        """Get ready to work on `device`: `cpu`, `cuda` or `mps`. Called once, before anything else."""
+
+
+class Detector(Plugin):
+    """Finds faces."""
+
+    kind = "detector"
+    same_person: ClassVar[float | None] = None
+    """As in `Encoder`, for a detector that fills in embeddings itself."""
+
+    @abstractmethod
+    def detect(self, images: Sequence[Image]) -> list[Faces]:
+        """One `Faces` per image, in the same order. Images: (H, W, 3) uint8 BGR, n >= 1, one size.
+
+        No face is fine. Landmarks, pose and embeddings may be filled in when they come for free:
+        the encoder is then asked only for what is missing.
+        """
+
+
+class Encoder(Plugin):
+    """Measures landmarks and head pose of every face, and embeds the few that identify a track."""
+
+    kind = "encoder"
+    crop: ClassVar[Crop]
+    """The crop `embed` wants."""
+    same_person: ClassVar[float]
+    """Euclidean distance of two mean embeddings (on the unit sphere) up to which they are one person."""
+
+    @abstractmethod
+    def encode(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
+        """The same faces with `landmarks` and `pose_deg` filled in; same order, same number.
+
+        Works across all samples of a batch at once. An image may have no face.
+        """
+
+    @abstractmethod
+    def embed(self, crops: npt.NDArray[np.uint8]) -> Floats:
+        """(n, size, size, channels) uint8 crops, n >= 1 -> (n, d) float32, L2-normalised rows."""
+
+
+class Classifier(Plugin):
+    """Reads the expression of a face."""
+
+    kind = "classifier"
+    labels: ClassVar[tuple[str, ...]] = EMOTIONS
+    """What the columns of `classify` mean: at least two, unique."""
+    crop: ClassVar[Crop]
+    """The crop `classify` wants."""
+
+    @abstractmethod
+    def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
+        """(n, size, size, channels) uint8 crops, n >= 1 -> (n, len(labels)) float32, rows sum to 1."""
+
+
+class Rule(Plugin):
+    """Judges stored observations. Pure: the same table and context give the same assessments."""
+
+    kind = "rule"
+    signals: ClassVar[frozenset[Signal]] = frozenset({"presence"})
+    """What it looks at; a policy that switches a signal off skips the rule and says why."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Emotion labels that must have been classified."""
+    scope: ClassVar[Scope] = "segment"
+    subject: ClassVar[Subject] = "student"
+
+    @abstractmethod
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
+        """Judge one window.
+
+        `seen` has one row per sample of the window (subject `student`) or per sample and student
+        (subject `class`), ordered by time, with the columns of `fertool.tables.SEEN`; `present` is
+        false where the student was not seen and every measurement is then null: absence is data.
+        Called with an empty table too.
+        """

@@ -1,0 +1,103 @@
+"""Cutting faces out of a frame, the way a network wants to see them. Pure: cv2 and numpy.
+
+Pixel convention: crop pixel (u, v) shows the frame at origin + scale * (u, v), without the half-pixel
+shift of `cv2.resize`. That is the legacy bilinear resize of TensorFlow 1, with which the face-api
+networks were trained; the other convention moves their landmarks by 0.5 % of the box.
+
+Faces larger than the crop are sampled, not averaged, so they alias a little. The networks were trained
+and published with exactly this sampling: smoothing first would show them pictures they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fertool.types import Crop, Floats, Image
+
+    Doubles = npt.NDArray[np.float64]
+    Matrices = Doubles
+    """(n, 2, 3): crop pixels -> frame pixels."""
+
+EYES_TO_MOUTH = 0.45
+"""Mean distance from an eye to the mouth, as a share of the side of the aligned square."""
+FACE_CENTRE = (0.5, 0.43)
+"""Where the mean of eyes and mouth lies in the aligned square, from the left and from the top.
+Both figures: `FaceLandmarks.alignDlib` of face-api.js (relScale, relX and relY)."""
+
+
+def cut(image: Image, boxes: Floats, landmarks: Floats | None, crop: Crop) -> npt.NDArray[np.uint8]:
+    """The faces of one frame as (n, size, size, channels) uint8, BGR or gray; black outside the frame.
+
+    `image` (H, W, 3) uint8 BGR; `boxes` (n, 4) pixels; `landmarks` (n, 68 | 5, 2) pixels or None.
+    n may be 0. The geometry is that of `matrices`.
+    """
+    crops = np.empty((len(boxes), crop.size, crop.size, crop.channels), np.uint8)
+    for face, matrix in zip(crops, matrices(boxes, landmarks, crop), strict=True):
+        bgr = cv2.warpAffine(
+            image, matrix, (crop.size, crop.size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        face[:] = bgr if crop.channels == 3 else cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)[:, :, None]
+    return crops
+
+
+def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
+    """(n, 2, 3) float64 affine maps from crop pixels to frame pixels.
+
+    Not aligned, or without landmarks: the square around the centre of the box with its longer side.
+    Aligned: face-api's square around eyes and mouth, turned so that the eye line is level. A face whose
+    landmarks are not finite or fall into one point is cut by its box. `crop.margin` is then added on
+    every side, as a share of the side.
+    """
+    centres = (boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2
+    sides = np.max(boxes[:, 2:] - boxes[:, :2], axis=1).astype(np.float64)
+    angles = np.zeros(len(boxes))
+    anchors = np.full((len(boxes), 2), 0.5)
+    if crop.align and landmarks is not None:
+        eyes_, mouth = eyes(landmarks), _mouth(landmarks)
+        to_mouth = np.linalg.norm(mouth[:, None] - eyes_, axis=2).mean(axis=1)
+        usable = np.isfinite(to_mouth) & (to_mouth > 0)
+        centres[usable] = (eyes_.sum(axis=1) + mouth)[usable] / 3
+        sides[usable] = to_mouth[usable] / EYES_TO_MOUTH
+        right, down = (eyes_[:, 1] - eyes_[:, 0])[usable].T
+        angles[usable] = np.arctan2(down, right)
+        anchors[usable] = FACE_CENTRE
+    return _similarity(centres, sides, angles, anchors, crop)
+
+
+def _similarity(
+    centres: Doubles, sides: Doubles, angles: Doubles, anchors: Doubles, crop: Crop
+) -> Matrices:
+    """Squares of `sides` pixels turned by `angles`, `centres` at the share `anchors` of each; plus margin."""
+    cos, sin = np.cos(angles), np.sin(angles)
+    turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+    origin = np.einsum("nij,nj->ni", turn, -(anchors + crop.margin) * sides[:, None]) + centres
+    scale = sides * (1 + 2 * crop.margin) / crop.size
+    return np.concatenate([turn * scale[:, None, None], origin[:, :, None]], axis=2)
+
+
+def to_frame(points: Floats, matrices: Matrices) -> Floats:
+    """(n, k, 2) points in crop pixels -> (n, k, 2) float32 in frame pixels; inverse of what `cut` did."""
+    turned = np.einsum("nij,nkj->nki", matrices[:, :, :2], points)
+    return np.asarray(turned + matrices[:, None, :, 2], np.float32)
+
+
+def eyes(landmarks: Floats) -> Doubles:
+    """(n, 68 | 5, 2) landmarks -> (n, 2, 2) centres of the right and the left eye, "right" as in `Faces`."""
+    if landmarks.shape[1] == 5:
+        return landmarks[:, :2].astype(np.float64)
+    if landmarks.shape[1] != 68:
+        raise ValueError(f"expected 5 or 68 landmarks a face, found {landmarks.shape[1]}")
+    outlines = landmarks[:, 36:48].reshape(-1, 2, 6, 2)
+    return np.asarray(outlines.mean(axis=2, dtype=np.float64))
+
+
+def _mouth(landmarks: Floats) -> Doubles:
+    """(n, 68 | 5, 2) landmarks -> (n, 2) centre of the mouth."""
+    lips = landmarks[:, 3:5] if landmarks.shape[1] == 5 else landmarks[:, 48:68]
+    return np.asarray(lips.mean(axis=1, dtype=np.float64))

@@ -1,0 +1,125 @@
+"""One DuckDB file: opened per transaction, its lock waited for, its schema kept up to date.
+
+A connection lives only as long as one transaction, so several fertool processes can share a file:
+whoever finds it locked waits, and after `timeout_s` says which process holds it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from fertool.errors import StoreError
+from fertool.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+FULL = re.compile(r"no space left|disk quota|file too large|could not (write|resize|truncate)", re.IGNORECASE)
+RETRY_S = 0.05
+
+
+class Database:
+    """A fertool database file. Created and migrated by the first writing transaction."""
+
+    def __init__(self, path: Path, *, read_only: bool = False, timeout_s: float = 30) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.timeout_s = timeout_s
+        if not path.exists() and read_only:
+            raise StoreError(f"{path}: no database here", "run `fertool analyze` first, or give --db")
+        if not path.parent.is_dir():
+            raise StoreError(f"{path}: no such folder: {path.parent}", "create it, or give another --db")
+        self._migrate()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing: committed when the block ends, rolled back when it raises."""
+        con = self._connect(self.read_only)
+        try:
+            con.begin()
+            yield con
+            con.commit()
+        except duckdb.IOException as error:
+            raise self._explain(error) from error
+        except duckdb.FatalException as error:  # DuckDB gives up on a file it could not write
+            raise self._explain(error) from error
+        finally:
+            con.close()  # rolls back what was not committed
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        """Open the file, waiting for its lock."""
+        # A query someone else wrote must not reach files or the network through DuckDB.
+        config = {"enable_external_access": "false"} if read_only else {}
+        new = not self.path.exists()
+        deadline = time.monotonic() + self.timeout_s
+        while True:
+            try:
+                con = duckdb.connect(str(self.path), read_only=read_only, config=config)
+            except duckdb.IOException as error:
+                if "lock" not in str(error) or time.monotonic() > deadline:
+                    raise self._explain(error) from error
+                time.sleep(RETRY_S)
+            else:
+                if new:
+                    self.path.chmod(0o600)  # faces of students: the owner's eyes only
+                return con
+
+    def _migrate(self) -> None:
+        """Apply missing migrations, each in one transaction with its own record."""
+        if self.path.exists():
+            con = self._connect(read_only=True)
+            try:
+                done = self._applied(con)
+            finally:
+                con.close()
+            missing = [m for m in MIGRATIONS if m[0] not in done]
+        else:
+            missing = MIGRATIONS
+        for name, sql in missing:
+            self._apply(name, sql)
+
+    def _apply(self, name: str, sql: str) -> None:
+        con = self._connect(read_only=False)
+        try:
+            con.begin()
+            con.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)")
+            if not con.execute("SELECT 1 FROM migrations WHERE name = $name", {"name": name}).fetchall():
+                con.execute(sql)  # not yet done by a process that was faster
+                con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
+            con.commit()
+        except duckdb.IOException as error:
+            raise self._explain(error) from error
+        finally:
+            con.close()
+
+    def _applied(self, con: duckdb.DuckDBPyConnection) -> set[str]:
+        tables = {row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if "migrations" not in tables:
+            if tables:
+                raise StoreError(f"{self.path}: a DuckDB file, but not fertool's", "give another --db")
+            return set()
+        done = {row[0] for row in con.execute("SELECT name FROM migrations").fetchall()}
+        if newer := sorted(done - {name for name, _ in MIGRATIONS}):
+            what = f"{self.path}: written by a newer fertool (it knows {', '.join(newer)})"
+            raise StoreError(what, "upgrade fertool: pip install -U fertool")
+        return done
+
+    def _explain(self, error: duckdb.Error) -> StoreError:
+        text = str(error)
+        if holder := HOLDER.search(text):
+            who = f"process {holder['pid']} ({holder['program']})"
+            what = f"{self.path}: locked by {who} for more than {self.timeout_s:g} s"
+            return StoreError(what, "wait for it to finish or stop it, then try again")
+        if FULL.search(text):
+            what = f"{self.path}: could not be written: {text.splitlines()[0]}"
+            return StoreError(what, "free some disk space and run the same command again; it resumes")
+        if "not a valid DuckDB" in text:
+            return StoreError(f"{self.path}: not a DuckDB database", "give another --db")
+        return StoreError(f"{self.path}: {text.splitlines()[0]}", "check the path and its permissions")

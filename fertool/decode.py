@@ -1,0 +1,223 @@
+"""Decode the frames that are wanted, and as little else as possible. Read-only.
+
+A frame is known by its position in decode order (see `fertool.sampling.Index`): it is written into the
+packet's `pts` before decoding and comes back as the frame's, exact even where time stamps are missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import av
+import numpy as np
+from av.stream import Discard, Disposition
+from av.video.reformatter import VideoReformatter
+
+from fertool.errors import VideoError
+from fertool.types import Sample
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from fertool.sampling import Index, Times
+    from fertool.types import Image
+
+T = TypeVar("T")
+
+_MAX_THREADS = 16
+"""FFmpeg's own bound."""
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its (default) video stream, ready to decode; other streams are not even read.
+
+    Raises VideoError if it is no video, has no pictures, or its codec is unknown.
+    """
+    try:
+        # Without `file:` a colon in the name would be taken for a protocol, and a playlist could name others.
+        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        hint = "is it a video, and copied completely? A recording that broke off may lack its index"
+        raise VideoError(f"{path}: cannot be read as a video: {reason}", hint) from error
+    with container:
+        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not streams:
+            raise VideoError(f"{path}: expected pictures, found none", "a sound recording cannot be analysed")
+        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        # None where FFmpeg has no decoder, whatever the type stubs say.
+        if getattr(stream, "codec_context", None) is None:
+            raise VideoError(f"{path}: its video codec is unknown", "convert it to H.264 first")
+        for other in container.streams:
+            if other is not stream:
+                other.discard = Discard.all
+        stream.thread_type = "AUTO"
+        # Skipped frames leave their threads idle, hence twice as many as FFmpeg would take.
+        stream.codec_context.thread_count = min(2 * (os.cpu_count() or 1), _MAX_THREADS)
+        yield container, stream
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The stream's packets in decode order, up to the end or to where the file breaks off."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        return
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """How many quarter turns counter-clockwise make the frame upright: 0 to 3."""
+    return round(frame.rotation / 90) % 4
+
+
+class Samples:
+    """The frames at `targets`, decoded: an iterable of Sample in ascending order.
+
+    `targets` is a slice of a plan that begins at sample number `first`. Decoding starts at the keyframe at
+    or before the first target, and the images are bit-identical whichever slice they are asked in. Every
+    slice costs that start and the latency of its end, so ask for all that is left, not chunk by chunk.
+
+    A target that cannot be decoded is left out and counted in `lost`. Images have the size of their frame:
+    should that change in mid-stream, the caller groups by size. Iterating raises VideoError if the file
+    cannot be opened, ValueError if `targets` are not of this index.
+    """
+
+    def __init__(self, path: Path, index: Index, targets: Times, first: int = 0) -> None:
+        self.path, self.index, self.targets, self.first = path, index, targets, first
+        self.delivered = 0
+        """Samples yielded so far."""
+        self.damaged = 0
+        """Packets that the decoder refused so far."""
+
+    @property
+    def lost(self) -> int:
+        """Targets that could not be decoded; meaningful once the iteration has ended."""
+        return len(self.targets) - self.delivered
+
+    def __iter__(self) -> Iterator[Sample]:
+        self.delivered = self.damaged = 0
+        positions = self.index.positions(self.targets)
+        number = {int(position): i for i, position in enumerate(positions)}
+        reformatter = VideoReformatter()  # shared: building a converter costs more than converting
+        for frame in self._frames(self.index.needed(positions), number):
+            i = number.get(frame.pts if frame.pts is not None else -1)
+            if i is not None and not frame.is_corrupt:
+                self.delivered += 1
+                yield Sample(self.first + i, float(self.targets[i]), _image(frame, reformatter))
+
+    def _frames(self, needed: npt.NDArray[np.bool_], wanted: Container[int]) -> Iterator[VideoFrame]:
+        """Every frame that comes out of a decoder fed just the packets needed."""
+        if not needed.any():
+            return
+        begin, last = (int(position) for position in np.flatnonzero(needed)[[0, -1]])
+        with closing(_numbered(self.path, self.index, begin)) as packets:
+            codec = None
+            for position, packet in packets:
+                if position > last:
+                    break
+                if needed[position]:
+                    codec = packet.stream.codec_context
+                    # Safe with frame threads: each thread takes the setting along with its packet.
+                    codec.skip_frame = "DEFAULT" if position in wanted else "NONREF"
+                    packet.pts = position
+                    yield from self._decode(codec, packet)
+            if codec is not None:
+                yield from self._decode(codec, None)
+
+    def _decode(self, codec: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return codec.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            return []
+
+
+def _numbered(path: Path, index: Index, begin: int) -> Generator[tuple[int, Packet[VideoStream]]]:
+    """(position in decode order, packet) from a keyframe at or before position `begin` on."""
+    keys = np.flatnonzero(index.keyframe[: begin + 1])
+    # Containers seek by decoding times, tables or guesswork: see where we land; if late, aim further back.
+    for back in (1, 2, 4, 8):
+        if not index.seekable or len(keys) < back or keys[-back] == 0:
+            break
+        with open_video(path) as (container, stream):
+            packets = _seek(container, stream, int(index.pts[keys[-back]]))
+            packet = next(packets, None)
+            landed = _position(index, packet)
+            if packet is not None and 0 <= landed <= begin:
+                yield landed, packet
+                yield from enumerate(packets, landed + 1)
+                return
+    with open_video(path) as (container, stream):
+        yield from enumerate(packets_of(container, stream))
+
+
+def _seek(container: InputContainer, stream: VideoStream, pts: int) -> Iterator[Packet[VideoStream]]:
+    try:
+        container.seek(pts, stream=stream)
+    except av.FFmpegError:
+        return iter(())
+    return packets_of(container, stream)
+
+
+def _position(index: Index, packet: Packet[VideoStream] | None) -> int:
+    """The packet's position in decode order; -1 if its stamp does not tell."""
+    if packet is None or packet.pts is None:
+        return -1
+    found = np.flatnonzero(index.pts == packet.pts)
+    return int(found[0]) if len(found) == 1 else -1
+
+
+def _image(frame: VideoFrame, reformatter: VideoReformatter) -> Image:
+    image = cast("Image", reformatter.reformat(frame, format="bgr24").to_ndarray())
+    return np.ascontiguousarray(np.rot90(image, quarter_turns(frame)))
+
+
+def prefetch(items: Iterable[T], size: int) -> Iterator[T]:
+    """The same items, up to `size` (>= 1) of them made ahead by a thread of their own.
+
+    An exception of `items` is raised where its item would have come. When the consumer stops early (or
+    closes this generator), the thread ends after the item it is at work on, having closed `items`.
+    """
+    ready: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+    slots, stopped = Semaphore(size), Event()
+
+    def work() -> None:
+        iterator = iter(items)
+        try:
+            # The slot comes first, so that never more than `size` frames are held here.
+            while slots.acquire() and not stopped.is_set():
+                ready.put(("item", next(iterator)))
+        except StopIteration:
+            ready.put(("end", None))
+        except BaseException as error:
+            ready.put(("error", error))
+        finally:
+            # A generator can only be closed by the thread that runs it.
+            getattr(iterator, "close", lambda: None)()
+
+    thread = Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while (message := ready.get())[0] == "item":
+            slots.release()
+            yield message[1]
+        if message[0] == "error":
+            raise message[1]
+    finally:
+        stopped.set()
+        slots.release()
+        thread.join()

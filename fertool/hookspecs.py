@@ -1,0 +1,19 @@
+"""The hooks a plugin may implement, and the marker it does so with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from fertool.contracts import Plugin
+
+hookspec = pluggy.HookspecMarker("fertool")
+hookimpl = pluggy.HookimplMarker("fertool")
+
+
+@hookspec
+def fertool_plugins() -> list[type[Plugin]]:
+    """Classes that implement Detector, Encoder, Classifier or Rule; the kind is the base class."""
+    return []

@@ -1,0 +1,82 @@
+"""Link tracks to students by their mean embeddings. Pure numpy and scipy.
+
+Agglomerative clustering with average linkage, and one fact that no distance may overrule: two tracks
+that overlap in time are two people.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from fertool.tracking import mean_direction
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fertool.types import Floats
+
+    Doubles = npt.NDArray[np.float64]
+    Bools = npt.NDArray[np.bool_]
+    Labels = npt.NDArray[np.int64]
+
+BLOCK = 1500
+"""Tracks clustered at once; memory and time grow with its square. Longer recordings go block by block,
+then the blocks' clusters are clustered."""
+CONFLICT = 100.0
+"""Distance between tracks seen at the same time; unit embeddings are at most 2 apart."""
+
+
+def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
+    """Cluster the tracks of one recording into people.
+
+    `embeddings` (n, d) float32 unit rows, `spans` (n, 2) seconds of first and last sight, in order of
+    time; `limit`: mean distance up to which two groups are one person. n may be 0. Returns (n,) labels
+    0, 1, ... in order of first appearance.
+    """
+    if len(embeddings) <= BLOCK:
+        return _ordered(_cluster(embeddings, overlapping(spans), limit))
+    blocks = [slice(i, i + BLOCK) for i in range(0, len(embeddings), BLOCK)]
+    labels, means, members = [], [], []
+    for number, block in enumerate(blocks):
+        inside = link(embeddings[block], spans[block], limit)
+        labels.append(inside + sum(len(m) for m in members))
+        members.append([number] * (int(inside.max()) + 1))
+        means += [mean_direction(embeddings[block][inside == k]) for k in range(len(members[-1]))]
+    block_of = np.concatenate(members)
+    same_block = (block_of[:, None] == block_of[None, :]) & ~np.eye(len(block_of), dtype=bool)
+    merged = _cluster(np.array(means), same_block, limit)
+    return _ordered(merged[np.concatenate(labels)])
+
+
+def overlapping(spans: Doubles) -> Bools:
+    """(n, 2) spans -> (n, n): do the closed spans i and j (i != j) share an instant?"""
+    start, end = spans[:, 0], spans[:, 1]
+    shared = (start[:, None] <= end[None, :]) & (start[None, :] <= end[:, None])
+    return np.asarray(shared & ~np.eye(len(spans), dtype=bool))
+
+
+def by_time_on_screen(labels: Labels, weights: Doubles) -> list[int]:
+    """The labels in descending order of summed weight (samples seen); ties go to the lower label."""
+    total = np.bincount(labels, weights) if len(labels) else np.zeros(0)
+    return [int(k) for k in np.argsort(-total, kind="stable")]
+
+
+def _cluster(embeddings: Floats, conflict: Bools, limit: float) -> Labels:
+    if len(embeddings) < 2:
+        return np.zeros(len(embeddings), np.int64)
+    rows = embeddings.astype(np.float64)
+    squared = np.maximum(2 - 2 * rows @ rows.T, 0)  # unit rows: |a - b|^2 = 2 - 2 a.b
+    distance = np.where(conflict, CONFLICT, np.sqrt(squared))
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    return np.asarray(fcluster(tree, limit, criterion="distance"), np.int64) - 1
+
+
+def _ordered(labels: Labels) -> Labels:
+    """Renumber in order of first appearance."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse], np.int64)

@@ -1,0 +1,326 @@
+"""The flow, top to bottom: describe the run, measure it chunk by chunk, link students, judge.
+
+A chunk is the unit of work, commit and resume; no track crosses one. So a run that was interrupted and
+continued ends with exactly the rows of one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import polars as pl
+
+from fertool import __version__, identity, video
+from fertool.assessing import Lecture, Result, assess_lecture
+from fertool.chunk import Chunk, Engine
+from fertool.decode import Samples, prefetch
+from fertool.errors import VideoError
+from fertool.sampling import plan
+from fertool.segments import equal_parts
+from fertool.store import Recording, Run
+from fertool.tables import SEGMENTS
+from fertool.types import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from fertool.contracts import Rule
+    from fertool.sampling import Every, Times
+    from fertool.setup import Toolbox
+    from fertool.store import Store
+    from fertool.types import Sample
+
+FORMAT = 1
+"""Raised when the pipeline itself changes results: part of every run's identity."""
+CHUNK_S = 60.0
+BATCH = 8
+"""Samples measured together."""
+AHEAD = 8
+"""Decoded samples waiting; with BATCH this bounds memory: 16 frames of 1080p are 100 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with one recording."""
+
+    course: str
+    lecture: str
+    tools: Toolbox
+    every: Every = 1.0
+    start_s: float = 0.0
+    end_s: float = math.inf
+    policy: str = "full"
+    device: str = "cpu"
+    student: str | None = None
+    """Name of the only person of a webcam recording."""
+    force: bool = False
+
+    @property
+    def same_person(self) -> float:
+        """Distance of two tracks' embeddings up to which they are one person."""
+        return Engine.limit(self.tools.detector.plugin, self.tools.encoder.plugin)
+
+
+class Progress(Protocol):
+    """Who wants to know how far an analysis is."""
+
+    def started(self, recording: video.Recording, planned: int, done: int) -> None: ...
+
+    def advanced(self, samples: int, faces: int, time_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recording."""
+
+    recording: str
+    run: str
+    fresh: bool
+    """False if the run was there already and no video had to be read."""
+    changed: bool
+    """Whether students or observations of its lecture may have changed since they were judged."""
+    notes: list[str] = field(default_factory=list)
+
+
+def analyze(path: Path, request: Request, store: Store, progress: Progress) -> Outcome:
+    """Measure one recording and store it; returns at once if that has been done already.
+
+    Raises FertoolError; a run that was interrupted, by whatever, goes on where it stopped.
+    """
+    source = video.probe(path)
+    targets = plan(source.index, request.every, request.start_s, request.end_s)
+    if not len(targets):
+        raise VideoError(f"{path}: nothing to analyse between --start and --end", _length(source))
+    recording = _recording(source, request)
+    run = _describe(recording, request, len(targets))
+    if request.force:
+        store.delete_run(run.run)
+    fresh, remarks = store.run_state(run.run) != "finished", []
+    if fresh:
+        done = store.chunks_done(run.run)
+        remarks = _measure(source, targets, done, request, _Writer(store, recording, run), progress)
+    elif store.home(recording.recording) == (request.course, request.lecture) and not request.student:
+        return Outcome(recording.recording, run.run, fresh=False, changed=False, notes=list(source.warnings))
+    store.add_recording(recording)
+    students, doubts = _link(store, run, recording, request)
+    notes = [*source.warnings, *remarks, *doubts]
+    store.finish_run(run.run, students, notes)
+    _default_segments(store, request.course, request.lecture)
+    return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
+
+
+def assess(store: Store, rules: Sequence[Rule], lectures: Iterable[tuple[str, str]]) -> Result:
+    """Judge stored observations; no video is needed. The result is stored as the latest."""
+    result = Result()
+    for course, name in lectures:
+        seen, parts = store.seen(course, name), store.segments(course, name)
+        segments = [Segment(*row) for row in parts.iter_rows()]
+        lecture = Lecture(course, name, seen, segments, store.policy(course, name))
+        assess_lecture(rules, lecture, result)
+    store.save_assessments(result.table())
+    return result
+
+
+# --- describe -------------------------------------------------------------------------------------
+
+
+def _recording(source: video.Recording, request: Request) -> Recording:
+    sha256 = video.sha256(source.path)
+    return Recording(
+        recording=sha256[:12],
+        sha256=sha256,
+        course=request.course,
+        lecture=request.lecture,
+        path=str(source.path.resolve()),
+        name=source.path.name,
+        bytes=source.path.stat().st_size,
+        duration_s=source.duration_s,
+        readable_s=float(source.index.times[-1]) + (1 / source.fps if source.fps else 0.0),
+        width=source.width,
+        height=source.height,
+        codec=source.codec,
+    )
+
+
+def _describe(recording: Recording, request: Request, planned: int) -> Run:
+    """The run's identity is a hash of the recording and of everything that can change a result."""
+    tools = request.tools
+    config = {
+        "format": FORMAT,
+        "detector": tools.detector.describe(),
+        "encoder": tools.encoder.describe(),
+        "classifier": tools.classifier.describe() if tools.classifier else None,
+        "every": request.every,
+        "start_s": request.start_s,
+        "end_s": None if math.isinf(request.end_s) else request.end_s,
+        "policy": request.policy,
+        "chunk_s": CHUNK_S,
+    }
+    text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
+    identity_ = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return Run(identity_, recording.recording, __version__, request.policy, config, planned)
+
+
+def _length(source: video.Recording) -> str:
+    return f"the recording is {source.duration_s:.1f} s long"
+
+
+# --- measure --------------------------------------------------------------------------------------
+
+
+def _measure(
+    source: video.Recording,
+    targets: Times,
+    done: set[int],
+    request: Request,
+    writer: _Writer,
+    progress: Progress,
+) -> list[str]:
+    """Decode, detect, encode, track, classify, chunk by chunk; committing overlaps with the next chunk.
+
+    Returns notes on what could not be read.
+    """
+    numbers = (targets // CHUNK_S).astype(int)
+    missing = ~np.isin(numbers, list(done))
+    progress.started(source, len(targets), int((~missing).sum()))
+    if not missing.any():
+        return []
+    engine = _load(request)
+    first = int(missing.argmax())  # chunks are committed in order: what is missing is the rest
+    frames = Samples(source.path, source.index, targets[first:], first)
+    with writer, closing(prefetch(frames, AHEAD)) as samples:
+        for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):
+            chunk = Chunk(engine, writer.run.run, number)
+            for batch in _batches(group):
+                faces = chunk.add(batch)
+                progress.advanced(len(batch), faces, batch[-1].time_s)
+            writer.commit(number, chunk.finish())
+    return [f"{frames.lost} of {len(targets)} samples could not be decoded"] if frames.lost else []
+
+
+def _load(request: Request) -> Engine:
+    plugged = (request.tools.detector, request.tools.encoder, request.tools.classifier)
+    detector, encoder, classifier = (p.plugin if p else None for p in plugged)
+    for plugin in (detector, encoder, classifier):
+        if plugin is not None:
+            plugin.load(request.device)
+    return Engine(detector, encoder, classifier)
+
+
+def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    """Up to BATCH consecutive samples of one picture size."""
+    batch: list[Sample] = []
+    for sample in samples:
+        if batch and (len(batch) == BATCH or batch[0].image.shape != sample.image.shape):
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+class _Writer:
+    """Commits chunks in order on a thread of its own; at most one is waiting.
+
+    The run itself is recorded with its first chunk, so that a run which fails before leaves nothing.
+    """
+
+    def __init__(self, store: Store, recording: Recording, run: Run) -> None:
+        self.store, self.recording, self.run = store, recording, run
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._last: Future[None] | None = None
+        self._started = time.perf_counter()
+
+    def commit(self, number: int, tables: dict[str, pl.DataFrame]) -> None:
+        """Hand over one chunk; raises what the one before ran into."""
+        now = time.perf_counter()
+        seconds, self._started = now - self._started, now
+        self._wait()
+        self._last = self._thread.submit(self._store, number, seconds, tables)
+
+    def _store(self, number: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        if self.store.run_state(self.run.run) is None:
+            self.store.add_recording(self.recording)
+            self.store.begin_run(self.run)
+        self.store.commit_chunk(self.run.run, number, seconds, tables)
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+            self._last = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(wait=True)  # what was handed over is committed, also after Ctrl-C
+        if error[0] is None:
+            self._wait()
+
+
+# --- students and segments ------------------------------------------------------------------------
+
+
+def _link(
+    store: Store, run: Run, recording: Recording, request: Request
+) -> tuple[dict[str, str], list[str]]:
+    """Track -> student for the whole run, and notes for the user."""
+    tracks = store.tracks(run.run)
+    people = _people(tracks, request.same_person, run.planned)
+    named = [request.student] if request.student and people else []
+    fresh = store.claim_students(request.course, recording.recording, len(people) - len(named))
+    for name in named:
+        store.name_student(request.course, name)
+    labels = [*named, *fresh]
+    students = {track: label for label, members in zip(labels, people, strict=True) for track in members}
+    notes = []
+    if named and len(people) > 1:
+        notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
+    lost = len(tracks) - len(students)
+    if lost:
+        notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
+    return students, notes
+
+
+def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> list[list[str]]:
+    """Tracks grouped by person, most time on screen first.
+
+    Somebody seen in fewer than three samples of a longer recording is more likely a false detection.
+    """
+    known = tracks.filter(pl.col("embedding").is_not_null())
+    if known.is_empty():
+        return []
+    embeddings = np.array(known["embedding"].to_list(), np.float32)
+    labels = identity.link(embeddings, known.select("first_s", "last_s").to_numpy(), same_person)
+    weights = known["samples"].to_numpy().astype(np.float64)
+    least = min(3, 1 + planned // 10)
+    names = known["track"].to_numpy()
+    return [
+        names[labels == label].tolist()
+        for label in identity.by_time_on_screen(labels, weights)
+        if weights[labels == label].sum() >= least
+    ]
+
+
+def _default_segments(store: Store, course: str, lecture: str) -> None:
+    """Equal parts, unless the lecture has segments that still fit."""
+    duration = store.duration_s(course, lecture)
+    segments = store.segments(course, lecture)
+    if len(segments) and segments["end_s"][-1] >= duration:
+        return
+    rows = [
+        {"segment": s.index, "title": s.title, "start_s": s.start_s, "end_s": s.end_s}
+        for s in equal_parts(duration)
+    ]
+    store.set_segments(course, lecture, pl.DataFrame(rows, schema=SEGMENTS))
+

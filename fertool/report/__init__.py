@@ -1,0 +1,7 @@
+"""Stored tables to a static HTML site that works from a USB stick. See README.md in this folder."""
+
+from __future__ import annotations
+
+from fertool.report.render import render
+
+__all__ = ["render"]

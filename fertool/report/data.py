@@ -1,0 +1,243 @@
+"""Store -> polars tables and plain values: all a report knows. Reads public views only, draws nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fertool.report.text import command, natural
+from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from fertool.store import Store
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a lecture's figures come from: the current run of one recording."""
+
+    run: str
+    recording: str
+    """File name."""
+    path: str
+    sha256: str
+    duration_s: float
+    started_at: datetime
+    seconds: float | None
+    """Computing time."""
+    samples: int
+    planned: int
+    fertool: str
+    policy: str
+    config: Mapping[str, Any]
+    """As the pipeline wrote it; any key may be missing."""
+    notes: tuple[str, ...]
+    command: str
+    """Repeats the run."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A lecture in one row of the index."""
+
+    course: str
+    lecture: str
+    analysed: datetime
+    duration_s: float
+    samples: int
+    students: int
+    expected: int
+    """Samples at which a student could have been seen, summed over students."""
+    measured: int
+    """Of these: the expression was read, or, where no expression was computed, a face was seen."""
+    expressions: bool
+    policies: tuple[str, ...]
+    main: str | None
+    """Most frequent expression, or None."""
+    main_count: int
+
+
+@dataclass(frozen=True)
+class Lecture:
+    """All tables of one lecture, and what is derived from them."""
+
+    course: str
+    lecture: str
+    runs: tuple[Run, ...]
+    samples: pl.DataFrame
+    """recording, sample, time_s, faces: one row per sample, face-less ones too; by time."""
+    seen: pl.DataFrame
+    """`tables.SEEN`; empty when nobody was found."""
+    segments: pl.DataFrame
+    assessments: pl.DataFrame
+    """Columns of `assessments_latest`; by rule, segment, student."""
+    unassigned: int
+    """Faces that belong to no student (consent withheld, or too little of them was seen)."""
+
+    @cached_property
+    def policies(self) -> tuple[str, ...]:
+        return tuple(sorted({run.policy for run in self.runs}))
+
+    @cached_property
+    def expressions(self) -> bool:
+        """Whether expressions may be shown and there are any."""
+        return self.policies != ("behaviour",) and self.seen["emotion"].count() > 0
+
+    @cached_property
+    def duration_s(self) -> float:
+        """Of the longest recording: a lecture's recordings run side by side."""
+        return max(run.duration_s for run in self.runs)
+
+    @cached_property
+    def period_s(self) -> float:
+        """Median time between two samples; 0 for fewer than two."""
+        return median_step(self.samples["time_s"].unique().sort())
+
+    @cached_property
+    def with_face(self) -> int:
+        """Samples with at least one face."""
+        return self.samples.filter(pl.col("faces") > 0).height
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The canonical emotions, then any other label that was the most probable somewhere."""
+        found = self.seen["emotion"].drop_nulls().unique().sort()
+        return (*EMOTIONS, *(label for label in found if label not in EMOTIONS))
+
+    @cached_property
+    def students(self) -> pl.DataFrame:
+        """One row per student in natural order of names; no row when nobody was found.
+
+        `samples` (of the recordings the student is in), `present`, `measured` (expression), `posed` (head
+        pose): counts. `count:LABEL`: samples at which LABEL was the most probable; `main`: the most
+        frequent, the first label on a tie. `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`: means.
+        """
+        table = self.seen.group_by("student").agg(
+            samples=pl.len(),
+            present=pl.col("present").sum(),
+            measured=pl.col("emotion").count(),
+            posed=pl.col("pitch_deg").is_not_nan().sum(),
+            confidence=pl.col("confidence").mean(),
+            **{name: pl.col(name).fill_nan(None).mean() for name in ("yaw_deg", "pitch_deg", "roll_deg")},
+            **{f"count:{label}": (pl.col("emotion") == label).sum() for label in self.labels},
+        )
+        main = pl.struct(f"count:{label}" for label in self.labels).map_elements(_most, pl.String)
+        order = sorted(table["student"].to_list(), key=lambda name: (natural(name), name))
+        rank = pl.DataFrame({"student": order}, schema={"student": pl.String()}).with_row_index("rank")
+        return table.with_columns(main=main).join(rank, on="student").sort("rank").drop("rank")
+
+    @cached_property
+    def shares(self) -> pl.DataFrame:
+        """label, n, share of the whole class; share is null when no expression was measured."""
+        counts = [int(self.seen.select((pl.col("emotion") == label).sum()).item()) for label in self.labels]
+        total = sum(counts)
+        shares = [n / total if total else None for n in counts]
+        return pl.DataFrame(
+            {"label": self.labels, "n": counts, "share": shares},
+            schema={"label": pl.String(), "n": pl.Int64(), "share": pl.Float64()},
+        )
+
+    @cached_property
+    def summary(self) -> Summary:
+        measured = "measured" if self.expressions else "present"
+        top = self.shares.sort("n", descending=True, maintain_order=True).row(0, named=True)
+        main = top["label"] if self.expressions else None
+        return Summary(
+            course=self.course,
+            lecture=self.lecture,
+            analysed=max(run.started_at for run in self.runs),
+            duration_s=self.duration_s,
+            samples=self.samples.height,
+            students=self.students.height,
+            expected=int(self.students["samples"].sum()),
+            measured=int(self.students[measured].sum()),
+            expressions=self.expressions,
+            policies=self.policies,
+            main=main,
+            main_count=top["n"] if main else 0,
+        )
+
+    def student(self, name: str) -> pl.DataFrame:
+        """One student's rows of `seen`, by time."""
+        return self.seen.filter(pl.col("student") == name)
+
+
+def load(store: Store, course: str, lecture: str) -> Lecture:
+    """Read one lecture; it must have a finished run."""
+    runs = store.runs().filter(
+        (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
+    )
+    names = {"c": course, "l": lecture}
+    samples = store.query(
+        """SELECT recording, sample, time_s, faces FROM samples_seen
+           WHERE course = $c AND lecture = $l ORDER BY time_s, recording""",
+        **names,
+    )
+    unassigned = store.query(
+        """SELECT count(*) AS n FROM frame_emotions
+           WHERE course = $c AND lecture = $l AND student IS NULL""",
+        **names,
+    )
+    assessments = store.query(
+        """SELECT * FROM assessments_latest WHERE course = $c AND lecture = $l
+           ORDER BY rule, segment NULLS FIRST, student NULLS FIRST, start_s, message""",
+        **names,
+    )
+    return Lecture(
+        course=course,
+        lecture=lecture,
+        runs=tuple(_run(row) for row in runs.sort("name", "run").iter_rows(named=True)),
+        samples=samples,
+        seen=store.seen(course, lecture),
+        segments=store.segments(course, lecture),
+        assessments=assessments,
+        unassigned=int(unassigned["n"].item()),
+    )
+
+
+def median_step(times: pl.Series) -> float:
+    """Median difference of ascending times in seconds; 0 for fewer than two."""
+    step = times.diff().median()
+    return float(step) if isinstance(step, (int, float)) else 0.0
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    config = _parsed(row["config"], dict)
+    return Run(
+        run=row["run"],
+        recording=row["name"],
+        path=row["path"],
+        sha256=row["sha256"],
+        duration_s=row["duration_s"],
+        started_at=row["started_at"],
+        seconds=row["seconds"],
+        samples=row["samples"],
+        planned=row["planned"],
+        fertool=row["fertool"],
+        policy=row["policy"],
+        config=config,
+        notes=tuple(str(note) for note in _parsed(row["notes"], list)),
+        command=command(row["path"], row["course"], row["lecture"], {**config, "policy": row["policy"]}),
+    )
+
+
+def _parsed(text: str | None, kind: type) -> Any:
+    """JSON of the expected kind, or an empty one: a report must not fail over what only decorates it."""
+    try:
+        value = json.loads(text or "null")
+    except ValueError:
+        return kind()
+    return value if isinstance(value, kind) else kind()
+
+
+def _most(counts: Mapping[str, int]) -> str | None:
+    """Key of the highest count without its `count:`; None if all are 0."""
+    best = max(counts, key=lambda key: counts[key])
+    return best.removeprefix("count:") if counts[best] else None

@@ -1,0 +1,94 @@
+// Draws each chart when it comes into view, in the colours that the stylesheet names for light and dark.
+"use strict";
+(() => {
+  const charts = [...document.querySelectorAll("[data-chart]")];
+  const legend = document.querySelector("[data-legend]");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const finger = matchMedia("(pointer: coarse)").matches;
+
+  const color = (name) => {
+    const style = getComputedStyle(document.documentElement);
+    return style.getPropertyValue("--" + name).trim() || style.getPropertyValue("--other").trim();
+  };
+
+  function paint(figure, width) {
+    const layout = figure.layout;
+    layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("quiet") };
+    layout.dragmode = finger ? false : "zoom"; // a finger scrolls the page
+    layout.hoverlabel = { bgcolor: color("surface"), bordercolor: color("line"), font: { color: color("text") } };
+    for (const axis of ["xaxis", "yaxis"]) {
+      layout[axis] = { ...layout[axis], gridcolor: color("grid"), linecolor: color("line"), zeroline: false };
+    }
+    if (layout.xaxis.type === "date") layout.xaxis.nticks = Math.max(3, Math.floor(width / 85));
+    for (const trace of figure.data) {
+      const meta = trace.meta || {};
+      if (meta.emotion) trace.line = { ...trace.line, color: color(meta.emotion) };
+      if (meta.bars) trace.marker = { color: meta.bars.map(color) };
+      if (meta.heat) trace.colorscale = [[0, color("heat-0")], [1, color("heat-1")]];
+    }
+  }
+
+  function choose(figure) {
+    if (!legend) return;
+    const on = (box) => !box || box.checked;
+    const raw = on(legend.querySelector("[data-raw]"));
+    for (const trace of figure.data) {
+      const meta = trace.meta || {};
+      if (!meta.emotion) continue;
+      const box = [...legend.querySelectorAll("[data-emotion]")].find((it) => it.dataset.emotion === meta.emotion);
+      trace.visible = on(box) && (raw || !meta.raw);
+    }
+  }
+
+  function draw(element) {
+    if (!element.figure) {
+      element.figure = JSON.parse(document.getElementById(element.dataset.chart).textContent);
+      element.figure.config = { displaylogo: false, responsive: true, displayModeBar: finger ? false : "hover",
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showTips: false };
+    }
+    paint(element.figure, element.clientWidth);
+    choose(element.figure);
+    const { data, layout, config } = element.figure;
+    Plotly.react(element, data, layout, config);
+  }
+
+  const redraw = () => charts.filter((it) => it.figure).forEach(draw);
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "400px" });
+
+  for (const chart of charts) {
+    chart.style.minHeight = chart.dataset.height + "px"; // nothing jumps when it is drawn
+    seen.observe(chart);
+  }
+  if (legend) {
+    legend.hidden = false;
+    legend.addEventListener("change", redraw);
+  }
+  dark.addEventListener("change", redraw);
+
+  // Paper: everything drawn, in the colours for paper, and scaled to its width.
+  function scale() {
+    for (const chart of charts) {
+      const { clientWidth: width, clientHeight: height } = chart.querySelector(".svg-container");
+      chart.style.setProperty("--ratio", width / height);
+      for (const svg of chart.querySelectorAll(".main-svg")) {
+        svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
+      }
+    }
+  }
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
+    charts.forEach(draw);
+    scale();
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("paper");
+    for (const svg of document.querySelectorAll(".chart .main-svg")) svg.removeAttribute("viewBox");
+    redraw();
+  });
+})();

@@ -1,0 +1,142 @@
+"""How figures and names are written: times, percentages, file names, command lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import shlex
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SLUG_LENGTH = 40
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+"""File names that Windows does not allow, and sticks travel."""
+
+
+def clock(seconds: float | None) -> str:
+    """3725.4 -> `1:02:05`, rounded to the second; null -> a dash."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    sign, whole = ("-", -whole) if whole < 0 else ("", whole)
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def count(number: int) -> str:
+    """12345 -> `12 345`, with a narrow space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def percent(part: float | None, whole: int | None = None) -> str:
+    """`percent(1, 3)` and `percent(0.333)` -> `33.3 %`; of nothing: `not measurable`.
+
+    Never `0.0 %` for something, nor `100.0 %` for less than everything.
+    """
+    if part is None or whole == 0:
+        return "not measurable"
+    share = part if whole is None else part / whole
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    return f"{share:.1%}".replace("%", "\u00a0%")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A rule's figure or a measurement: `digits` significant ones; null -> a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def degrees(value: float | None) -> str:
+    """-12.3 -> `−12°`; null -> a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    whole = round(value)
+    return f"{whole:+d}°".replace("-", "−") if whole else "0°"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """Name -> file name stem of `a-z0-9-` only, at most 60 characters; no two names share one.
+
+    A name that is its own slug keeps it; any other gets a piece of its hash behind, so that the file name
+    of a page does not depend on what else is in the report.
+    """
+    names = sorted(set(names), key=lambda name: (_slug(name) != name, name))  # the exact ones first
+    taken: dict[str, str] = {}
+    for name in names:
+        stem, digest, length = _slug(name), hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(), 8
+        slug = stem if stem == name else f"{stem}-{digest[:length]}".lstrip("-")
+        while slug in taken.values():
+            length += 1
+            slug = f"{stem}-{digest[:length]}".lstrip("-")
+        taken[name] = slug
+    return taken
+
+
+def _slug(name: str) -> str:
+    """Lower case ASCII letters, digits and single dashes; may be empty."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:SLUG_LENGTH].strip("-")
+    return f"{slug}-" if slug in RESERVED else slug
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key under which `student-2` comes before `student-10`."""
+    parts = re.split(r"([0-9]+)", name)
+    stripped = (part.lstrip("0") if part.isdecimal() else part for part in parts)
+    return [(len(part) + 1 if part.isdecimal() or not part else 0, part) for part in stripped]
+
+
+def shorten(names: Iterable[str], length: int = 24) -> list[str]:
+    """Names cut to `length` characters for an axis, on one line, still all different."""
+    short: list[str] = []
+    for name in names:
+        line = " ".join(name.split()) or "(no name)"
+        line = line if len(line) <= length else f"{line[: length - 1]}…"
+        copy, n = line, 1
+        while copy in short:
+            n += 1
+            copy = f"{line} ({n})"
+        short.append(copy)
+    return short
+
+
+def script_json(text: str) -> Markup:
+    """JSON text made safe inside `<script>`: no `<`, so neither `</script>` nor a comment can appear."""
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704  (escaped just above)
+
+
+def command(path: str, course: str, lecture: str, config: Mapping[str, Any]) -> str:
+    """The `fertool analyze` that repeats a run, quoted for a POSIX shell."""
+    words = ["fertool", "analyze", path, "--course", course, "--lecture", lecture]
+    for kind in ("detector", "encoder", "classifier"):
+        if name := plugin(config, kind).get("name"):
+            words += [f"--{kind}", str(name)]
+    flags = {"--every": "every", "--start": "start_s", "--end": "end_s", "--policy": "policy"}
+    for flag, key in flags.items():
+        if config.get(key) is not None:
+            words += [flag, str(config[key])]
+    for kind in ("detector", "encoder", "classifier"):
+        part = plugin(config, kind)
+        options = part.get("options")
+        for option, value in options.items() if isinstance(options, dict) else ():
+            spelled = value if isinstance(value, str) else json.dumps(value)
+            words += ["-o", f"{part.get('name')}.{option}={spelled}"]
+    return shlex.join(words)
+
+
+def plugin(config: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """One plugin's part of a run's configuration; empty when there was none, or it is malformed."""
+    part = config.get(kind)
+    return part if isinstance(part, dict) else {}

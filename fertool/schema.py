@@ -1,0 +1,86 @@
+"""The database schema as an append-only list of migrations. Never edit one that was released.
+
+No foreign keys: DuckDB cannot delete parent and child rows in one transaction; a test counts orphans.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: list[tuple[str, str]] = [
+    (
+        "0001_tables",
+        """
+        CREATE TABLE courses (course VARCHAR PRIMARY KEY);
+        CREATE TABLE lectures (course VARCHAR, lecture VARCHAR, PRIMARY KEY (course, lecture));
+        CREATE TABLE recordings (
+            recording VARCHAR PRIMARY KEY,  -- first 12 hex digits of sha256
+            sha256 VARCHAR NOT NULL, course VARCHAR NOT NULL, lecture VARCHAR NOT NULL,
+            path VARCHAR NOT NULL, name VARCHAR NOT NULL, bytes BIGINT NOT NULL,
+            duration_s DOUBLE NOT NULL, readable_s DOUBLE NOT NULL,
+            width INTEGER, height INTEGER, codec VARCHAR,
+            offset_s DOUBLE NOT NULL DEFAULT 0  -- start on the lecture's clock
+        );
+        CREATE TABLE runs (
+            run VARCHAR PRIMARY KEY, recording VARCHAR NOT NULL, state VARCHAR NOT NULL,
+            fertool VARCHAR NOT NULL, policy VARCHAR NOT NULL, config VARCHAR NOT NULL,
+            started_at TIMESTAMPTZ NOT NULL, finished_at TIMESTAMPTZ,
+            planned INTEGER NOT NULL, seconds DOUBLE, notes VARCHAR
+        );
+        CREATE TABLE chunks (
+            run VARCHAR, chunk INTEGER, seconds DOUBLE, PRIMARY KEY (run, chunk)
+        );
+        -- No keys from here on: rows arrive with their chunk, in one transaction, and the chunk's key
+        -- keeps them unique; an index over every face would only cost memory.
+        CREATE TABLE samples (
+            run VARCHAR NOT NULL, sample INTEGER NOT NULL, time_s DOUBLE NOT NULL, faces INTEGER NOT NULL
+        );
+        CREATE TABLE tracks (
+            track VARCHAR NOT NULL, run VARCHAR NOT NULL, chunk INTEGER NOT NULL,
+            first_s DOUBLE NOT NULL, last_s DOUBLE NOT NULL, samples INTEGER NOT NULL,
+            embedding FLOAT[], student VARCHAR
+        );
+        CREATE TABLE observations (
+            run VARCHAR NOT NULL, sample INTEGER NOT NULL, face INTEGER NOT NULL, track VARCHAR NOT NULL,
+            x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT, detection FLOAT,
+            yaw_deg FLOAT, pitch_deg FLOAT, roll_deg FLOAT,
+            angry FLOAT, disgust FLOAT, fear FLOAT, happy FLOAT, sad FLOAT, surprise FLOAT, neutral FLOAT,
+            emotion VARCHAR, confidence FLOAT, others VARCHAR
+        );
+        -- recording: the one whose unnamed students these are; null for a named student
+        CREATE TABLE students (
+            course VARCHAR, student VARCHAR, recording VARCHAR, PRIMARY KEY (course, student)
+        );
+        CREATE TABLE segments (
+            course VARCHAR NOT NULL, lecture VARCHAR NOT NULL, segment INTEGER NOT NULL,
+            title VARCHAR NOT NULL, start_s DOUBLE NOT NULL, end_s DOUBLE NOT NULL
+        );
+        CREATE TABLE assessments (
+            course VARCHAR NOT NULL, lecture VARCHAR, segment INTEGER, student VARCHAR,
+            rule VARCHAR NOT NULL, version VARCHAR NOT NULL, options VARCHAR NOT NULL,
+            value DOUBLE, level VARCHAR, message VARCHAR, start_s DOUBLE, end_s DOUBLE, evidence VARCHAR,
+            assessed_at TIMESTAMPTZ NOT NULL
+        );
+        """,
+    ),
+    (
+        "0002_views",
+        """
+        CREATE VIEW current_runs AS
+            SELECT r.course, r.lecture, runs.* FROM runs JOIN recordings r USING (recording)
+            WHERE state = 'finished'
+            QUALIFY row_number() OVER (PARTITION BY recording ORDER BY finished_at DESC, run) = 1;
+        CREATE VIEW frame_emotions AS
+            SELECT c.course, c.lecture, c.recording, t.student, o.sample, s.time_s,
+                o.x1, o.y1, o.x2, o.y2, o.detection, o.yaw_deg, o.pitch_deg, o.roll_deg,
+                o.angry, o.disgust, o.fear, o.happy, o.sad, o.surprise, o.neutral, o.emotion, o.confidence
+            FROM observations o JOIN current_runs c USING (run)
+            JOIN samples s USING (run, sample) JOIN tracks t USING (track);
+        CREATE VIEW samples_seen AS
+            SELECT c.course, c.lecture, c.recording, s.sample, s.time_s, s.faces
+            FROM samples s JOIN current_runs c USING (run);
+        CREATE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s
+            FROM assessments
+            QUALIFY assessed_at = max(assessed_at) OVER (PARTITION BY course, lecture, rule);
+        """,
+    ),
+]

@@ -1,0 +1,103 @@
+"""From settings to plugins: choose them by name, give them their options, choose the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fertool import options, plugins
+from fertool.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.config import Settings
+    from fertool.contracts import Plugin, Rule
+    from fertool.plugins import Registry
+
+BEST_DETECTORS = ("yunet", "ssd")
+"""What `--detector auto` tries, in this order: yunet is faster, but has to be pulled once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """A plugin with its options in force, not yet loaded."""
+
+    plugin: Plugin
+    digest: str = ""
+    """SHA-256 of the file it came from, when it was given as a file."""
+
+    def describe(self) -> dict[str, object]:
+        """Everything about it that can change results."""
+        about: dict[str, object] = {
+            "name": self.plugin.name,
+            "version": self.plugin.version,
+            "options": options.values(self.plugin),
+            "weights": self.plugin.weights(),
+        }
+        return about | ({"file": self.digest} if self.digest else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """All plugins that take part in a command, by kind."""
+
+    detector: Plugged
+    encoder: Plugged
+    classifier: Plugged | None
+    """None under the policy `behaviour`: no expression is computed."""
+    rules: list[Rule]
+
+
+def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path] = ()) -> Toolbox:
+    """The plugins that `settings` ask for, with the options of fertool.toml and then `-o` pairs.
+
+    Raises PluginError for an unknown, broken or unavailable plugin, ConfigError for an unknown option.
+    """
+    registry = plugins.load([*map(Path, settings.plugins), *files])
+    given = options.merge(settings.options, options.parse(pairs))
+    detector = _detector(registry, settings.detector, given)
+    encoder = _plug(registry, "encoder", settings.encoder, given)
+    classifier = None
+    if settings.policy != "behaviour":
+        classifier = _plug(registry, "classifier", settings.classifier, given)
+    judges = [_plug(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
+    used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
+    options.check_names(options.parse(pairs), used)
+    return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])  # type: ignore[misc]
+
+
+def device(name: str) -> str:
+    """`auto` -> the best there is; anything else is checked. Raises ConfigError."""
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(d for d in ("cuda", "mps", "cpu") if there[d])
+    if not there[name]:
+        have = ", ".join(d for d, ok in there.items() if ok)
+        raise ConfigError(f"device {name!r} is not available to this PyTorch", f"there is: {have}")
+    return name
+
+
+def _detector(registry: Registry, name: str, given: options.Given) -> Plugged:
+    if name != "auto":
+        return _plug(registry, "detector", name, given)
+    for candidate in BEST_DETECTORS[:-1]:
+        plugged = _build(registry, "detector", candidate, given)
+        if not plugged.plugin.available():
+            return plugged
+    return _plug(registry, "detector", BEST_DETECTORS[-1], given)
+
+
+def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged:
+    plugged = _build(registry, kind, name, given)
+    if missing := plugged.plugin.available():
+        raise PluginError(f"{kind} {name!r} cannot run: {missing}")
+    return plugged
+
+
+def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged:
+    found = registry.get(kind, name)
+    return Plugged(options.build(found.plugin, given.get(name, {})), found.digest)

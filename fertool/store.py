@@ -1,0 +1,295 @@
+"""All SQL but the schema: what the pipeline writes, what rules and reports read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+
+from fertool.database import Database
+from fertool.errors import StoreError
+from fertool.tables import MEASURES, SEEN, SEGMENTS
+from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
+"""Everything keyed by a run, children first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One row of `recordings`."""
+
+    recording: str
+    sha256: str
+    course: str
+    lecture: str
+    path: str
+    name: str
+    bytes: int
+    duration_s: float
+    readable_s: float
+    width: int
+    height: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What identifies a run, and its plan."""
+
+    run: str
+    recording: str
+    fertool: str
+    policy: str
+    config: dict[str, Any]
+    planned: int
+    """Number of samples."""
+
+
+class Store:
+    """Typed access to one database. Every method is one transaction."""
+
+    def __init__(self, path: Path, *, read_only: bool = False, timeout_s: float = 30) -> None:
+        self.database = Database(path, read_only=read_only, timeout_s=timeout_s)
+
+    # --- recordings and runs ------------------------------------------------------------------
+
+    def add_recording(self, recording: Recording) -> None:
+        """Insert or update; a recording belongs to one lecture, so this also moves it.
+
+        Its unnamed students do not follow it into another course: there, they get new numbers.
+        """
+        away = "DELETE FROM students WHERE recording = $r AND course <> $c"
+        with self.database.transaction() as con:
+            con.execute(away, {"r": recording.recording, "c": recording.course})
+            con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
+            names = {"c": recording.course, "l": recording.lecture}
+            con.execute("INSERT INTO lectures VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
+            row = {name: getattr(recording, name) for name in Recording.__slots__}
+            columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
+            con.execute(f"INSERT OR REPLACE INTO recordings ({columns}) VALUES ({places})", row)  # noqa: S608
+
+    def home(self, recording: str) -> tuple[str, str] | None:
+        """(course, lecture) of a recording, or None for an unknown one."""
+        rows = self._rows("SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording})
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def run_state(self, run: str) -> str | None:
+        """`running`, `finished`, or None for an unknown run."""
+        rows = self._rows("SELECT state FROM runs WHERE run = $run", {"run": run})
+        return rows[0][0] if rows else None
+
+    def begin_run(self, run: Run) -> None:
+        """Record a run as `running`; one that was interrupted is left as it is, to be continued."""
+        values = {
+            "run": run.run,
+            "recording": run.recording,
+            "fertool": run.fertool,
+            "policy": run.policy,
+            "config": json.dumps(run.config, sort_keys=True),
+            "planned": run.planned,
+        }
+        sql = """
+            INSERT INTO runs (run, recording, state, fertool, policy, config, started_at, planned)
+            VALUES ($run, $recording, 'running', $fertool, $policy, $config, now(), $planned)
+            ON CONFLICT DO NOTHING"""
+        with self.database.transaction() as con:
+            con.execute(sql, values)
+
+    def delete_run(self, run: str) -> None:
+        """Remove a run and every row under it."""
+        with self.database.transaction() as con:
+            for table in RUN_TABLES:
+                con.execute(f"DELETE FROM {table} WHERE run = $run", {"run": run})  # noqa: S608
+
+    def chunks_done(self, run: str) -> set[int]:
+        return {row[0] for row in self._rows("SELECT chunk FROM chunks WHERE run = $run", {"run": run})}
+
+    def commit_chunk(
+        self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]
+    ) -> None:
+        """Store one chunk in one transaction; a chunk that is already there stays as it is."""
+        try:
+            with self.database.transaction() as con:
+                con.execute("INSERT INTO chunks VALUES ($r, $c, $s)", {"r": run, "c": chunk, "s": seconds})
+                for table, rows in tables.items():
+                    _insert(con, table, rows.with_columns(run=pl.lit(run)))
+        except duckdb.ConstraintException:
+            return
+
+    def finish_run(self, run: str, students: Mapping[str, str], notes: Sequence[str]) -> None:
+        """Give every track its student, and make the run the current one of its recording.
+
+        `students`: track -> label. `seconds` is the computing time of all chunks together, so an
+        interrupted run counts what it really took.
+        """
+        links = pl.DataFrame(
+            {"track": list(students), "student": list(students.values())},
+            schema={"track": pl.String(), "student": pl.String()},
+        )
+        finish = """
+            UPDATE runs SET state = 'finished', finished_at = now(), notes = $notes,
+                seconds = (SELECT sum(seconds) FROM chunks WHERE chunks.run = runs.run)
+            WHERE run = $run"""
+        with self.database.transaction() as con:
+            con.register("links", links)
+            con.execute("UPDATE tracks SET student = links.student FROM links WHERE tracks.track = links.track")
+            con.unregister("links")
+            con.execute(finish, {"run": run, "notes": json.dumps(list(notes))})
+
+    def runs(self) -> pl.DataFrame:
+        """All runs, newest first, with their recordings."""
+        return self.query(
+            """SELECT r.course, r.lecture, r.name, runs.run, runs.state, runs.started_at, runs.seconds,
+                   (SELECT count(*) FROM samples s WHERE s.run = runs.run) AS samples, runs.planned,
+                   runs.run IN (SELECT run FROM current_runs) AS current, runs.policy, runs.config,
+                   runs.fertool, runs.notes, r.path, r.sha256, r.duration_s, r.recording
+               FROM runs JOIN recordings r USING (recording) ORDER BY started_at DESC, run"""
+        )
+
+    def summary(self, run: str) -> dict[str, Any]:
+        """One run in figures: samples, coverage (share of samples with a face), students, mean class
+        shares (null without any face or under the policy `behaviour`), seconds, seconds analysed."""
+        shares = ", ".join(f"(SELECT avg({e}) FROM observations WHERE run = $run) AS {e}" for e in EMOTIONS)
+        sql = f"""
+            SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds, runs.policy,
+                (SELECT count(*) FROM samples WHERE run = $run) AS samples,
+                (SELECT coalesce(avg((faces > 0)::INT), 0) FROM samples WHERE run = $run) AS coverage,
+                (SELECT count(DISTINCT student) FROM tracks WHERE run = $run) AS students,
+                (SELECT coalesce(max(time_s) - min(time_s), 0) FROM samples WHERE run = $run) AS analyzed_s,
+                {shares}
+            FROM runs JOIN recordings r USING (recording) WHERE run = $run"""  # noqa: S608
+        return self.query(sql, run=run).to_dicts()[0]
+
+    # --- students -----------------------------------------------------------------------------
+
+    def tracks(self, run: str) -> pl.DataFrame:
+        """The tracks of a run in order of time."""
+        sql = """SELECT track, chunk, first_s, last_s, samples, embedding FROM tracks
+                 WHERE run = $run ORDER BY chunk, track"""
+        return self.query(sql, run=run)
+
+    def claim_students(self, course: str, recording: str, count: int) -> list[str]:
+        """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
+
+        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had; those it no
+        longer needs are given up.
+        """
+        with self.database.transaction() as con:
+            own = con.execute(
+                "SELECT student FROM students WHERE course = $c AND recording = $r ORDER BY student",
+                {"c": course, "r": recording},
+            ).fetchall()
+            taken = con.execute(
+                """SELECT coalesce(max(regexp_extract(student, '^student-(\\d+)$', 1)::INT), 0)
+                   FROM students WHERE course = $c AND regexp_matches(student, '^student-\\d+$')""",
+                {"c": course},
+            ).fetchall()[0][0]
+            labels = [row[0] for row in own][:count]
+            for row in own[count:]:
+                con.execute("DELETE FROM students WHERE course = $c AND student = $s", {"c": course, "s": row[0]})
+            fresh = [f"student-{taken + 1 + i:02d}" for i in range(count - len(labels))]
+            for label in fresh:
+                con.execute("INSERT INTO students VALUES ($c, $s, $r)", {"c": course, "s": label, "r": recording})
+        return sorted(labels + fresh, key=lambda label: (len(label), label))
+
+    def name_student(self, course: str, student: str) -> None:
+        """A student who goes by a given name, in this recording and others."""
+        with self.database.transaction() as con:
+            con.execute(
+                "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING", {"c": course, "s": student}
+            )
+
+    # --- courses, lectures, segments ----------------------------------------------------------
+
+    def lectures(self, course: str | None = None, lecture: str | None = None) -> list[tuple[str, str]]:
+        """(course, lecture) pairs that have a finished run, in order of name."""
+        sql = """SELECT DISTINCT course, lecture FROM current_runs
+                 WHERE ($course IS NULL OR course = $course) AND ($lecture IS NULL OR lecture = $lecture)
+                 ORDER BY ALL"""
+        return [(row[0], row[1]) for row in self._rows(sql, {"course": course, "lecture": lecture})]
+
+    def set_segments(self, course: str, lecture: str, segments: pl.DataFrame) -> None:
+        """Replace the segments of a lecture (columns as in `tables.SEGMENTS`)."""
+        names = {"c": course, "l": lecture}
+        with self.database.transaction() as con:
+            con.execute("DELETE FROM segments WHERE course = $c AND lecture = $l", names)
+            _insert(con, "segments", segments.with_columns(course=pl.lit(course), lecture=pl.lit(lecture)))
+
+    def segments(self, course: str, lecture: str) -> pl.DataFrame:
+        columns = ", ".join(SEGMENTS)
+        sql = f"SELECT {columns} FROM segments WHERE course = $c AND lecture = $l ORDER BY segment"  # noqa: S608
+        return self.query(sql, c=course, l=lecture).cast(dict(SEGMENTS))
+
+    def duration_s(self, course: str, lecture: str) -> float:
+        """Seconds from the lecture's start to the end of its last recording; 0 without any."""
+        sql = """SELECT coalesce(max(offset_s + readable_s), 0) FROM recordings
+                 WHERE course = $c AND lecture = $l"""
+        return float(self._rows(sql, {"c": course, "l": lecture})[0][0])
+
+    def policy(self, course: str, lecture: str) -> str:
+        """`behaviour` if any current run of the lecture was made under it, else `full`."""
+        sql = "SELECT DISTINCT policy FROM current_runs WHERE course = $c AND lecture = $l"
+        policies = {row[0] for row in self._rows(sql, {"c": course, "l": lecture})}
+        return "behaviour" if "behaviour" in policies else "full"
+
+    # --- what rules see -----------------------------------------------------------------------
+
+    def seen(self, course: str, lecture: str) -> pl.DataFrame:
+        """Columns of `tables.SEEN`: for every student, one row per sample of the recordings in which the
+        student appears; `present` is false where the student was not seen."""
+        measures = ", ".join(MEASURES)
+        sql = f"""
+            WITH faces AS (
+                SELECT recording, sample, student, {measures} FROM frame_emotions
+                WHERE course = $c AND lecture = $l AND student IS NOT NULL
+                -- two faces of one student in one sample can only be a mistake: keep the surer
+                QUALIFY row_number() OVER (
+                    PARTITION BY recording, sample, student ORDER BY detection DESC, x1, y1) = 1
+            ), members AS (SELECT DISTINCT recording, student FROM faces)
+            SELECT student, time_s, faces.detection IS NOT NULL AS present, {measures}
+            FROM samples_seen JOIN members USING (recording)
+            LEFT JOIN faces USING (recording, sample, student)
+            WHERE course = $c AND lecture = $l
+            ORDER BY time_s, student"""  # noqa: S608
+        return self.query(sql, c=course, l=lecture).cast(dict(SEEN))
+
+    # --- assessments --------------------------------------------------------------------------
+
+    def save_assessments(self, rows: pl.DataFrame) -> None:
+        """Columns of `tables.ASSESSMENTS`; together they become the latest of their rules and lectures."""
+        with self.database.transaction() as con:
+            _insert(con, "assessments", rows.with_columns(assessed_at=pl.lit(datetime.now(UTC))))
+
+    # --- anything else ------------------------------------------------------------------------
+
+    def query(self, sql: str, **params: Any) -> pl.DataFrame:
+        """Run one statement and fetch its result completely."""
+        with self.database.transaction() as con:
+            try:
+                result = con.sql(sql, params=params or None)
+                return result.pl() if result is not None else pl.DataFrame()
+            except duckdb.IOException:
+                raise
+            except duckdb.Error as error:
+                raise StoreError(f"query failed: {error}", "see README for the views and their columns") from error
+
+    def _rows(self, sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with self.database.transaction() as con:
+            return con.execute(sql, dict(params)).fetchall()
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    con.register("rows_to_insert", rows)
+    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
+    con.unregister("rows_to_insert")
+
+

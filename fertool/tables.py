@@ -1,0 +1,83 @@
+"""Polars schemas of the tables that move between pipeline, store, rules and report.
+
+Always passed explicitly: a first column that is all None would otherwise lose its type.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from fertool.types import EMOTIONS
+
+SAMPLES: dict[str, pl.DataType] = {"sample": pl.Int32(), "time_s": pl.Float64(), "faces": pl.Int32()}
+"""One row per analysed instant, face-less ones too."""
+
+MEASURES: dict[str, pl.DataType] = {
+    "x1": pl.Float32(),
+    "y1": pl.Float32(),
+    "x2": pl.Float32(),
+    "y2": pl.Float32(),
+    "detection": pl.Float32(),
+    "yaw_deg": pl.Float32(),
+    "pitch_deg": pl.Float32(),
+    "roll_deg": pl.Float32(),
+    **dict.fromkeys(EMOTIONS, pl.Float32()),
+    "emotion": pl.String(),
+    "confidence": pl.Float32(),
+}
+"""What is measured of one face: pixels of the upright frame, degrees, probabilities. Expression columns
+are null under the policy `behaviour`; pose is null where it could not be measured."""
+
+OBSERVATIONS: dict[str, pl.DataType] = {
+    "sample": pl.Int32(),
+    "face": pl.Int32(),
+    "track": pl.String(),
+    **MEASURES,
+    "others": pl.String(),
+}
+"""`others`: JSON object with the probabilities of labels beyond the canonical seven, or null."""
+
+TRACKS: dict[str, pl.DataType] = {
+    "track": pl.String(),
+    "chunk": pl.Int32(),
+    "first_s": pl.Float64(),
+    "last_s": pl.Float64(),
+    "samples": pl.Int32(),
+    "embedding": pl.List(pl.Float32()),
+}
+
+SEEN: dict[str, pl.DataType] = {
+    "student": pl.String(),
+    "time_s": pl.Float64(),
+    "present": pl.Boolean(),
+    **MEASURES,
+}
+"""What a rule gets: one row per sample and student, ordered by time, then student."""
+
+SEGMENTS: dict[str, pl.DataType] = {
+    "segment": pl.Int32(),
+    "title": pl.String(),
+    "start_s": pl.Float64(),
+    "end_s": pl.Float64(),
+}
+
+ASSESSMENTS: dict[str, pl.DataType] = {
+    "course": pl.String(),
+    "lecture": pl.String(),
+    "segment": pl.Int32(),
+    "student": pl.String(),
+    "rule": pl.String(),
+    "version": pl.String(),
+    "options": pl.String(),
+    "value": pl.Float64(),
+    "level": pl.String(),
+    "message": pl.String(),
+    "start_s": pl.Float64(),
+    "end_s": pl.Float64(),
+    "evidence": pl.String(),
+}
+
+
+def frame(rows: list[dict[str, object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Rows as dicts -> a table with exactly this schema; missing keys become null."""
+    return pl.DataFrame(rows, schema=schema, orient="row") if rows else pl.DataFrame(schema=schema)

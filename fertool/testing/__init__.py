@@ -1,0 +1,24 @@
+"""For tests, of fertool and of plugins: the conformance kit, synthetic timelines, a gallery of people."""
+
+from __future__ import annotations
+
+from fertool.testing.conformance import (
+    check_classifier,
+    check_detector,
+    check_encoder,
+    check_plugin,
+    check_rule,
+    context,
+)
+from fertool.testing.timelines import store_lecture, timeline
+
+__all__ = [
+    "check_classifier",
+    "check_detector",
+    "check_encoder",
+    "check_plugin",
+    "check_rule",
+    "context",
+    "store_lecture",
+    "timeline",
+]

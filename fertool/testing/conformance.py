@@ -1,0 +1,152 @@
+"""Hold a plugin against its contract: `check_plugin(MyRule)`. For plugin authors' tests, and our own.
+
+What a wrong answer does to a run is the business of `fertool.checks`; here, plugins are asked the
+questions that a run will ask sooner or later: no face, one face, many; an empty table; the same twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fertool import checks, plugins
+from fertool.contracts import Classifier, Detector, Encoder, Rule
+from fertool.testing.timelines import timeline
+from fertool.types import Context, Faces, Segment
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from fertool.contracts import Plugin
+    from fertool.types import Crop, Image
+
+TIMELINES = (
+    "neutral*60",
+    "neutral*20 happy*20 absent*20",
+    "sad*1",
+    "absent*30",
+    "angry/down*30 fear*30",
+    "happy/unposed*10",
+)
+
+
+def context(**changes: Any) -> Context:
+    """A context for calling a rule by hand: one segment of a lecture, sampled once a second."""
+    values: dict[str, Any] = {
+        "course": "course",
+        "lecture": "lecture",
+        "segment": Segment(0, "Part 1", 0.0, 300.0),
+        "student": "student-01",
+        "period_s": 1.0,
+    }
+    return Context(**{**values, **changes})
+
+
+def check_plugin(plugin: type[Plugin], *, device: str = "cpu", **options: Any) -> None:
+    """Raises AssertionError or PluginError unless the class keeps the contract of its kind.
+
+    A plugin that says it is not available (missing weights, say) is checked as a class only.
+    """
+    reason = plugins.misfit(plugin)
+    assert not reason, f"{plugin!r} cannot be registered: {reason}"
+    made = plugin(**options)
+    assert isinstance(made.weights(), dict), "weights() gives a dict: file name -> SHA-256"
+    if made.available():
+        return
+    made.load(device)
+    if isinstance(made, Detector):
+        check_detector(made)
+    elif isinstance(made, Encoder):
+        check_encoder(made)
+    elif isinstance(made, Classifier):
+        check_classifier(made)
+    elif isinstance(made, Rule):
+        check_rule(made)
+
+
+def check_detector(detector: Detector) -> None:
+    """One `Faces` per picture, in order, the same each time; pictures of any size, also without a face."""
+    for size in ((240, 320), (720, 1280), (1080, 607), (37, 53)):
+        pictures = [noise(*size, seed=i) for i in range(3)]
+        first = checks.detect(detector, pictures)
+        _same(first, checks.detect(detector, pictures), f"{detector.name}: the same pictures twice")
+        _near(first[2:], checks.detect(detector, pictures[2:]), f"{detector.name}: alone and in a batch")
+
+
+def check_encoder(encoder: Encoder) -> None:
+    """Landmarks and pose for every face, wherever it lies; unit embeddings."""
+    pictures = [noise(360, 480, seed=i) for i in range(3)]
+    faces = [some_faces(2), Faces.none(), some_faces(5)]
+    _same(
+        checks.encode(encoder, pictures, faces),
+        checks.encode(encoder, pictures, faces),
+        f"{encoder.name}: the same faces twice",
+    )
+    for n in (1, 17):
+        checks.embed(encoder, noise_crops(n, encoder.crop))
+    assert 0 < encoder.same_person < 2, "same_person is a distance on the unit sphere: between 0 and 2"
+
+
+def check_classifier(classifier: Classifier) -> None:
+    """Probabilities for any number of crops; a crop's answer does not depend on its neighbours."""
+    import numpy as np
+
+    labels = classifier.labels
+    assert len(labels) >= 2, "labels: at least two"
+    assert len(set(labels)) == len(labels), f"labels: each once, got {labels}"
+    crops = noise_crops(17, classifier.crop)
+    together = checks.classify(classifier, crops)
+    alone = np.concatenate([checks.classify(classifier, crops[i : i + 1]) for i in range(17)])
+    assert np.allclose(together, alone, atol=1e-2), "classify() gives a crop another answer in a batch"
+
+
+def check_rule(rule: Rule) -> None:
+    """Any table, the empty one too; pure; nothing of the expression under a policy without it."""
+    tables = [timeline(text) for text in TIMELINES]
+    for table in (*tables, tables[0].clear()):
+        before = table.clone()
+        first = checks.assess(rule, table, context())
+        assert first == checks.assess(rule, table, context()), f"{rule.name}: the same table, another answer"
+        assert table.equals(before), f"{rule.name}: assess() changed the table it was given"
+
+
+def noise(height: int, width: int, seed: int = 0) -> Image:
+    """A picture of smooth noise, (height, width, 3) uint8 BGR: no face in it."""
+    import cv2
+    import numpy as np
+
+    small = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def noise_crops(n: int, crop: Crop) -> npt.NDArray[np.uint8]:
+    """(n, size, size, channels) uint8."""
+    import numpy as np
+
+    shape = (n, crop.size, crop.size, crop.channels)
+    return np.random.default_rng(n).integers(0, 256, shape, np.uint8)
+
+
+def some_faces(n: int) -> Faces:
+    """n boxes side by side; the first begins beyond the edge of the picture."""
+    import numpy as np
+
+    left = np.arange(n, dtype=np.float32)[:, None] * 80 - 20
+    return Faces(np.hstack([left, left + 5, left + 70, left + 90]), np.full(n, 0.9, np.float32))
+
+
+def _same(first: list[Faces], second: list[Faces], what: str) -> None:
+    _compare(first, second, what, 0.0)
+
+
+def _near(first: list[Faces], second: list[Faces], what: str) -> None:
+    """Batches may round differently, but not see differently."""
+    _compare(first, second, what, 1.0)
+
+
+def _compare(first: list[Faces], second: list[Faces], what: str, atol_px: float) -> None:
+    import numpy as np
+
+    for a, b in zip(first, second, strict=True):
+        assert len(a) == len(b), f"{what}: {len(a)} faces, then {len(b)}"
+        assert np.allclose(a.boxes, b.boxes, atol=atol_px, equal_nan=True), f"{what}: other boxes"

@@ -1,0 +1,150 @@
+"""The values that move between the steps. Frozen, with units; arrays are checked in `fertool.checks`.
+
+Nothing heavy is imported here: numpy arrays appear in annotations only, so that
+`import fertool` stays light for a plugin author and for `fertool --help`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Image = npt.NDArray[np.uint8]
+    """(H, W, 3) uint8, BGR, upright."""
+    Floats = npt.NDArray[np.float32]
+
+EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""Canonical expression labels, in FER2013's order."""
+
+Signal = Literal["presence", "pose", "expression"]
+Scope = Literal["segment", "lecture", "course", "all"]
+Subject = Literal["student", "class"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One analysed instant of a recording."""
+
+    index: int
+    """Position in the run's sampling plan, counted from 0."""
+    time_s: float
+    """Presentation time: seconds from the start of the recording, from the container's PTS."""
+    image: Image
+    """(H, W, 3) uint8 BGR, upright (rotation metadata already applied)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The n faces of one sample, as a struct of arrays; n may be 0. All arrays share their order."""
+
+    boxes: Floats
+    """(n, 4) float32: x1, y1, x2, y2 in pixels of the upright frame; may reach beyond its edge."""
+    scores: Floats
+    """(n,) float32 in 0..1: the detector's confidence."""
+    landmarks: Floats | None = None
+    """(n, k, 2) float32 pixels, or None. k = 68 (iBUG order) or 5 (right eye, left eye, nose,
+    right and left mouth corner, "right" being the person's own right, so left in the picture)."""
+    pose_deg: Floats | None = None
+    """(n, 3) float32: yaw, pitch, roll in degrees, or None; NaN where it could not be measured.
+    Positive yaw: the person looks to the picture's right; positive pitch: up; positive roll: clockwise
+    in the picture."""
+    embeddings: Floats | None = None
+    """(n, d) float32, L2-normalised rows, or None."""
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def none(cls) -> Faces:
+        """No face at all."""
+        import numpy as np
+
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    def take(self, index: Any) -> Faces:
+        """The faces at `index` (integers or a boolean mask), every array in step."""
+
+        def at(array: Any) -> Any:
+            return None if array is None else array[index]
+
+        return Faces(*(at(getattr(self, name)) for name in self.__slots__))
+
+    def with_(self, **arrays: Any) -> Faces:
+        """A copy with some arrays replaced."""
+        return replace(self, **arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """How a network wants to see a face; `fertool.crops` cuts it."""
+
+    size: int
+    """Side of the square crop in pixels."""
+    margin: float = 0.0
+    """Added on every side, as a share of the side of the square around the face."""
+    align: bool = True
+    """Turn the crop upright by the eye line and place the eyes at a fixed position; needs landmarks
+    (without them the square around the box is cut)."""
+    channels: Literal[1, 3] = 3
+    """3: BGR; 1: gray."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One person followed through consecutive samples of one chunk."""
+
+    id: str
+    """Unique in the database: run, chunk, number."""
+    chunk: int
+    samples: tuple[int, ...]
+    """Sample indices, ascending."""
+    faces: tuple[int, ...]
+    """Index of the face in each of those samples."""
+    embedding: Floats | None = None
+    """(d,) float32, L2-normalised mean of a few descriptors, or None if no face was fit for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An interval [start_s, end_s) of a lecture."""
+
+    index: int
+    title: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a rule may know beside the table it judges."""
+
+    course: str
+    lecture: str
+    segment: Segment | None
+    """None when the rule's scope is wider than a segment."""
+    student: str | None
+    """None when the rule's subject is the class."""
+    period_s: float
+    """Median time between two samples of the window, in seconds; 0 for fewer than two samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a rule says of a student, or of the class, in a segment."""
+
+    value: float | None
+    """The rule's figure, or None when it could not be measured."""
+    level: str = "info"
+    """`info`, `good`, `attention`, or `not measurable`; a rule may use its own words, and one that
+    returns several assessments tells them apart by it."""
+    message: str = ""
+    """One sentence for a lecturer."""
+    start_s: float | None = None
+    """Evidence span in seconds of the lecture; the window when left out."""
+    end_s: float | None = None
+    evidence: dict[str, float | int | str] = field(default_factory=dict)
+    """Small, JSON-able facts behind the value (`{"samples": 42}`)."""

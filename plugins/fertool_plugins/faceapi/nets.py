@@ -1,0 +1,303 @@
+"""The nets of face-api in PyTorch, built straight from their weights: shapes follow from the tensors.
+
+All take what `batch` makes of uint8 BGR pictures, and run in the precision they were moved to, which
+`ready` picks. The originals see RGB: here the filters of the first convolution are turned round instead of
+every picture. Batch norms and scale layers are folded into the convolutions before them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fertool_plugins.faceapi import weights
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fertool_plugins.faceapi.weights import Weights
+
+MEAN_BGR = (104.298, 117.001, 122.782)
+"""Subtracted by the three face nets, before a division by 255."""
+AT_ONCE = 64
+"""Faces per pass: bounds memory, and more at once are no quicker."""
+SSD_STRIDES = (16, 32, 64, 128, 256, 512)
+"""Pixels of the input per cell of the SSD's six feature maps."""
+
+
+def _constant(array: npt.NDArray[np.float32]) -> nn.Parameter:
+    return nn.Parameter(torch.from_numpy(array), requires_grad=False)
+
+
+class Conv(nn.Module):
+    """A convolution; `same` pads with zeros as TensorFlow does."""
+
+    def __init__(self, filters: npt.NDArray[np.float32], bias: npt.NDArray[np.float32] | None, stride: int = 1,
+                 same: bool = True, depthwise: bool = False) -> None:  # fmt: skip
+        super().__init__()
+        if filters.shape[1] == 3:  # the picture itself: RGB to BGR
+            filters = np.ascontiguousarray(filters[:, ::-1])
+        self.filters = _constant(filters)
+        self.bias = None if bias is None else _constant(bias)
+        self.stride, self.groups = stride, len(filters) if depthwise else 1
+        self.same = same
+        self.reach = filters.shape[-1] // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding = self.reach if self.same and self.stride == 1 else 0
+        if self.same and self.stride == 2:
+            # TensorFlow pads an even side at its end only. Odd sides (which the originals never see) get
+            # one more there, so that the cells of a larger input lie where those of a smaller one do.
+            x = F.pad(x, (0, 1 + x.shape[-1] % 2, 0, 1 + x.shape[-2] % 2))
+        return F.conv2d(x, self.filters, self.bias, self.stride, padding, groups=self.groups)
+
+
+def _scaled(filters: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return filters * scale[:, None, None, None]
+
+
+class Relu6(nn.Module):
+    """A convolution clipped to 0..6, as everywhere in the SSD."""
+
+    def __init__(self, conv: Conv) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).clamp_(0, 6)
+
+
+class SsdMobilenetV1(nn.Module):
+    """Face detector, fully convolutional: any height and width; trained at 512 x 512.
+
+    (n, 3, h, w) in -1..1 -> boxes (n, a, 4) as x1, y1, x2, y2 in input pixels, logits (n, a), both
+    float32; a anchors, which depend on h and w only.
+    """
+
+    net = "ssd_mobilenetv1"
+    mean_bgr, scale = (127.5, 127.5, 127.5), 127.5
+
+    def __init__(self, w: Weights) -> None:
+        super().__init__()
+
+        def pointwise(name: str, stride: int = 1) -> Relu6:
+            offset = w[f"{name}_pointwise/convolution_bn_offset"]
+            return Relu6(Conv(w[f"{name}_pointwise/weights"], offset, stride))
+
+        def depthwise(name: str, stride: int) -> Relu6:
+            norm = f"{name}_depthwise/BatchNorm"
+            gain = w[f"{norm}/gamma"] / np.sqrt(w[f"{norm}/moving_variance"] + np.float32(0.001))
+            offset = w[f"{norm}/beta"] - w[f"{norm}/moving_mean"] * gain
+            filters = _scaled(w[f"{name}_depthwise/depthwise_weights"], gain)
+            return Relu6(Conv(filters, offset, stride, depthwise=True))
+
+        def pair(i: int) -> list[Relu6]:
+            name = f"MobilenetV1/Conv2d_{i}"
+            return [depthwise(name, 2 if i in (2, 4, 6, 12) else 1), pointwise(name)]
+
+        def head(i: int, kind: str) -> Conv:
+            return Conv(*(w[f"Prediction/BoxPredictor_{i}/{kind}Predictor/{part}"] for part in ("weights", "biases")))
+
+        extra = [[pointwise(f"Prediction/Conv2d_{i}"), pointwise(f"Prediction/Conv2d_{i + 1}", 2)] for i in (0, 2, 4, 6)]
+        stem = [pointwise("MobilenetV1/Conv2d_0", 2), *(layer for i in range(1, 12) for layer in pair(i))]
+        stages = [stem, pair(12) + pair(13), *extra]
+        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
+        self.boxes = nn.ModuleList(head(i, "BoxEncoding") for i in range(6))
+        self.classes = nn.ModuleList(head(i, "Class") for i in range(6))
+        self.shapes = _anchor_shapes(w["Output/extra_dim"][0])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        codes, logits, anchors = [], [], []
+        for stage, boxes, classes, shapes, stride in zip(
+            self.stages, self.boxes, self.classes, self.shapes, SSD_STRIDES, strict=True
+        ):
+            x = stage(x)
+            codes.append(boxes(x).permute(0, 2, 3, 1).reshape(len(x), -1, 4).float())
+            # Three classes per anchor: background, face, and one that the original ignores too.
+            logits.append(classes(x).permute(0, 2, 3, 1).reshape(len(x), -1, 3)[..., 1].float())
+            anchors.append(_anchors(shapes.to(x.device), x.shape[-2], x.shape[-1], stride))
+        return _decode(torch.cat(codes, 1), torch.cat(anchors)), torch.cat(logits, 1)
+
+
+def _anchor_shapes(stored: npt.NDArray[np.float32]) -> list[Tensor]:
+    """The anchors of each map as (k, 4) pixels cx, cy, w, h of its first cell.
+
+    Stored are y1, x1, y2, x2 of all anchors for 512 x 512, as shares, cell by cell and map by map; the
+    cells of one map differ by whole strides only (a test holds this).
+    """
+    y1, x1, y2, x2 = torch.from_numpy(stored * np.float32(512)).unbind(1)
+    all_anchors = torch.stack(((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1), 1)
+    shapes, start = [], 0
+    for stride in SSD_STRIDES:
+        per_cell = 3 if stride == 16 else 6
+        shapes.append(all_anchors[start : start + per_cell].clone())
+        start += per_cell * (512 // stride) ** 2
+    return shapes
+
+
+def _anchors(shapes: Tensor, rows: int, columns: int, stride: int) -> Tensor:
+    """(rows * columns * k, 4) cx, cy, w, h in pixels."""
+    grid = shapes.repeat(rows, columns, 1, 1)
+    grid[..., 0] += stride * torch.arange(columns, device=shapes.device)[None, :, None]
+    grid[..., 1] += stride * torch.arange(rows, device=shapes.device)[:, None, None]
+    return grid.view(-1, 4)
+
+
+def _decode(codes: Tensor, anchors: Tensor) -> Tensor:
+    """Codes dy, dx, log h, log w, times 10, 10, 5, 5, relative to the anchors -> x1, y1, x2, y2."""
+    size = anchors[:, 2:]
+    center = codes[..., :2].flip(-1) / 10 * size + anchors[:, :2]
+    half = torch.exp(codes[..., 2:].flip(-1) / 5) * size / 2
+    return torch.cat((center - half, center + half), -1)
+
+
+class Separable(nn.Module):
+    """Depthwise, then pointwise convolution."""
+
+    def __init__(self, w: Weights, name: str, stride: int) -> None:
+        super().__init__()
+        self.depthwise = Conv(w[f"{name}/depthwise_filter"], None, stride, depthwise=True)
+        self.pointwise = Conv(w[f"{name}/pointwise_filter"], w[f"{name}/bias"])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pointwise(self.depthwise(x))
+
+
+class Dense(nn.Module):
+    """Four convolutions, each fed with the sum of all before it; the first halves the side."""
+
+    def __init__(self, w: Weights, name: str) -> None:
+        super().__init__()
+        plain = f"{name}/conv0/filters" in w
+        self.first: nn.Module = (
+            Conv(w[f"{name}/conv0/filters"], w[f"{name}/conv0/bias"], 2) if plain else Separable(w, f"{name}/conv0", 2)
+        )
+        self.rest = nn.ModuleList(Separable(w, f"{name}/conv{i}", 1) for i in (1, 2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = self.first(x).relu_()
+        x = total
+        for layer in self.rest:
+            total = total + layer(x)
+            x = total.relu()
+        return x
+
+
+class Last(nn.Module):
+    """Mean over the picture, then a linear layer: always float32, as bfloat16 would cost 0.3 % of the face."""
+
+    def __init__(self, filters: npt.NDArray[np.float32], bias: npt.NDArray[np.float32] | None) -> None:
+        super().__init__()
+        self.filters = _constant(filters)
+        self.bias = None if bias is None else _constant(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.float().mean((2, 3)), self.filters, self.bias)
+
+
+class _FaceNet(nn.Module):
+    """Four dense blocks and a linear layer: (n, 3, 112, 112) -> (n, outputs) float32."""
+
+    mean_bgr, scale = MEAN_BGR, 255.0
+
+    def __init__(self, w: Weights) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(Dense(w, f"dense{i}") for i in range(4)))
+        self.last = Last(w["fc/weights"], w["fc/bias"])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.blocks(x))
+
+
+class Landmarks68(_FaceNet):
+    """(n, 3, 112, 112) -> (n, 136): x, y of the 68 iBUG points as shares of the crop's side."""
+
+    net = "face_landmark_68"
+
+
+class Expression(_FaceNet):
+    """(n, 3, 112, 112) -> (n, 7) logits: neutral, happy, sad, angry, fearful, disgusted, surprised."""
+
+    net = "face_expression"
+
+
+class Residual(nn.Module):
+    """Two convolutions and a shortcut; `down` halves the side, and may double the channels."""
+
+    def __init__(self, w: Weights, name: str) -> None:
+        super().__init__()
+        self.down = name.endswith(("down", "down_out"))
+        self.first = _dlib(w, f"{name}/conv1", 2 if self.down else 1, same=not self.down)
+        self.second = _dlib(w, f"{name}/conv2")
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.second(self.first(x).relu_())
+        if self.down:
+            x = F.avg_pool2d(x, 2)
+            # The shortcut lacks channels, the convolutions sometimes a row and column: zeros for both.
+            y = F.pad(y, (0, x.shape[-1] - y.shape[-1], 0, x.shape[-2] - y.shape[-2]))
+            x = F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1]))
+        return y.add_(x).relu_()
+
+
+def _dlib(w: Weights, name: str, stride: int = 1, same: bool = True) -> Conv:
+    """dlib's convolution with the scale layer behind it folded in."""
+    gain = w[f"{name}/scale/weights"]
+    bias = w[f"{name}/conv/bias"] * gain + w[f"{name}/scale/biases"]
+    return Conv(_scaled(w[f"{name}/conv/filters"], gain), bias, stride, same)
+
+
+class Recognition(nn.Module):
+    """dlib's face descriptor: (n, 3, 150, 150) -> (n, 128) float32, not of unit length."""
+
+    net = "face_recognition"
+    mean_bgr, scale = MEAN_BGR, 255.0
+    BLOCKS = ("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3", "128_down", "128_1", "128_2",
+              "256_down", "256_1", "256_2", "256_down_out")  # fmt: skip
+
+    def __init__(self, w: Weights) -> None:
+        super().__init__()
+        self.stem = _dlib(w, "conv32_down", 2, same=False)
+        self.blocks = nn.Sequential(*(Residual(w, f"conv{name}") for name in self.BLOCKS))
+        self.last = Last(w["fc"], None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.blocks(F.max_pool2d(self.stem(x).relu_(), 3, 2)))
+
+
+Net = TypeVar("Net", SsdMobilenetV1, Landmarks68, Expression, Recognition)
+
+
+def ready(kind: type[Net], device: str, exact: bool = False) -> Net:
+    """The net with its weights on `device`; in bfloat16 where the processor is quick at it, unless `exact`."""
+    net = kind(weights.load(kind.net)).eval().to(device, memory_format=torch.channels_last)
+    if not exact and _quick_bfloat16(device):
+        for layer in net.modules():
+            if isinstance(layer, Conv):
+                layer.bfloat16()
+    return net
+
+
+def _quick_bfloat16(device: str) -> bool:
+    if device == "cpu":  # emulated on other processors, so slower than float32
+        return torch.cpu._is_avx512_bf16_supported()
+    return device.startswith("cuda") and torch.cuda.is_bf16_supported()
+
+
+def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:
+    """(n, h, w, 3) uint8 BGR (or float, 0..255) -> (n, 3, h, w), normalised, as `net` wants it."""
+    like = next(net.parameters())
+    pixels = torch.from_numpy(images).to(like.device).permute(0, 3, 1, 2).float()
+    mean = torch.tensor(net.mean_bgr, device=like.device)[:, None, None]
+    return ((pixels - mean) / net.scale).to(like.dtype)
+
+
+def run(net: Landmarks68 | Expression | Recognition, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(n, side, side, 3) uint8 BGR crops -> the net's (n, outputs) float32; n may be 0."""
+    with torch.inference_mode():
+        parts = [net(batch(net, crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE) or (0,)]
+        return torch.cat(parts).cpu().numpy()

@@ -1,0 +1,47 @@
+"""`shares`: how often each expression was the most likely one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fertool import EMOTIONS, Assessment, Context, Plugin, Rule, hookimpl
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass
+class Shares(Rule):
+    """One assessment per expression: value = samples with it / samples with any; `level` names it.
+
+    Where fewer than `floor` of the samples could be measured there is one assessment,
+    "not measurable": silence is not neutrality.
+    """
+
+    name = "shares"
+    version = "1"
+    signals = frozenset({"expression"})
+    needs = EMOTIONS
+    floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
+
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
+        if seen.is_empty():
+            return None
+        emotions = seen["emotion"].drop_nulls()
+        measured, samples = len(emotions), len(seen)
+        if measured == 0 or measured < self.floor * samples:
+            message = f"expression measured in {measured} of {samples} samples only"
+            return Assessment(None, "not measurable", message, evidence={"measured": measured, "samples": samples})
+        return [self._share(label, int((emotions == label).sum()), measured) for label in EMOTIONS]
+
+    @staticmethod
+    def _share(label: str, count: int, measured: int) -> Assessment:
+        share = count / measured
+        message = f"{label} in {share:.0%} of {measured} measured samples"
+        return Assessment(share, label, message, evidence={"count": count, "measured": measured})
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [Shares]

@@ -1,0 +1,33 @@
+"""Every registered plugin keeps its contract: registering one subscribes it to this test."""
+
+from __future__ import annotations
+
+import pytest
+
+from fertool import plugins
+from fertool.testing import check_plugin
+
+REGISTRY = plugins.load()
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(REGISTRY.found))
+def test_keeps_its_contract(kind: str, name: str) -> None:
+    plugin = REGISTRY.found[kind, name].plugin
+    if reason := plugin().available():
+        pytest.skip(f"{kind} {name}: {reason}")
+    check_plugin(plugin)
+
+
+def test_every_first_party_plugin_is_registered_and_none_is_broken() -> None:
+    ours = {key for key, found in REGISTRY.found.items() if found.source.startswith("fertool ")}
+    assert ours >= {
+        ("detector", "ssd"),
+        ("detector", "haar"),
+        ("detector", "yunet"),
+        ("detector", "insightface"),
+        ("encoder", "faceapi"),
+        ("classifier", "faceapi"),
+        ("rule", "presence"),
+        ("rule", "shares"),
+    }
+    assert REGISTRY.broken == []
