@@ -1,13 +1,16 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
 This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
-(`boxes`, `crops`, `pose`, `models`) load numpy and OpenCV when they are first touched.
+(`boxes`, `crops`, `pose`) load numpy and OpenCV when they are first used. `Floats` and `Image` exist for
+type checkers only.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
+from importlib.util import LazyLoader, find_spec, module_from_spec
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
 from fertool.errors import FertoolError, PluginError
@@ -17,6 +20,7 @@ from fertool.types import EMOTIONS, Assessment, Context, Crop, Faces, Segment
 
 if TYPE_CHECKING:
     from fertool import boxes, crops, models, pose
+    from fertool.types import Floats, Image
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,6 +33,8 @@ __all__ = [
     "Encoder",
     "Faces",
     "FertoolError",
+    "Floats",
+    "Image",
     "Model",
     "Plugin",
     "PluginError",
@@ -42,7 +48,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in {"boxes", "crops", "pose"}:
-        return import_module(f"fertool.{name}")
-    raise AttributeError(f"module 'fertool' has no attribute {name!r}")
+def __getattr__(name: str) -> ModuleType:
+    """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
+    if name not in {"boxes", "crops", "pose"}:
+        raise AttributeError(f"module 'fertool' has no attribute {name!r}")
+    full = f"fertool.{name}"
+    if full not in sys.modules:
+        spec = find_spec(full)
+        assert spec is not None
+        assert spec.loader is not None
+        loader = LazyLoader(spec.loader)
+        module = sys.modules[full] = module_from_spec(spec)
+        loader.exec_module(module)
+    return sys.modules[full]

@@ -71,9 +71,10 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
     spans: list[Segment | None] = list(lecture.segments) if rule.scope == "segment" else [None]
     for student, seen in _subjects(rule, lecture.seen):
         for span in spans:
-            inside = seen if span is None else seen.filter(pl.col("time_s").is_between(span.start_s, span.end_s, "left"))
-            period = _period(inside)
-            yield Context(lecture.course, lecture.lecture, span, student, period), inside
+            inside = seen
+            if span is not None:
+                inside = seen.filter(pl.col("time_s").is_between(span.start_s, span.end_s, "left"))
+            yield Context(lecture.course, lecture.lecture, span, student, _period(inside)), inside
 
 
 def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:

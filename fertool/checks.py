@@ -3,6 +3,7 @@ expected and what came."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 MAX_FRACTION_OFF = 1e-3
 """How far probabilities may be from summing to 1 (float32 and bf16 rounding)."""
+LANDMARKS = (5, 68)
+"""Points a face that `fertool.crops` can align by."""
 
 
 def detect(detector: Detector, images: Sequence[Image]) -> list[Faces]:
     """Call a detector and check what came: one sound `Faces` per image."""
-    faces = _call(detector, "detect", detector.detect, images)
-    _listed(detector, "detect", faces, len(images))
+    faces = _listed(detector, "detect", _call(detector, "detect", detector.detect, images), len(images))
     for one in faces:
         _faces(detector, "detect", one)
     return faces
@@ -31,13 +33,15 @@ def detect(detector: Detector, images: Sequence[Image]) -> list[Faces]:
 
 def encode(encoder: Encoder, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
     """Call an encoder: the same faces, now with landmarks and pose."""
-    encoded = _call(encoder, "encode", encoder.encode, images, faces)
-    _listed(encoder, "encode", encoded, len(images))
+    came = _call(encoder, "encode", encoder.encode, images, faces)
+    encoded = _listed(encoder, "encode", came, len(images))
     for before, after in zip(faces, encoded, strict=True):
         _faces(encoder, "encode", after)
         if len(before) != len(after):
             raise _unfit(encoder, "encode", f"{len(before)} faces, as given", f"{len(after)}")
-        if after.landmarks is None or after.pose_deg is None:
+        if not np.array_equal(before.boxes, after.boxes):
+            raise _unfit(encoder, "encode", "the same boxes in the same order", "others")
+        if len(after) and (after.landmarks is None or after.pose_deg is None):
             raise _unfit(encoder, "encode", "landmarks and pose_deg filled in", "None")
     return encoded
 
@@ -46,9 +50,7 @@ def embed(encoder: Encoder, crops: Any) -> Floats:
     """Call an encoder's `embed`: (n, d) float32 unit rows."""
     rows = _call(encoder, "embed", encoder.embed, crops)
     _array(encoder, "embed", "embeddings", rows, (len(crops), None))
-    norms = np.linalg.norm(rows, axis=1)
-    if not np.allclose(norms, 1, atol=1e-2):
-        raise _unfit(encoder, "embed", "rows of length 1", f"lengths {norms.min():.3g} to {norms.max():.3g}")
+    _unit(encoder, "embed", rows)
     return np.asarray(rows, np.float32)
 
 
@@ -58,7 +60,8 @@ def classify(classifier: Classifier, crops: Any) -> Floats:
     _array(classifier, "classify", "probabilities", rows, (len(crops), len(classifier.labels)))
     if (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1, atol=MAX_FRACTION_OFF):
         sums = rows.sum(axis=1)
-        raise _unfit(classifier, "classify", "rows >= 0 that sum to 1", f"sums {sums.min():.3g} to {sums.max():.3g}")
+        came = f"sums {sums.min():.3g} to {sums.max():.3g}, least value {rows.min():.3g}"
+        raise _unfit(classifier, "classify", "rows >= 0 that sum to 1", came)
     return np.asarray(rows, np.float32)
 
 
@@ -69,9 +72,22 @@ def assess(rule: Rule, seen: Any, context: Any) -> list[Assessment]:
     for one in results:
         if not isinstance(one, Assessment):
             raise _unfit(rule, "assess", "an Assessment, a list of them, or None", _describe(one))
-        if one.value is not None and not (isinstance(one.value, int | float) and np.isfinite(one.value)):
-            raise _unfit(rule, "assess", "a finite value, or None", repr(one.value))
+        for what, number in (("value", one.value), ("start_s", one.start_s), ("end_s", one.end_s)):
+            if number is not None and not (isinstance(number, int | float) and np.isfinite(number)):
+                raise _unfit(rule, "assess", f"a finite {what}, or None", repr(number))
+        for what, text in (("level", one.level), ("message", one.message)):
+            if not isinstance(text, str):
+                raise _unfit(rule, "assess", f"text as {what}", _describe(text))
+        _jsonable(rule, one.evidence)
     return results
+
+
+def _jsonable(rule: Rule, evidence: Any) -> None:
+    try:
+        json.dumps(evidence, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        what = "evidence of plain finite numbers and text"
+        raise _unfit(rule, "assess", what, f"{evidence!r}: {error}") from error
 
 
 def _call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -82,26 +98,38 @@ def _call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any)
         raise PluginError(what, "report it to the plugin's author, or choose another") from error
 
 
-def _listed(plugin: Plugin, method: str, got: Any, n: int) -> None:
+def _listed(plugin: Plugin, method: str, got: Any, n: int) -> list[Faces]:
     if not isinstance(got, list) or len(got) != n or not all(isinstance(one, Faces) for one in got):
         came = f"{len(got)} of them" if isinstance(got, list) else _describe(got)
         raise _unfit(plugin, method, f"a list of {n} Faces, one per image", came)
+    return got
 
 
 def _faces(plugin: Plugin, method: str, faces: Faces) -> None:
-    n = len(faces.boxes) if hasattr(faces.boxes, "__len__") else 0
+    n = len(faces.boxes) if np.ndim(faces.boxes) else 0
     _array(plugin, method, "boxes", faces.boxes, (n, 4))
     _array(plugin, method, "scores", faces.scores, (n,))
     if n and not (faces.boxes[:, 2:] > faces.boxes[:, :2]).all():
         raise _unfit(plugin, method, "boxes x1, y1, x2, y2 with x2 > x1 and y2 > y1", "others")
     if n and not ((faces.scores >= 0) & (faces.scores <= 1)).all():
-        raise _unfit(plugin, method, "scores in 0..1", f"{faces.scores.min():.3g} to {faces.scores.max():.3g}")
+        came = f"{faces.scores.min():.3g} to {faces.scores.max():.3g}"
+        raise _unfit(plugin, method, "scores in 0..1", came)
     if faces.landmarks is not None:
         _array(plugin, method, "landmarks", faces.landmarks, (n, None, 2))
+        if faces.landmarks.shape[1] not in LANDMARKS:
+            raise _unfit(plugin, method, "5 or 68 landmarks a face", str(faces.landmarks.shape[1]))
     if faces.pose_deg is not None:  # NaN: could not be measured
         _array(plugin, method, "pose_deg", faces.pose_deg, (n, 3), finite=False)
     if faces.embeddings is not None:
         _array(plugin, method, "embeddings", faces.embeddings, (n, None))
+        _unit(plugin, method, faces.embeddings)
+
+
+def _unit(plugin: Plugin, method: str, rows: Floats) -> None:
+    norms = np.linalg.norm(rows, axis=1)
+    if not np.allclose(norms, 1, atol=1e-2):
+        came = f"lengths {norms.min():.3g} to {norms.max():.3g}"
+        raise _unfit(plugin, method, "embeddings of length 1", came)
 
 
 def _array(

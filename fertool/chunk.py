@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fertool.contracts import Classifier, Detector, Encoder
     from fertool.tracking import Spot
-    from fertool.types import Floats, Image, Sample
+    from fertool.types import Crop, Floats, Image, Sample
 
     Tables = dict[str, pl.DataFrame]
 
@@ -80,7 +80,7 @@ class Engine:
         return np.concatenate([checks.embed(self.encoder, part) for part in parts])
 
     @staticmethod
-    def _cut(image: Image, faces: Faces, crop: crops.Crop) -> npt.NDArray[np.uint8]:
+    def _cut(image: Image, faces: Faces, crop: Crop) -> npt.NDArray[np.uint8]:
         return crops.cut(image, faces.boxes, faces.landmarks, crop)
 
 
@@ -230,8 +230,10 @@ class Chunk:
         }
         # NaN is numpy's "could not be measured"; in tables that is null.
         table = pl.DataFrame(columns).fill_nan(None)
-        absent = [pl.lit(None, dtype).alias(name) for name, dtype in OBSERVATIONS.items() if name not in columns]
-        return table.with_columns(absent).select(*OBSERVATIONS).cast(dict(OBSERVATIONS))
+        absent = [
+            pl.lit(None, OBSERVATIONS[name]).alias(name) for name in OBSERVATIONS.keys() - columns.keys()
+        ]
+        return table.with_columns(absent).select(*OBSERVATIONS).cast(pl.Schema(OBSERVATIONS))
 
     def _expression(self) -> dict[str, object]:
         """Class columns; none under the policy `behaviour`."""
@@ -248,7 +250,9 @@ class Chunk:
         columns["emotion"] = [labels[i] for i in best]
         columns["confidence"] = rows[np.arange(len(rows)), best]
         if others:
-            columns["others"] = [json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) for row in rows]
+            columns["others"] = [
+                json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) for row in rows
+            ]
         return columns
 
 

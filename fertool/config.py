@@ -64,8 +64,11 @@ def _file(path: Path) -> dict[str, Any]:
         if not isinstance(value, kinds[key]):
             what = f"{path}: {key}: expected {kinds[key].__name__}, got {type(value).__name__} {value!r}"
             raise ConfigError(what)
+    for name, table in content.get("options", {}).items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: options.{name}: expected a table, got {table!r}", f"[options.{name}]")
     if "plugins" in content:
-        content["plugins"] = [str(path.parent / name) for name in content["plugins"]]
+        content["plugins"] = [str(path.parent / str(name)) for name in content["plugins"]]
     return content
 
 

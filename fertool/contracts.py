@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Plugin(ABC):  # noqa: B024  (its four kinds below are abstract)
+class Plugin(ABC):
     """Common to all kinds. Subclasses with options are `@dataclass`es."""
 
     kind: ClassVar[str]

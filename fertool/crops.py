@@ -70,9 +70,7 @@ def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
     return _similarity(centres, sides, angles, anchors, crop)
 
 
-def _similarity(
-    centres: Doubles, sides: Doubles, angles: Doubles, anchors: Doubles, crop: Crop
-) -> Matrices:
+def _similarity(centres: Doubles, sides: Doubles, angles: Doubles, anchors: Doubles, crop: Crop) -> Matrices:
     """Squares of `sides` pixels turned by `angles`, `centres` at the share `anchors` of each; plus margin."""
     cos, sin = np.cos(angles), np.sin(angles)
     turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)

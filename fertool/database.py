@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 FULL = re.compile(r"no space left|disk quota|file too large|could not (write|resize|truncate)", re.IGNORECASE)
+FAILURES = (duckdb.IOException, duckdb.FatalException)
+"""Fatal: DuckDB gives up on a file that it could not write."""
 RETRY_S = 0.05
 
 
@@ -46,9 +48,7 @@ class Database:
             con.begin()
             yield con
             con.commit()
-        except duckdb.IOException as error:
-            raise self._explain(error) from error
-        except duckdb.FatalException as error:  # DuckDB gives up on a file it could not write
+        except FAILURES as error:
             raise self._explain(error) from error
         finally:
             con.close()  # rolls back what was not committed
@@ -56,14 +56,16 @@ class Database:
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         """Open the file, waiting for its lock."""
         # A query someone else wrote must not reach files or the network through DuckDB.
-        config = {"enable_external_access": "false"} if read_only else {}
+        config: dict[str, str | bool | int | float | list[str]] = {}
+        if read_only:
+            config["enable_external_access"] = False
         new = not self.path.exists()
         deadline = time.monotonic() + self.timeout_s
         while True:
             try:
                 con = duckdb.connect(str(self.path), read_only=read_only, config=config)
             except duckdb.IOException as error:
-                if "lock" not in str(error) or time.monotonic() > deadline:
+                if "Could not set lock" not in str(error) or time.monotonic() > deadline:
                     raise self._explain(error) from error
                 time.sleep(RETRY_S)
             else:
@@ -89,12 +91,14 @@ class Database:
         con = self._connect(read_only=False)
         try:
             con.begin()
-            con.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)")
+            con.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)"
+            )
             if not con.execute("SELECT 1 FROM migrations WHERE name = $name", {"name": name}).fetchall():
                 con.execute(sql)  # not yet done by a process that was faster
                 con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
             con.commit()
-        except duckdb.IOException as error:
+        except FAILURES as error:
             raise self._explain(error) from error
         finally:
             con.close()

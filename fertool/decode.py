@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 _MAX_THREADS = 16
 """FFmpeg's own bound."""
+_HEALED = 250
+"""Packets after which damage has been painted over where keyframes are rarer still, or never come."""
 
 
 @contextmanager
@@ -66,6 +68,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_type = "AUTO"
         # Skipped frames leave their threads idle, hence twice as many as FFmpeg would take.
         stream.codec_context.thread_count = min(2 * (os.cpu_count() or 1), _MAX_THREADS)
+        # Now, not at the first packet: dav1d (AV1) keeps for good the `skip_frame` that it is opened with.
+        stream.codec_context.open(strict=False)
         yield container, stream
 
 
@@ -91,9 +95,9 @@ class Samples:
     or before the first target, and the images are bit-identical whichever slice they are asked in. Every
     slice costs that start and the latency of its end, so ask for all that is left, not chunk by chunk.
 
-    A target that cannot be decoded is left out and counted in `lost`. Images have the size of their frame:
-    should that change in mid-stream, the caller groups by size. Iterating raises VideoError if the file
-    cannot be opened, ValueError if `targets` are not of this index.
+    A target that cannot be decoded, or refers to what cannot, is left out and counted in `lost`. Images have
+    the size of their frame: should that change in mid-stream, the caller groups by size. Iterating raises
+    VideoError if the file cannot be opened, ValueError if `targets` are not of this index.
     """
 
     def __init__(self, path: Path, index: Index, targets: Times, first: int = 0) -> None:
@@ -101,7 +105,8 @@ class Samples:
         self.delivered = 0
         """Samples yielded so far."""
         self.damaged = 0
-        """Packets that the decoder refused so far."""
+        """Packets so far that were broken, or that the decoder refused."""
+        self._spoilt = np.zeros(len(index.pts), np.bool_)
 
     @property
     def lost(self) -> int:
@@ -110,12 +115,16 @@ class Samples:
 
     def __iter__(self) -> Iterator[Sample]:
         self.delivered = self.damaged = 0
+        self._spoilt[:] = False
         positions = self.index.positions(self.targets)
         number = {int(position): i for i, position in enumerate(positions)}
         reformatter = VideoReformatter()  # shared: building a converter costs more than converting
         for frame in self._frames(self.index.needed(positions), number):
-            i = number.get(frame.pts if frame.pts is not None else -1)
-            if i is not None and not frame.is_corrupt:
+            position = frame.pts if frame.pts is not None else -1
+            if frame.is_corrupt:
+                self._spoil(position, position)
+            i = number.get(position)
+            if i is not None and not self._spoilt[position]:
                 self.delivered += 1
                 yield Sample(self.first + i, float(self.targets[i]), _image(frame, reformatter))
 
@@ -130,20 +139,42 @@ class Samples:
                 if position > last:
                     break
                 if needed[position]:
+                    if codec is not None and not needed[position - 1]:
+                        # To go on after a gap as after seeking: open GOPs would come out of order.
+                        yield from self._decode(codec, None, position)
+                        codec.flush_buffers()
                     codec = packet.stream.codec_context
                     # Safe with frame threads: each thread takes the setting along with its packet.
                     codec.skip_frame = "DEFAULT" if position in wanted else "NONREF"
+                    if packet.is_corrupt:
+                        self.damaged += 1
+                        self._spoil(position, position)
                     packet.pts = position
-                    yield from self._decode(codec, packet)
+                    yield from self._decode(codec, packet, position)
             if codec is not None:
-                yield from self._decode(codec, None)
+                yield from self._decode(codec, None, last)
 
-    def _decode(self, codec: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    def _decode(
+        self, codec: VideoCodecContext, packet: Packet[VideoStream] | None, position: int
+    ) -> list[VideoFrame]:
         try:
             return codec.decode(packet)
         except av.FFmpegError:
+            # With frame threads the culprit may be an earlier packet: doubt all that is not out yet.
             self.damaged += 1
+            self._spoil(0, position)
             return []
+
+    def _spoil(self, begin: int, end: int) -> None:
+        """Something in [begin, end] is damaged: so may be all that refers to it, up to the next keyframe.
+
+        Decoders conceal such damage: what they show is a smear, or a moment long past.
+        """
+        ahead = self.index.keyframe[end + 1 : end + 1 + _HEALED]
+        key = end + 1 + int(np.argmax(np.append(ahead, True)))
+        self._spoilt[begin:key] = True
+        if key < len(self._spoilt):
+            self._spoilt[key:] |= self.index.pts[key:] < self.index.pts[key]
 
 
 def _numbered(path: Path, index: Index, begin: int) -> Generator[tuple[int, Packet[VideoStream]]]:
@@ -174,10 +205,10 @@ def _seek(container: InputContainer, stream: VideoStream, pts: int) -> Iterator[
 
 
 def _position(index: Index, packet: Packet[VideoStream] | None) -> int:
-    """The packet's position in decode order; -1 if its stamp does not tell."""
+    """The packet's position in decode order; -1 if that cannot be told (MPEG-PS restamps after seeking)."""
     if packet is None or packet.pts is None:
         return -1
-    found = np.flatnonzero(index.pts == packet.pts)
+    found = np.flatnonzero((index.pts == packet.pts) & (index.size == packet.size))
     return int(found[0]) if len(found) == 1 else -1
 
 

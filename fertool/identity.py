@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 BLOCK = 1500
 """Tracks clustered at once; memory and time grow with its square. Longer recordings go block by block,
 then the blocks' clusters are clustered."""
-CONFLICT = 100.0
-"""Distance between tracks seen at the same time; unit embeddings are at most 2 apart."""
+CONFLICT = 1e9
+"""Distance between tracks seen at the same time; unit embeddings are at most 2 apart. So large that one
+such pair keeps two groups apart even when averaged with all their other pairs (a million at most)."""
 
 
 def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
@@ -40,23 +41,29 @@ def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
     if len(embeddings) <= BLOCK:
         return _ordered(_cluster(embeddings, overlapping(spans), limit))
     blocks = [slice(i, i + BLOCK) for i in range(0, len(embeddings), BLOCK)]
-    labels, means, members = [], [], []
-    for number, block in enumerate(blocks):
+    groups = np.zeros(len(embeddings), np.int64)
+    means: list[Floats] = []
+    for block in blocks:
         inside = link(embeddings[block], spans[block], limit)
-        labels.append(inside + sum(len(m) for m in members))
-        members.append([number] * (int(inside.max()) + 1))
-        means += [mean_direction(embeddings[block][inside == k]) for k in range(len(members[-1]))]
-    block_of = np.concatenate(members)
-    same_block = (block_of[:, None] == block_of[None, :]) & ~np.eye(len(block_of), dtype=bool)
-    merged = _cluster(np.array(means), same_block, limit)
-    return _ordered(merged[np.concatenate(labels)])
+        groups[block] = inside + len(means)
+        means += [mean_direction(embeddings[block][inside == k]) for k in range(int(inside.max()) + 1)]
+    conflict = np.zeros((len(means), len(means)), bool)
+    for block in blocks:
+        here = groups[block]
+        conflict[np.ix_(np.unique(here), np.unique(here))] = True  # told apart once already
+        one, other = np.nonzero(_shared(spans[block], spans))
+        conflict[here[one], groups[other]] = True
+    np.fill_diagonal(conflict, False)
+    return _ordered(_cluster(np.array(means), conflict, limit)[groups])
 
 
 def overlapping(spans: Doubles) -> Bools:
     """(n, 2) spans -> (n, n): do the closed spans i and j (i != j) share an instant?"""
-    start, end = spans[:, 0], spans[:, 1]
-    shared = (start[:, None] <= end[None, :]) & (start[None, :] <= end[:, None])
-    return np.asarray(shared & ~np.eye(len(spans), dtype=bool))
+    return np.asarray(_shared(spans, spans) & ~np.eye(len(spans), dtype=bool))
+
+
+def _shared(a: Doubles, b: Doubles) -> Bools:
+    return np.asarray((a[:, None, 0] <= b[None, :, 1]) & (b[None, :, 0] <= a[:, None, 1]))
 
 
 def by_time_on_screen(labels: Labels, weights: Doubles) -> list[int]:

@@ -111,6 +111,8 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             raise ConfigError(f"{where}: expected {' or '.join(allowed)}, got {value!r}")
         return allowed[str(value)]
     if get_origin(hint) is tuple:
+        if not isinstance(value, str | list | tuple):
+            raise ConfigError(f"{where}: expected {_spell(hint)}, got {value!r}")
         parts = value.split(",") if isinstance(value, str) else list(value)
         item = get_args(hint)[0]
         return tuple(_convert(p.strip() if isinstance(p, str) else p, item, where) for p in parts if p != "")
@@ -121,7 +123,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         if hint is int and (isinstance(value, str) or type(value) is int):
             return int(value)
-        if hint is str:
+        if hint is str and isinstance(value, str | int | float):
             return str(value)
     except ValueError:
         pass
@@ -140,7 +142,9 @@ def _truth(value: Any) -> bool:
 def _spell(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(str(a) for a in get_args(hint))
-    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")
+    if isinstance(hint, type) and not get_args(hint):
+        return hint.__name__
+    return str(hint).replace("typing.", "")
 
 
 def _default(f: Any) -> Any:

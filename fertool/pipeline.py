@@ -74,7 +74,7 @@ class Request:
 class Progress(Protocol):
     """Who wants to know how far an analysis is."""
 
-    def started(self, recording: video.Recording, planned: int, done: int) -> None: ...
+    def started(self, planned: int, done: int) -> None: ...
 
     def advanced(self, samples: int, faces: int, time_s: float) -> None: ...
 
@@ -192,7 +192,7 @@ def _measure(
     """
     numbers = (targets // CHUNK_S).astype(int)
     missing = ~np.isin(numbers, list(done))
-    progress.started(source, len(targets), int((~missing).sum()))
+    progress.started(len(targets), int((~missing).sum()))
     if not missing.any():
         return []
     engine = _load(request)
@@ -209,12 +209,12 @@ def _measure(
 
 
 def _load(request: Request) -> Engine:
-    plugged = (request.tools.detector, request.tools.encoder, request.tools.classifier)
-    detector, encoder, classifier = (p.plugin if p else None for p in plugged)
-    for plugin in (detector, encoder, classifier):
-        if plugin is not None:
-            plugin.load(request.device)
-    return Engine(detector, encoder, classifier)
+    tools = request.tools
+    for plugged in (tools.detector, tools.encoder, tools.classifier):
+        if plugged is not None:
+            plugged.plugin.load(request.device)
+    classifier = tools.classifier.plugin if tools.classifier else None
+    return Engine(tools.detector.plugin, tools.encoder.plugin, classifier)
 
 
 def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
@@ -271,9 +271,7 @@ class _Writer:
 # --- students and segments ------------------------------------------------------------------------
 
 
-def _link(
-    store: Store, run: Run, recording: Recording, request: Request
-) -> tuple[dict[str, str], list[str]]:
+def _link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
     """Track -> student for the whole run, and notes for the user."""
     tracks = store.tracks(run.run)
     people = _people(tracks, request.same_person, run.planned)
@@ -323,4 +321,3 @@ def _default_segments(store: Store, course: str, lecture: str) -> None:
         for s in equal_parts(duration)
     ]
     store.set_segments(course, lecture, pl.DataFrame(rows, schema=SEGMENTS))
-

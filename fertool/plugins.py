@@ -16,13 +16,15 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import FunctionType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
 from fertool import hookspecs
 from fertool.contracts import Plugin
 from fertool.errors import PluginError
+from fertool.types import Scope, Signal, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 GROUP = "fertool"
 KINDS = ("detector", "encoder", "classifier", "rule")
 NAME = re.compile(r"[a-z][a-z0-9-]*")
+WORDS = {"signals": Signal, "scope": Scope, "subject": Subject}
+"""What these attributes of a rule may say."""
 P = TypeVar("P", bound=Plugin)
 
 
@@ -70,7 +74,8 @@ class Registry:
             return found
         for broken in self.broken:
             if name in {broken.name, broken.name.removesuffix(f"-{kind}")}:
-                raise PluginError(f"{kind} {name!r} is broken: {broken.reason}", f"it comes from {broken.source}")
+                what = f"{kind} {name!r} is broken: {broken.reason}"
+                raise PluginError(what, f"it comes from {broken.source}")
         known = [found.plugin.name for found in self.of_kind(kind)]
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
@@ -79,19 +84,17 @@ class Registry:
     def add_module(self, module: ModuleType, name: str, source: str, digest: str = "") -> None:
         """Register everything one module offers; whatever is wrong with it goes to `broken`."""
         try:
-            classes = _classes(module, name)
-        except Exception as error:
+            for plugin in _classes(module, name):
+                self._add(plugin, source, digest)
+        except (Exception, SystemExit) as error:
             self.broken.append(Broken(name, source, _reason(error)))
-            return
-        for plugin in classes:
-            self._add(plugin, source, digest)
 
     def _add(self, plugin: type[Plugin], source: str, digest: str) -> None:
         reason = misfit(plugin)
         if not reason and (other := self.found.get((plugin.kind, plugin.name))):
             reason = f"the name is taken by {other.source}"
         if reason:
-            self.broken.append(Broken(getattr(plugin, "name", repr(plugin)), source, reason))
+            self.broken.append(Broken(str(getattr(plugin, "name", repr(plugin))), source, reason))
         else:
             self.found[plugin.kind, plugin.name] = Found(plugin, source, digest)
 
@@ -99,7 +102,7 @@ class Registry:
 def load(files: Iterable[Path] = ()) -> Registry:
     """Every installed plugin, then every `--plugin` file. Only a bad file raises: it was asked for."""
     registry = Registry(dict(_installed().found), list(_installed().broken))
-    for file in files:
+    for file in {file.resolve(): file for file in files}.values():  # fertool.toml and --plugin may agree
         before = len(registry.broken)
         _load_file(registry, file)
         if registry.broken[before:]:
@@ -128,8 +131,9 @@ def _entry_points() -> list[tuple[EntryPoint, str]]:
     seen: dict[str, list[tuple[EntryPoint, str]]] = {}
     for dist in distributions():
         entries = [e for e in dist.entry_points if e.group == GROUP]
-        if entries and dist.name not in seen:
-            seen[dist.name] = [(e, f"{dist.name} {dist.version}") for e in entries]
+        name = str(dist.name).lower().replace("_", "-")  # a broken one has no name
+        if entries and name not in seen:
+            seen[name] = [(e, f"{name} {dist.version}") for e in entries]
     ordered = sorted(seen, key=lambda name: (name != "fertool", name))
     return [pair for name in ordered for pair in seen[name]]
 
@@ -155,7 +159,10 @@ def _classes(module: Any, name: str) -> list[type[Plugin]]:
     """What the module's hook returns; a misspelt hook is an error, not silence."""
     manager = pluggy.PluginManager("fertool")
     manager.add_hookspecs(hookspecs)
-    manager.register(module, name)
+    # Only its functions: pluggy looks at every attribute, and that would load the lazy modules of the facade.
+    manager.register(
+        SimpleNamespace(**{n: f for n, f in vars(module).items() if type(f) is FunctionType}), name
+    )
     manager.check_pending()
     answers = manager.hook.fertool_plugins()
     if not answers:
@@ -165,17 +172,41 @@ def _classes(module: Any, name: str) -> list[type[Plugin]]:
 
 def misfit(plugin: Any) -> str:
     """Why a class cannot be a plugin, or an empty string."""
-    if not (inspect.isclass(plugin) and issubclass(plugin, Plugin)):
+    made = inspect.isclass(plugin) and issubclass(plugin, Plugin)
+    if not made or getattr(plugin, "kind", None) not in KINDS:
         return f"expected a class made from Detector, Encoder, Classifier or Rule, got {plugin!r}"
     if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
         return f"{plugin.__name__} does not define {', '.join(missing)}()"
-    for attribute in ("name", "version"):
-        if not isinstance(getattr(plugin, attribute, None), str):
+    for attribute in _required(plugin):
+        if not hasattr(plugin, attribute):
             return f"{plugin.__name__} has no `{attribute}`"
-    if not NAME.fullmatch(plugin.name):
+    if not (isinstance(plugin.name, str) and NAME.fullmatch(plugin.name)):
         return f"name {plugin.name!r}: expected lower case letters, digits and '-'"
+    if not isinstance(plugin.version, str):
+        return f"version {plugin.version!r}: expected text"
+    if reason := _misspelt(plugin):
+        return reason
     if "__dataclass_fields__" not in vars(plugin) and _bare_options(plugin):
         return f"{plugin.__name__} has options ({', '.join(_bare_options(plugin))}) but is no @dataclass"
+    return ""
+
+
+def _required(plugin: type[Plugin]) -> list[str]:
+    """Attributes that its contract declares without a value."""
+    contracts = [base for base in plugin.__mro__ if base.__module__ == Plugin.__module__]
+    declared = [name for base in reversed(contracts) for name in vars(base).get("__annotations__", {})]
+    return [name for name in declared if not any(name in vars(base) for base in contracts)]
+
+
+def _misspelt(plugin: Any) -> str:
+    """Words that nothing would ever ask for: a misspelt signal slips past the policy against it."""
+    if plugin.kind == "classifier" and not len(plugin.labels) == len(set(plugin.labels)) >= 2:
+        return f"labels {plugin.labels!r}: expected at least two, each once"
+    for attribute, kind in WORDS.items() if plugin.kind == "rule" else ():
+        value, allowed = getattr(plugin, attribute), get_args(kind)
+        words = {value} if isinstance(value, str) else set(value)
+        if odd := sorted(words - set(allowed)):
+            return f"{attribute} {', '.join(map(repr, odd))}: expected {', '.join(allowed)}"
     return ""
 
 

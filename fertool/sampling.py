@@ -57,7 +57,7 @@ def parse_time(text: str) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Every video packet of a recording **in decode order**; one frame each. About 25 bytes a frame."""
+    """Every video packet of a recording **in decode order**; one frame each. About 30 bytes a frame."""
 
     pts: npt.NDArray[np.int64]
     """(n,) presentation stamps; in the stream's time base, or mere ranks where it has none."""
@@ -66,6 +66,8 @@ class Index:
     broken, or a hidden reference), which is decoded but never a target."""
     keyframe: npt.NDArray[np.bool_]
     """(n,) whether decoding can begin here."""
+    size: npt.NDArray[np.int32]
+    """(n,) bytes: with its stamp, what a packet is recognised by after seeking."""
     seekable: bool = True
     """Whether `pts` are the container's own, so that it can be asked to seek to one."""
     estimated: bool = False
@@ -88,11 +90,10 @@ class Index:
         return self.times[self.keyframe[self.order]]
 
     def positions(self, targets: Times) -> Positions:
-        """Positions in decode order of the frames at exactly these times. Raises ValueError if one is none's."""
-        rank = np.searchsorted(self.times, targets)
-        if not np.array_equal(self.times[np.minimum(rank, len(self.times) - 1)], targets):
+        """Positions in decode order of the frames at exactly these times. ValueError if not."""
+        if not np.isin(targets, self.times).all():
             raise ValueError("targets are not frame times of this recording; take them from plan()")
-        return self.order[rank]
+        return self.order[np.searchsorted(self.times, targets)]
 
     def needed(self, positions: Positions) -> npt.NDArray[np.bool_]:
         """(n,) which packets a decoder must be fed to get the frames at `positions`, and no more.

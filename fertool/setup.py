@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fertool import options, plugins
 from fertool.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fertool.config import Settings
-    from fertool.contracts import Plugin, Rule
-    from fertool.plugins import Registry
+    from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
+    from fertool.plugins import Found, Registry
 
+P = TypeVar("P", bound="Plugin")
 BEST_DETECTORS = ("yunet", "ssd")
 """What `--detector auto` tries, in this order: yunet is faster, but has to be pulled once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plugged:
+class Plugged(Generic[P]):
     """A plugin with its options in force, not yet loaded."""
 
-    plugin: Plugin
+    plugin: P
     digest: str = ""
     """SHA-256 of the file it came from, when it was given as a file."""
 
@@ -43,9 +44,9 @@ class Plugged:
 class Toolbox:
     """All plugins that take part in a command, by kind."""
 
-    detector: Plugged
-    encoder: Plugged
-    classifier: Plugged | None
+    detector: Plugged[Detector]
+    encoder: Plugged[Encoder]
+    classifier: Plugged[Classifier] | None
     """None under the policy `behaviour`: no expression is computed."""
     rules: list[Rule]
 
@@ -65,7 +66,7 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     judges = [_plug(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
     used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
     options.check_names(options.parse(pairs), used)
-    return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])  # type: ignore[misc]
+    return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])
 
 
 def device(name: str) -> str:
@@ -75,29 +76,39 @@ def device(name: str) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return next(d for d in ("cuda", "mps", "cpu") if there[d])
-    if not there[name]:
+    if not there.get(name):
         have = ", ".join(d for d, ok in there.items() if ok)
         raise ConfigError(f"device {name!r} is not available to this PyTorch", f"there is: {have}")
     return name
 
 
-def _detector(registry: Registry, name: str, given: options.Given) -> Plugged:
+def _detector(registry: Registry, name: str, given: options.Given) -> Plugged[Any]:
     if name != "auto":
         return _plug(registry, "detector", name, given)
     for candidate in BEST_DETECTORS[:-1]:
-        plugged = _build(registry, "detector", candidate, given)
-        if not plugged.plugin.available():
-            return plugged
+        if ("detector", candidate) in registry.found:  # a broken one is no reason to stop
+            plugged = _build(registry, "detector", candidate, given)
+            if not plugged.plugin.available():
+                return plugged
     return _plug(registry, "detector", BEST_DETECTORS[-1], given)
 
 
-def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged:
+def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
     plugged = _build(registry, kind, name, given)
     if missing := plugged.plugin.available():
         raise PluginError(f"{kind} {name!r} cannot run: {missing}")
     return plugged
 
 
-def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged:
+def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
     found = registry.get(kind, name)
-    return Plugged(options.build(found.plugin, given.get(name, {})), found.digest)
+    return Plugged(options.build(found.plugin, _own(registry, found, given.get(name, {}))), found.digest)
+
+
+def _own(registry: Registry, found: Found, given: Mapping[str, object]) -> dict[str, object]:
+    """Without what only a namesake of another kind takes: the encoder `faceapi` has options that the
+    classifier `faceapi` has not."""
+    namesakes = [other.plugin for other in registry.found.values() if other.plugin.name == found.plugin.name]
+    theirs = {option.name for plugin in namesakes for option in options.describe(plugin)}
+    ours = {option.name for option in options.describe(found.plugin)}
+    return {name: value for name, value in given.items() if name in ours or name not in theirs}

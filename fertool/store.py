@@ -113,20 +113,19 @@ class Store:
     def chunks_done(self, run: str) -> set[int]:
         return {row[0] for row in self._rows("SELECT chunk FROM chunks WHERE run = $run", {"run": run})}
 
-    def commit_chunk(
-        self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]
-    ) -> None:
+    def commit_chunk(self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store one chunk in one transaction; a chunk that is already there stays as it is."""
-        try:
-            with self.database.transaction() as con:
-                con.execute("INSERT INTO chunks VALUES ($r, $c, $s)", {"r": run, "c": chunk, "s": seconds})
-                for table, rows in tables.items():
-                    _insert(con, table, rows.with_columns(run=pl.lit(run)))
-        except duckdb.ConstraintException:
-            return
+        key = {"r": run, "c": chunk}
+        with self.database.transaction() as con:
+            # Asked beforehand: the error of the key could not be told from one of another column.
+            if con.execute("SELECT 1 FROM chunks WHERE run = $r AND chunk = $c", key).fetchall():
+                return
+            con.execute("INSERT INTO chunks VALUES ($r, $c, $s)", key | {"s": seconds})
+            for table, rows in tables.items():
+                _insert(con, table, rows.with_columns(run=pl.lit(run)))
 
     def finish_run(self, run: str, students: Mapping[str, str], notes: Sequence[str]) -> None:
-        """Give every track its student, and make the run the current one of its recording.
+        """Give every track its student or none, and make the run the current one of its recording.
 
         `students`: track -> label. `seconds` is the computing time of all chunks together, so an
         interrupted run counts what it really took.
@@ -135,13 +134,16 @@ class Store:
             {"track": list(students), "student": list(students.values())},
             schema={"track": pl.String(), "student": pl.String()},
         )
+        link = """
+            UPDATE tracks SET student = (SELECT student FROM links WHERE links.track = tracks.track)
+            WHERE run = $run"""
         finish = """
             UPDATE runs SET state = 'finished', finished_at = now(), notes = $notes,
                 seconds = (SELECT sum(seconds) FROM chunks WHERE chunks.run = runs.run)
             WHERE run = $run"""
         with self.database.transaction() as con:
             con.register("links", links)
-            con.execute("UPDATE tracks SET student = links.student FROM links WHERE tracks.track = links.track")
+            con.execute(link, {"run": run})
             con.unregister("links")
             con.execute(finish, {"run": run, "notes": json.dumps(list(notes))})
 
@@ -158,9 +160,13 @@ class Store:
     def summary(self, run: str) -> dict[str, Any]:
         """One run in figures: samples, coverage (share of samples with a face), students, mean class
         shares (null without any face or under the policy `behaviour`), seconds, seconds analysed."""
-        shares = ", ".join(f"(SELECT avg({e}) FROM observations WHERE run = $run) AS {e}" for e in EMOTIONS)
+        shares = ", ".join(
+            f"(SELECT avg({e}) FROM observations WHERE run = $run) AS {e}"  # noqa: S608
+            for e in EMOTIONS
+        )
         sql = f"""
-            SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds, runs.policy,
+            SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds,
+                runs.policy,
                 (SELECT count(*) FROM samples WHERE run = $run) AS samples,
                 (SELECT coalesce(avg((faces > 0)::INT), 0) FROM samples WHERE run = $run) AS coverage,
                 (SELECT count(DISTINCT student) FROM tracks WHERE run = $run) AS students,
@@ -185,7 +191,8 @@ class Store:
         """
         with self.database.transaction() as con:
             own = con.execute(
-                "SELECT student FROM students WHERE course = $c AND recording = $r ORDER BY student",
+                """SELECT student FROM students WHERE course = $c AND recording = $r
+                   ORDER BY length(student), student  -- student-99 before student-100""",
                 {"c": course, "r": recording},
             ).fetchall()
             taken = con.execute(
@@ -194,19 +201,20 @@ class Store:
                 {"c": course},
             ).fetchall()[0][0]
             labels = [row[0] for row in own][:count]
+            delete = "DELETE FROM students WHERE course = $c AND student = $s"
             for row in own[count:]:
-                con.execute("DELETE FROM students WHERE course = $c AND student = $s", {"c": course, "s": row[0]})
+                con.execute(delete, {"c": course, "s": row[0]})
             fresh = [f"student-{taken + 1 + i:02d}" for i in range(count - len(labels))]
+            insert = "INSERT INTO students VALUES ($c, $s, $r)"
             for label in fresh:
-                con.execute("INSERT INTO students VALUES ($c, $s, $r)", {"c": course, "s": label, "r": recording})
+                con.execute(insert, {"c": course, "s": label, "r": recording})
         return sorted(labels + fresh, key=lambda label: (len(label), label))
 
     def name_student(self, course: str, student: str) -> None:
         """A student who goes by a given name, in this recording and others."""
+        insert = "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING"
         with self.database.transaction() as con:
-            con.execute(
-                "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING", {"c": course, "s": student}
-            )
+            con.execute(insert, {"c": course, "s": student})
 
     # --- courses, lectures, segments ----------------------------------------------------------
 
@@ -227,7 +235,7 @@ class Store:
     def segments(self, course: str, lecture: str) -> pl.DataFrame:
         columns = ", ".join(SEGMENTS)
         sql = f"SELECT {columns} FROM segments WHERE course = $c AND lecture = $l ORDER BY segment"  # noqa: S608
-        return self.query(sql, c=course, l=lecture).cast(dict(SEGMENTS))
+        return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEGMENTS))
 
     def duration_s(self, course: str, lecture: str) -> float:
         """Seconds from the lecture's start to the end of its last recording; 0 without any."""
@@ -260,7 +268,7 @@ class Store:
             LEFT JOIN faces USING (recording, sample, student)
             WHERE course = $c AND lecture = $l
             ORDER BY time_s, student"""  # noqa: S608
-        return self.query(sql, c=course, l=lecture).cast(dict(SEEN))
+        return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEEN))
 
     # --- assessments --------------------------------------------------------------------------
 
@@ -276,11 +284,12 @@ class Store:
         with self.database.transaction() as con:
             try:
                 result = con.sql(sql, params=params or None)
-                return result.pl() if result is not None else pl.DataFrame()
+                return pl.DataFrame(result.pl()) if result is not None else pl.DataFrame()
             except duckdb.IOException:
                 raise
             except duckdb.Error as error:
-                raise StoreError(f"query failed: {error}", "see README for the views and their columns") from error
+                hint = "see README for the views and their columns"
+                raise StoreError(f"query failed: {error}", hint) from error
 
     def _rows(self, sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self.database.transaction() as con:
@@ -291,5 +300,3 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
     con.register("rows_to_insert", rows)
     con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
     con.unregister("rows_to_insert")
-
-

@@ -8,6 +8,7 @@ embedded, and a path is cut where two of them are not one person.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +58,11 @@ class Tracker:
         open_paths = list(self._open)
         last = np.array([self._open[p][1] for p in open_paths], np.float32).reshape(-1, 4)
         overlap = geometry.iou(enlarge(last), enlarge(boxes))
+        overlap[overlap < MIN_OVERLAP] = 0  # two poor matches must not outweigh a good one
         matched = {
             int(face): open_paths[row]
             for row, face in zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
-            if overlap[row, face] >= MIN_OVERLAP
+            if overlap[row, face]
         }
         paths, new = [], len(self.paths)
         for face in range(len(boxes)):
@@ -112,7 +114,7 @@ def split(
         return [Part(tuple(path), None)]
     starts: list[Spot] = []
     at = [i for i, spot in enumerate(usable) if spot in known]
-    for low, high in zip(at, at[1:], strict=False):
+    for low, high in pairwise(at):
         if _apart(known[usable[low]], known[usable[high]]) > limit:
             starts.append(usable[_change(usable, known, embed, low, high)])
     return [_part(spots, known) for spots in _cut(path, starts)]
@@ -135,7 +137,7 @@ def _change(
 
 def _cut(path: Sequence[Spot], starts: Sequence[Spot]) -> list[tuple[Spot, ...]]:
     edges = [0, *(path.index(start) for start in starts), len(path)]
-    return [tuple(path[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [tuple(path[a:b]) for a, b in pairwise(edges)]
 
 
 def _part(spots: tuple[Spot, ...], known: dict[Spot, Floats]) -> Part:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from fertool.decode import open_video, packets_of, quarter_turns
+from fertool.decode import Samples, open_video, packets_of, quarter_turns
 from fertool.errors import VideoError
 from fertool.sampling import Index
 from fertool.types import Segment
@@ -110,7 +110,7 @@ def sha256(path: Path | str, progress: Callable[[int], None] | None = None) -> s
     """Hexadecimal SHA-256 of the file's bytes; `progress` is told the number of bytes read so far."""
     digest, done = hashlib.sha256(), 0
     try:
-        with open(path, "rb", buffering=0) as file:
+        with Path(path).open("rb", buffering=0) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
                 done += len(block)
@@ -173,11 +173,13 @@ def _warnings(index: Index, end_s: float, announced_s: float) -> Iterator[str]:
 def _index(
     path: Path, container: InputContainer, stream: VideoStream, zero_s: float, tick_s: float, fps: float
 ) -> Index:
-    pts, keyframe, hidden = _scan(container, stream)
+    pts, keyframe, hidden, size = _scan(container, stream)
     own = np.zeros(len(pts), np.bool_)
     own[np.unique(pts, return_index=True)[1]] = True
     own &= pts != _NO_STAMP
-    times = np.where(own & ~hidden, pts * tick_s - zero_s, np.nan)
+    # A recording may begin in the middle of a group, whose frames nothing can decode.
+    headless = pts < pts[np.argmax(keyframe)] if keyframe.any() else np.zeros(len(pts), np.bool_)
+    times = np.where(own & ~hidden & ~headless, pts * tick_s - zero_s, np.nan)
     # Some files start before their own start time.
     times -= min(0.0, float(np.nanmin(times, initial=0.0)))
     estimated = bool(len(pts)) and (own.mean() < _STAMPED or bool((np.diff(pts[keyframe & own]) <= 0).any()))
@@ -185,21 +187,31 @@ def _index(
     reorders = container.format.name == "avi" and stream.codec_context.reorder_depth > 0
     in_decoding_order = reorders and bool((np.diff(pts) > 0).all())
     if not estimated and not in_decoding_order:
-        return Index(pts, times, keyframe)
+        return _only_clean_starts(path, Index(pts, times, keyframe, size))
     # Rare, so it may be slow: decode everything to learn the order.
     rank = np.full(len(pts), -1, np.int64)
     for place, (position, _) in enumerate(_all_frames(path)):
         rank[position] = place
     true_times = np.arange(len(pts)) / fps if estimated else times
     times = np.where(rank < 0, np.nan, true_times[rank])
-    return Index(rank, times, keyframe, seekable=False, estimated=estimated)
+    return Index(rank, times, keyframe, size, seekable=False, estimated=estimated)
+
+
+def _only_clean_starts(path: Path, index: Index) -> Index:
+    """The same index, without keyframes but the first if a decoder started at one does not show it.
+
+    So it is with intra refresh (low-latency streaming): its keyframes begin a gradual recovery.
+    """
+    if not list(Samples(path, index, index.keyframe_times[1:2])) and len(index.keyframe_times) > 1:
+        return replace(index, keyframe=np.arange(len(index.pts)) == 0)
+    return index
 
 
 def _scan(
     container: InputContainer, stream: VideoStream
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Of every packet in decode order: stamp, whether it is a keyframe, whether it shows nothing."""
-    pts, keyframe, hidden = array("q"), array("b"), array("b")
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+    """Of every packet in decode order: stamp, whether it is a keyframe, whether it shows nothing, bytes."""
+    pts, keyframe, hidden, size = array("q"), array("b"), array("b"), array("i")
     vp8 = stream.codec_context.name == "vp8"
     for packet in packets_of(container, stream):
         pts.append(_NO_STAMP if packet.pts is None else packet.pts)
@@ -207,7 +219,8 @@ def _scan(
         # VP8 stores hidden references as packets of their own, with a stamp but without a picture.
         unseen = vp8 and not memoryview(packet)[0] & 0x10
         hidden.append(packet.is_discard or packet.is_corrupt or unseen)
-    return np.array(pts, np.int64), np.array(keyframe, np.bool_), np.array(hidden, np.bool_)
+        size.append(packet.size)
+    return np.array(pts), np.array(keyframe, np.bool_), np.array(hidden, np.bool_), np.array(size)
 
 
 def _all_frames(path: Path) -> Iterator[tuple[int, VideoFrame]]:

@@ -35,16 +35,22 @@ def register(app: typer.Typer) -> None:
 
 
 def analyze(
-    videos: Annotated[list[Path], typer.Argument(help="Video files and folders of videos.", metavar="VIDEO...")],
+    videos: Annotated[
+        list[Path], typer.Argument(help="Video files and folders of videos.", metavar="VIDEO...")
+    ],
     course: Course = None,
     lecture: Lecture = None,
     student: Annotated[
-        str | None, typer.Option("--student", help="Name of the only person of a webcam recording.", metavar="NAME")
+        str | None,
+        typer.Option("--student", help="Name of the only person of a webcam recording.", metavar="NAME"),
     ] = None,
     every: Annotated[
-        str | None, typer.Option("--every", help="Sampling: 1s, 500ms, keyframes or all [default: 1s].", metavar="T")
+        str | None,
+        typer.Option("--every", help="Sampling: 1s, 500ms, keyframes or all [default: 1s].", metavar="T"),
     ] = None,
-    start: Annotated[str | None, typer.Option("--start", help="Begin at 90, 1:30 or h:mm:ss.", metavar="T")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="Begin at 90, 1:30 or h:mm:ss.", metavar="T")
+    ] = None,
     end: Annotated[str | None, typer.Option("--end", help="Stop there.", metavar="T")] = None,
     detector: Annotated[
         str | None,
@@ -69,7 +75,13 @@ def analyze(
     where it stopped. One bad file does not stop the others.
     """
     chosen = settings(
-        course=course, every=every, detector=detector, classifier=classifier, policy=policy, device=device, db=db
+        course=course,
+        every=every,
+        detector=detector,
+        classifier=classifier,
+        policy=policy,
+        device=device,
+        db=db,
     )
     flags = {"lecture": lecture, "student": student, "start": start, "end": end, "force": force}
     files, failed = _files(videos)
@@ -111,7 +123,9 @@ def run_all(
 
     tools = setup.toolbox(chosen, pairs, plugin_files)
     if flags["student"] and len(files) > 1:
-        raise ConfigError(f"--student names one person, but {len(files)} videos were given", "one call per video")
+        raise ConfigError(
+            f"--student names one person, but {len(files)} videos were given", "one call per video"
+        )
     requests = [(file, _request(file, chosen, flags, tools)) for file in files]
     store = open_store(chosen.db)
     outcomes: list[Outcome] = []

@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from fertool.cli.common import Course, Db, Json, Lecture, Options, PluginFiles, open_store, print_json, print_table, settings
+from fertool.cli.common import (
+    Course,
+    Db,
+    Json,
+    Lecture,
+    Options,
+    PluginFiles,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
 
 
 def register(app: typer.Typer) -> None:

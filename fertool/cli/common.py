@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 Course = Annotated[str | None, typer.Option("--course", help="Course name.", metavar="NAME")]
 Lecture = Annotated[str | None, typer.Option("--lecture", help="Lecture name.", metavar="NAME")]
 Db = Annotated[
-    str | None, typer.Option("--db", help="Database file [default: fertool.duckdb; FERTOOL_DB].", metavar="FILE")
+    str | None,
+    typer.Option("--db", help="Database file [default: fertool.duckdb; FERTOOL_DB].", metavar="FILE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Options = Annotated[
-    list[str] | None, typer.Option("-o", "--option", help="Option of a plugin.", metavar="PLUGIN.OPTION=VALUE")
+    list[str] | None,
+    typer.Option("-o", "--option", help="Option of a plugin.", metavar="PLUGIN.OPTION=VALUE"),
 ]
 PluginFiles = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with plugins.", metavar="FILE.py")

@@ -13,7 +13,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the demo.", metavar="DIR")] = Path("fertool-demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the demo.", metavar="DIR")] = Path(
+        "fertool-demo"
+    ),
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Make a gallery-view lecture of six people who come and go, analyze it and write its report."""
@@ -30,7 +32,13 @@ def demo(
         part.replace(video)
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course="demo", detector="ssd")
-    flags: dict[str, Any] = {"lecture": "gallery", "student": None, "start": None, "end": None, "force": False}
+    flags: dict[str, Any] = {
+        "lecture": "gallery",
+        "student": None,
+        "start": None,
+        "end": None,
+        "force": False,
+    }
     analyze.run_all([video], chosen, flags, [], [], failed=[])
     print("\nThe report:")
     report.report(course=None, lecture=None, out=out / "report", show=show, db=str(db))

@@ -75,7 +75,9 @@ def _catalogue() -> dict[str, Model]:
     from fertool import plugins
 
     registry = plugins.load()
-    return {m.name: m for kind in plugins.KINDS for found in registry.of_kind(kind) for m in found.plugin.models}
+    return {
+        m.name: m for kind in plugins.KINDS for found in registry.of_kind(kind) for m in found.plugin.models
+    }
 
 
 def _model(name: str) -> Model:
@@ -97,4 +99,6 @@ def _size(model: Model) -> str:
 
 def _shown(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r{done / 1e6:.1f} of {total / 1e6:.1f} MB", end="\n" if done == total else "", file=sys.stderr)
+        print(
+            f"\r{done / 1e6:.1f} of {total / 1e6:.1f} MB", end="\n" if done == total else "", file=sys.stderr
+        )

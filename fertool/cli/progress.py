@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fertool.video import Recording
-
 LINE_EVERY_S = 10.0
 """Without a terminal: one line this often."""
 
@@ -31,7 +29,7 @@ class Shown:
         """The next recording is being opened."""
         self.name = file.name
 
-    def started(self, recording: Recording, planned: int, done: int) -> None:
+    def started(self, planned: int, done: int) -> None:
         """Measuring begins, or goes on after `done` of the `planned` samples."""
         self.planned, self.done, self.found = planned, done, 0
         self.began, self.first_s = time.monotonic(), None if done else 0.0
@@ -75,13 +73,15 @@ class Bars(Shown):
         super().video(file)
         self.task = self.bars.add_task("", name=file.name, total=None, faces="", speed="opening")
 
-    def started(self, recording: Recording, planned: int, done: int) -> None:
-        super().started(recording, planned, done)
+    def started(self, planned: int, done: int) -> None:
+        super().started(planned, done)
         self.bars.reset(self.task, total=planned, completed=done, speed="loading models")
 
     def show(self) -> None:
         at = clock(self.time_s)
-        self.bars.update(self.task, completed=self.done, faces=f"{self.found} faces", speed=f"{self.speed()} at {at}")
+        self.bars.update(
+            self.task, completed=self.done, faces=f"{self.found} faces", speed=f"{self.speed()} at {at}"
+        )
 
     def message(self, text: str) -> None:
         from rich.text import Text

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 def report(
     course: Course = None,
     lecture: Lecture = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pages.", metavar="DIR")] = Path("fertool-report"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pages.", metavar="DIR")] = Path(
+        "fertool-report"
+    ),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     db: Db = None,
 ) -> None:

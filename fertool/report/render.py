@@ -73,7 +73,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats = (text.clock, text.count, text.percent, text.number, text.degrees, text.script_json)
+    formats = (text.clock, text.count, text.percent, text.number, text.degrees, text.period, text.script_json)
     environment.filters |= {function.__name__: function for function in formats}
     environment.globals |= {"plugin": text.plugin, "version": fertool.__version__}
     return environment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import shlex
@@ -74,7 +73,7 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in names:
         stem, digest, length = _slug(name), hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(), 8
-        slug = stem if stem == name else f"{stem}-{digest[:length]}".lstrip("-")
+        slug = stem if stem and stem == name else f"{stem}-{digest[:length]}".lstrip("-")
         while slug in taken.values():
             length += 1
             slug = f"{stem}-{digest[:length]}".lstrip("-")
@@ -91,9 +90,9 @@ def _slug(name: str) -> str:
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key under which `student-2` comes before `student-10`."""
-    parts = re.split(r"([0-9]+)", name)
-    stripped = (part.lstrip("0") if part.isdecimal() else part for part in parts)
-    return [(len(part) + 1 if part.isdecimal() or not part else 0, part) for part in stripped]
+    parts = re.split(r"([0-9]+)", name)  # text and digits take turns, so like is compared with like
+    parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
+    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(parts)]
 
 
 def shorten(names: Iterable[str], length: int = 24) -> list[str]:
@@ -118,22 +117,37 @@ def script_json(text: str) -> Markup:
 
 
 def command(path: str, course: str, lecture: str, config: Mapping[str, Any]) -> str:
-    """The `fertool analyze` that repeats a run, quoted for a POSIX shell."""
+    """The `fertool analyze` that repeats a run, quoted for a POSIX shell.
+
+    The encoder has no flag of its own: fertool.toml names it.
+    """
     words = ["fertool", "analyze", path, "--course", course, "--lecture", lecture]
-    for kind in ("detector", "encoder", "classifier"):
+    for kind in ("detector", "classifier"):
         if name := plugin(config, kind).get("name"):
             words += [f"--{kind}", str(name)]
-    flags = {"--every": "every", "--start": "start_s", "--end": "end_s", "--policy": "policy"}
-    for flag, key in flags.items():
-        if config.get(key) is not None:
+    if every := config.get("every"):
+        words += ["--every", period(every)]
+    for flag, key in {"--start": "start_s", "--end": "end_s", "--policy": "policy"}.items():
+        if config.get(key):  # starting at 0 needs no flag
             words += [flag, str(config[key])]
     for kind in ("detector", "encoder", "classifier"):
         part = plugin(config, kind)
         options = part.get("options")
         for option, value in options.items() if isinstance(options, dict) else ():
-            spelled = value if isinstance(value, str) else json.dumps(value)
-            words += ["-o", f"{part.get('name')}.{option}={spelled}"]
+            words += ["-o", f"{part.get('name')}.{option}={_spelled(value)}"]
     return shlex.join(words)
+
+
+def period(every: float | str) -> str:
+    """As `--every` takes it: 0.5 -> `0.5s`; `keyframes` and `1s` stay."""
+    return every if isinstance(every, str) else f"{str(every).removesuffix('.0')}s"
+
+
+def _spelled(value: object) -> str:
+    """An option's value as `-o` reads it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def plugin(config: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -67,10 +67,12 @@ def make_gallery(
     columns: int = 3,
     fps: int = 10,
     gop_s: float = 4.0,
+    preset: str = "ultrafast",
 ) -> None:
     """Write an H.264 gallery view to `path`; people fill the grid row by row.
 
-    `size`: width and height in pixels, both even; `gop_s`: seconds between keyframes.
+    `size`: width and height in pixels, both even; `gop_s`: seconds between keyframes;
+    `preset`: of x264, slower ones have B-frames as recordings do.
     """
     import av
     from av.video.frame import VideoFrame
@@ -83,7 +85,7 @@ def make_gallery(
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, fps)
-        stream.options = {"preset": "ultrafast", "crf": "21", "g": str(round(gop_s * fps))}
+        stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps))}
         for number in range(round(duration_s * fps)):
             image = _frame(people, portraits, number / fps, size, columns, tile)
             frame = VideoFrame.from_ndarray(image, format="bgr24")
@@ -118,7 +120,9 @@ def _alive(portrait: Image, width: int, height: int, time_s: float) -> Image:
     import cv2
     import numpy as np
 
-    scale = max(width / portrait.shape[1], height / portrait.shape[0]) * (1.06 + 0.03 * math.sin(time_s / 3.1))
+    scale = max(width / portrait.shape[1], height / portrait.shape[0]) * (
+        1.06 + 0.03 * math.sin(time_s / 3.1)
+    )
     turn = 3 * math.sin(time_s / 2.3)
     matrix = cv2.getRotationMatrix2D((portrait.shape[1] / 2, portrait.shape[0] / 2), turn, scale)
     matrix[:, 2] += (
@@ -126,7 +130,9 @@ def _alive(portrait: Image, width: int, height: int, time_s: float) -> Image:
         height / 2 - portrait.shape[0] / 2 + height * 0.02 * math.cos(time_s / 2.9),
     )
     return np.asarray(
-        cv2.warpAffine(portrait, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
+        cv2.warpAffine(
+            portrait, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        ),
         np.uint8,
     )
 
@@ -142,7 +148,9 @@ def picture() -> Image:
     file = Path(spec.origin or "").parent / "data" / "images" / "t1.jpg" if spec else Path()
     image = cv2.imread(str(file)) if file.is_file() else None
     if image is None or image.shape[1::-1] != PICTURE_SIZE:
-        raise FertoolError("the picture of six people is not in the insightface package", "reinstall insightface")
+        raise FertoolError(
+            "the picture of six people is not in the insightface package", "reinstall insightface"
+        )
     return np.asarray(image, np.uint8)
 
 

@@ -1,6 +1,6 @@
 """The pictures on which our nets are compared with the original ones; no picture is shipped.
 
-    python plugins/tools/faceapi_inputs.py FOLDER     # writes raw RGB for faceapi_reference.mjs
+python plugins/tools/faceapi_inputs.py FOLDER     # writes raw RGB for faceapi_reference.mjs
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def waves(height: int, width: int) -> Image:
 
 
 def group() -> Image | None:
-    """Six people, (886, 1280, 3) BGR: a picture that the insightface package brings along; None without it."""
+    """Six people, (886, 1280, 3) BGR: a picture the insightface package brings; None without it."""
     package = find_spec("insightface")
     if package is None or package.origin is None:
         return None

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fertool_plugins.faceapi import nets, weights
 
 from fertool import boxes
+from fertool_plugins.faceapi import nets, weights
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads((ROOT / "tests/reference/faceapi.json").read_text())
@@ -25,7 +25,8 @@ FILES = ("ssd_mobilenetv1", "face_landmark_68", "face_recognition", "face_expres
 def tool(name: str) -> Any:
     """A script of plugins/tools, as a module."""
     spec = spec_from_file_location(name, ROOT / "plugins/tools" / f"{name}.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -226,7 +227,7 @@ def test_run_handles_any_number_of_faces(count: int) -> None:
 def test_float32_is_the_exact_one_and_heads_stay_float32() -> None:
     kinds = {p.dtype for p in net(nets.Landmarks68, True).parameters()}
     assert kinds == {torch.float32}
-    assert net(nets.Landmarks68, False).last.filters.dtype == torch.float32
+    assert net(nets.Landmarks68, False)[-1].filters.dtype == torch.float32
 
 
 # ---------------------------------------------------------------- weights

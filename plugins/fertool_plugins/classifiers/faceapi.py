@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from fertool import Plugin
-    from fertool.types import Floats
+    from fertool import Floats, Plugin
 
 ORDER = (3, 5, 4, 1, 2, 6, 0)
 """Where the canonical labels stand in the net's neutral, happy, sad, angry, fearful, disgusted, surprised."""
@@ -25,6 +24,8 @@ class FaceApi(Classifier):
     name: ClassVar[str] = "faceapi"
     version: ClassVar[str] = "1"
     crop: ClassVar[Crop] = Crop(112, margin=0.0, align=True)
+    """Loose crops turn sad into happy, and those of the box alone see disgust in level faces: of six calm or
+    smiling people, all were read right aligned at margins from -0.1 to 0.15, two wrong in the box."""
 
     exact: bool = field(
         default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
@@ -48,7 +49,7 @@ class FaceApi(Classifier):
 
         logits = nets.run(self._net, crops)[:, ORDER]
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
 @hookimpl

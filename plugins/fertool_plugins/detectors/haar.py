@@ -14,7 +14,7 @@ from fertool import Detector, Faces, Plugin, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.types import Image
+    from fertool import Image
 
 CASCADE = "haarcascade_frontalface_default.xml"
 

@@ -15,7 +15,7 @@ from fertool import Detector, Faces, Model, Plugin, hookimpl, models
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.types import Floats, Image
+    from fertool import Floats, Image
 
 RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo"
 """Where insightface's own downloader looks (`insightface.utils.storage`)."""

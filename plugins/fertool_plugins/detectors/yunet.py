@@ -10,7 +10,7 @@ from fertool import Detector, Faces, Model, Plugin, hookimpl, models
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.types import Image
+    from fertool import Image
 
 COMMIT = "02246e79b1e976c83d1e135a85e0628120c93769"
 YUNET = Model(

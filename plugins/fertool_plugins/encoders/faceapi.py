@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from fertool import Faces, Plugin
-    from fertool.types import Floats, Image
+    from fertool import Faces, Floats, Image, Plugin
 
 BOX = Crop(112, margin=0.0, align=False)
 """First look: the square around the box, as tight as the net was trained with."""
@@ -34,14 +33,17 @@ class FaceApi(Encoder):
     same_person: ClassVar[float] = 0.33
     """dlib's usual 0.6 between raw descriptors, which are about 1.45 long, would be 0.41 and joins too many:
     of 65 pairs of people seen in one picture, by mean descriptors of degraded faces of 60 to 160 pixels, the
-    closest were 0.338 apart and one in seven under 0.41. The same person: 0.08 to 0.15 between means, 0.30 at
-    most in 95 % of single faces, 0.24 between neutral and smiling. Two students made one is the worse error."""
+    closest were 0.338 apart and one in seven under 0.41. The same person: 0.08 to 0.15 between means, at
+    most 0.30 for 95 % of single faces, 0.24 from neutral to smiling. Two students made one is the worse
+    error."""
 
     refine: bool = field(
         default=True,
-        metadata={"help": "look a second time at each face, turned upright: a third of the error and of the "
-                          "noise in the head pose, for twice the time"},
-    )  # fmt: skip
+        metadata={
+            "help": "look a second time at each face, turned upright: a third of the error and of the noise "
+            "in the head pose, for twice the time"
+        },
+    )
     exact: bool = field(
         default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
     )
@@ -59,23 +61,25 @@ class FaceApi(Encoder):
 
     def encode(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
         """See `Encoder.encode`."""
-        points = self._look(images, faces, BOX)
+        points = self._look(images, faces, [None] * len(images), BOX)
         if self.refine:
-            points = self._look(images, points, UPRIGHT)
-        return [face.with_(pose_deg=pose.head_pose(face.landmarks)) for face in points]
+            points = self._look(images, faces, points, UPRIGHT)
+        return [f.with_(landmarks=p, pose_deg=pose.head_pose(p)) for f, p in zip(faces, points, strict=True)]
 
-    def _look(self, images: Sequence[Image], faces: Sequence[Faces], crop: Crop) -> list[Faces]:
-        """`faces` with the 68 landmarks that the net sees in `crop` of each."""
+    def _look(
+        self, images: Sequence[Image], faces: Sequence[Faces], known: Sequence[Floats | None], crop: Crop
+    ) -> list[Floats]:
+        """Per image (n, 68, 2): the landmarks that the net sees in `crop` of each face, as `known` so far."""
         import numpy as np
 
         from fertool_plugins.faceapi import nets
 
-        cuts = [crops.cut(i, f.boxes, f.landmarks, crop) for i, f in zip(images, faces, strict=True)]
-        matrices = [crops.matrices(f.boxes, f.landmarks, crop) for f in faces]
-        points = nets.run(self._landmarks, np.concatenate(cuts)).reshape(-1, 68, 2) * crop.size
-        points = crops.to_frame(points, np.concatenate(matrices))
-        counts = np.cumsum([len(f) for f in faces])[:-1]
-        return [f.with_(landmarks=p) for f, p in zip(faces, np.split(points, counts), strict=True)]
+        where = [(f.boxes, k, crop) for f, k in zip(faces, known, strict=True)]
+        cuts = np.concatenate([crops.cut(i, *w) for i, w in zip(images, where, strict=True)])
+        matrices = np.concatenate([crops.matrices(*w) for w in where])
+        points = nets.run(self._landmarks, cuts).reshape(-1, 68, 2) * np.float32(crop.size)
+        ends = np.cumsum([len(f) for f in faces])[:-1]
+        return list(np.split(crops.to_frame(points, matrices), ends))
 
     def embed(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Encoder.embed`: (n, 150, 150, 3) -> (n, 128)."""
@@ -84,7 +88,7 @@ class FaceApi(Encoder):
         from fertool_plugins.faceapi import nets
 
         raw = nets.run(self._descriptor, crops)
-        return raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-9)
+        return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32)
 
 
 @hookimpl

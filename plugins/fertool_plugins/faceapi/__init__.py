@@ -1,1 +1,1 @@
-"""The four nets of face-api, shared by the `ssd` detector, the `faceapi` encoder and the `faceapi` classifier."""
+"""The nets of face-api, shared by the plugins `ssd` (detector) and `faceapi` (encoder, classifier)."""

@@ -7,7 +7,7 @@ every picture. Batch norms and scale layers are folded into the convolutions bef
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,19 @@ SSD_STRIDES = (16, 32, 64, 128, 256, 512)
 """Pixels of the input per cell of the SSD's six feature maps."""
 
 
+class Net(nn.Module):
+    """What `ready`, `batch` and `run` need to know of a net."""
+
+    net: ClassVar[str]
+    """Its weights file."""
+    mean_bgr: ClassVar[tuple[float, float, float]] = MEAN_BGR
+    scale: ClassVar[float] = 255.0
+    """Pixels become (x - mean) / scale."""
+
+
+AnyNet = TypeVar("AnyNet", bound=Net)
+
+
 def _constant(array: npt.NDArray[np.float32]) -> nn.Parameter:
     return nn.Parameter(torch.from_numpy(array), requires_grad=False)
 
@@ -36,8 +49,14 @@ def _constant(array: npt.NDArray[np.float32]) -> nn.Parameter:
 class Conv(nn.Module):
     """A convolution; `same` pads with zeros as TensorFlow does."""
 
-    def __init__(self, filters: npt.NDArray[np.float32], bias: npt.NDArray[np.float32] | None, stride: int = 1,
-                 same: bool = True, depthwise: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self,
+        filters: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32] | None,
+        stride: int = 1,
+        same: bool = True,
+        depthwise: bool = False,
+    ) -> None:
         super().__init__()
         if filters.shape[1] == 3:  # the picture itself: RGB to BGR
             filters = np.ascontiguousarray(filters[:, ::-1])
@@ -60,18 +79,12 @@ def _scaled(filters: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]) ->
     return filters * scale[:, None, None, None]
 
 
-class Relu6(nn.Module):
+def _clipped(conv: Conv) -> nn.Sequential:
     """A convolution clipped to 0..6, as everywhere in the SSD."""
-
-    def __init__(self, conv: Conv) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x).clamp_(0, 6)
+    return nn.Sequential(conv, nn.ReLU6(inplace=True))
 
 
-class SsdMobilenetV1(nn.Module):
+class SsdMobilenetV1(Net):
     """Face detector, fully convolutional: any height and width; trained at 512 x 512.
 
     (n, 3, h, w) in -1..1 -> boxes (n, a, 4) as x1, y1, x2, y2 in input pixels, logits (n, a), both
@@ -84,27 +97,30 @@ class SsdMobilenetV1(nn.Module):
     def __init__(self, w: Weights) -> None:
         super().__init__()
 
-        def pointwise(name: str, stride: int = 1) -> Relu6:
+        def pointwise(name: str, stride: int = 1) -> nn.Sequential:
             offset = w[f"{name}_pointwise/convolution_bn_offset"]
-            return Relu6(Conv(w[f"{name}_pointwise/weights"], offset, stride))
+            return _clipped(Conv(w[f"{name}_pointwise/weights"], offset, stride))
 
-        def depthwise(name: str, stride: int) -> Relu6:
+        def depthwise(name: str, stride: int) -> nn.Sequential:
             norm = f"{name}_depthwise/BatchNorm"
             gain = w[f"{norm}/gamma"] / np.sqrt(w[f"{norm}/moving_variance"] + np.float32(0.001))
             offset = w[f"{norm}/beta"] - w[f"{norm}/moving_mean"] * gain
             filters = _scaled(w[f"{name}_depthwise/depthwise_weights"], gain)
-            return Relu6(Conv(filters, offset, stride, depthwise=True))
+            return _clipped(Conv(filters, offset, stride, depthwise=True))
 
-        def pair(i: int) -> list[Relu6]:
+        def pair(i: int) -> list[nn.Sequential]:
             name = f"MobilenetV1/Conv2d_{i}"
             return [depthwise(name, 2 if i in (2, 4, 6, 12) else 1), pointwise(name)]
 
-        def head(i: int, kind: str) -> Conv:
-            return Conv(*(w[f"Prediction/BoxPredictor_{i}/{kind}Predictor/{part}"] for part in ("weights", "biases")))
+        def extra(i: int) -> list[nn.Sequential]:
+            return [pointwise(f"Prediction/Conv2d_{i}"), pointwise(f"Prediction/Conv2d_{i + 1}", 2)]
 
-        extra = [[pointwise(f"Prediction/Conv2d_{i}"), pointwise(f"Prediction/Conv2d_{i + 1}", 2)] for i in (0, 2, 4, 6)]
+        def head(i: int, kind: str) -> Conv:
+            name = f"Prediction/BoxPredictor_{i}/{kind}Predictor"
+            return Conv(w[f"{name}/weights"], w[f"{name}/biases"])
+
         stem = [pointwise("MobilenetV1/Conv2d_0", 2), *(layer for i in range(1, 12) for layer in pair(i))]
-        stages = [stem, pair(12) + pair(13), *extra]
+        stages = [stem, pair(12) + pair(13), *(extra(i) for i in (0, 2, 4, 6))]
         self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
         self.boxes = nn.ModuleList(head(i, "BoxEncoding") for i in range(6))
         self.classes = nn.ModuleList(head(i, "Class") for i in range(6))
@@ -155,16 +171,14 @@ def _decode(codes: Tensor, anchors: Tensor) -> Tensor:
     return torch.cat((center - half, center + half), -1)
 
 
-class Separable(nn.Module):
+class Separable(nn.Sequential):
     """Depthwise, then pointwise convolution."""
 
     def __init__(self, w: Weights, name: str, stride: int) -> None:
-        super().__init__()
-        self.depthwise = Conv(w[f"{name}/depthwise_filter"], None, stride, depthwise=True)
-        self.pointwise = Conv(w[f"{name}/pointwise_filter"], w[f"{name}/bias"])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(x))
+        super().__init__(
+            Conv(w[f"{name}/depthwise_filter"], None, stride, depthwise=True),
+            Conv(w[f"{name}/pointwise_filter"], w[f"{name}/bias"]),
+        )
 
 
 class Dense(nn.Module):
@@ -172,9 +186,9 @@ class Dense(nn.Module):
 
     def __init__(self, w: Weights, name: str) -> None:
         super().__init__()
-        plain = f"{name}/conv0/filters" in w
+        plain = w.get(f"{name}/conv0/filters")  # the very first convolution is not separable
         self.first: nn.Module = (
-            Conv(w[f"{name}/conv0/filters"], w[f"{name}/conv0/bias"], 2) if plain else Separable(w, f"{name}/conv0", 2)
+            Separable(w, f"{name}/conv0", 2) if plain is None else Conv(plain, w[f"{name}/conv0/bias"], 2)
         )
         self.rest = nn.ModuleList(Separable(w, f"{name}/conv{i}", 1) for i in (1, 2, 3))
 
@@ -188,7 +202,7 @@ class Dense(nn.Module):
 
 
 class Last(nn.Module):
-    """Mean over the picture, then a linear layer: always float32, as bfloat16 would cost 0.3 % of the face."""
+    """Mean over the picture, then a linear layer: always float32: bfloat16 would cost 0.3 % of a face."""
 
     def __init__(self, filters: npt.NDArray[np.float32], bias: npt.NDArray[np.float32] | None) -> None:
         super().__init__()
@@ -199,18 +213,11 @@ class Last(nn.Module):
         return F.linear(x.float().mean((2, 3)), self.filters, self.bias)
 
 
-class _FaceNet(nn.Module):
+class _FaceNet(Net, nn.Sequential):
     """Four dense blocks and a linear layer: (n, 3, 112, 112) -> (n, outputs) float32."""
 
-    mean_bgr, scale = MEAN_BGR, 255.0
-
     def __init__(self, w: Weights) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*(Dense(w, f"dense{i}") for i in range(4)))
-        self.last = Last(w["fc/weights"], w["fc/bias"])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.blocks(x))
+        super().__init__(*(Dense(w, f"dense{i}") for i in range(4)), Last(w["fc/weights"], w["fc/bias"]))
 
 
 class Landmarks68(_FaceNet):
@@ -235,7 +242,7 @@ class Residual(nn.Module):
         self.second = _dlib(w, f"{name}/conv2")
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.second(self.first(x).relu_())
+        y: Tensor = self.second(self.first(x).relu_())
         if self.down:
             x = F.avg_pool2d(x, 2)
             # The shortcut lacks channels, the convolutions sometimes a row and column: zeros for both.
@@ -251,30 +258,24 @@ def _dlib(w: Weights, name: str, stride: int = 1, same: bool = True) -> Conv:
     return Conv(_scaled(w[f"{name}/conv/filters"], gain), bias, stride, same)
 
 
-class Recognition(nn.Module):
+class Recognition(Net, nn.Sequential):
     """dlib's face descriptor: (n, 3, 150, 150) -> (n, 128) float32, not of unit length."""
 
     net = "face_recognition"
-    mean_bgr, scale = MEAN_BGR, 255.0
-    BLOCKS = ("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3", "128_down", "128_1", "128_2",
-              "256_down", "256_1", "256_2", "256_down_out")  # fmt: skip
+    blocks = (
+        *("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3", "128_down", "128_1", "128_2"),
+        *("256_down", "256_1", "256_2", "256_down_out"),
+    )
 
     def __init__(self, w: Weights) -> None:
-        super().__init__()
-        self.stem = _dlib(w, "conv32_down", 2, same=False)
-        self.blocks = nn.Sequential(*(Residual(w, f"conv{name}") for name in self.BLOCKS))
-        self.last = Last(w["fc"], None)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.blocks(F.max_pool2d(self.stem(x).relu_(), 3, 2)))
+        stem = [_dlib(w, "conv32_down", 2, same=False), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)]
+        super().__init__(*stem, *(Residual(w, f"conv{name}") for name in self.blocks), Last(w["fc"], None))
 
 
-Net = TypeVar("Net", SsdMobilenetV1, Landmarks68, Expression, Recognition)
-
-
-def ready(kind: type[Net], device: str, exact: bool = False) -> Net:
-    """The net with its weights on `device`; in bfloat16 where the processor is quick at it, unless `exact`."""
-    net = kind(weights.load(kind.net)).eval().to(device, memory_format=torch.channels_last)
+def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
+    """The net with its weights on `device`, in bfloat16 where that is quick, unless `exact`."""
+    net = kind(weights.load(kind.net)).eval().to(device)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not exact and _quick_bfloat16(device):
         for layer in net.modules():
             if isinstance(layer, Conv):
@@ -296,8 +297,9 @@ def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:
     return ((pixels - mean) / net.scale).to(like.dtype)
 
 
-def run(net: Landmarks68 | Expression | Recognition, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def run(net: Net, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """(n, side, side, 3) uint8 BGR crops -> the net's (n, outputs) float32; n may be 0."""
     with torch.inference_mode():
         parts = [net(batch(net, crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE) or (0,)]
-        return torch.cat(parts).cpu().numpy()
+        result: npt.NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+    return result

@@ -25,14 +25,19 @@ class Shares(Rule):
     needs = EMOTIONS
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
-    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
+    def assess(
+        self,
+        seen: pl.DataFrame,
+        context: Context,  # noqa: ARG002
+    ) -> Assessment | list[Assessment] | None:
         if seen.is_empty():
             return None
         emotions = seen["emotion"].drop_nulls()
         measured, samples = len(emotions), len(seen)
         if measured == 0 or measured < self.floor * samples:
             message = f"expression measured in {measured} of {samples} samples only"
-            return Assessment(None, "not measurable", message, evidence={"measured": measured, "samples": samples})
+            facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
+            return Assessment(None, "not measurable", message, evidence=facts)
         return [self._share(label, int((emotions == label).sum()), measured) for label in EMOTIONS]
 
     @staticmethod

@@ -1,0 +1,5 @@
+"""`python -m fertool`."""
+
+from fertool.cli import main
+
+main()

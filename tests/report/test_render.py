@@ -1,0 +1,500 @@
+"""The whole site: what is on its pages, what is not, and how it gets to its place."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fertool.errors import FertoolError
+from fertool.report import pages, render
+from fertool.report.render import MARKER
+from fertool.store import Store
+from fertool.testing import store_lecture, timeline
+from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VOID = {"meta", "link", "br", "input", "img"}
+
+
+class Page(HTMLParser):
+    """Elements, text, ids, links and scripts of a page; complains about unbalanced tags."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.headings: list[tuple[int, str]] = []
+        self.feed(markup)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append((int(tag[1]), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in {"script", "style"}:
+            return
+        self.words.append(data)
+        if any(re.fullmatch("h[1-6]", tag) for tag in self.open):
+            level, text = self.headings[-1]
+            self.headings[-1] = (level, (text + data).strip())
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    def values(self, *names: str) -> list[str]:
+        return [attrs[name] or "" for _, attrs in self.tags for name in names if name in attrs]
+
+
+@pytest.fixture(scope="module")
+def html(site: Path) -> dict[str, Page]:
+    """Every page, parsed."""
+    return {str(path.relative_to(site)): Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
+
+
+def one(html: dict[str, Page], word: str) -> Page:
+    (page,) = (page for path, page in html.items() if word in path)
+    return page
+
+
+# --- the site as a whole ----------------------------------------------------------------------
+
+
+def test_files_of_a_site(site: Path) -> None:
+    files = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
+    assets = {f"assets/{name}" for name in ("report.css", "report.js", "plotly.min.js")}
+    lectures = {path for path in files if path.startswith("lectures/")}
+    assert files == {"index.html", MARKER, *assets, *lectures}
+    assert len(lectures) == 4
+    assert all(re.fullmatch(r"lectures/[a-z0-9-]+\.[a-z0-9-]+\.html", path) for path in lectures)
+
+
+def test_nothing_comes_from_a_network(html: dict[str, Page], site: Path) -> None:
+    for page in html.values():
+        for address in page.values("src", "href", "action", "srcset", "data", "poster"):
+            assert re.fullmatch(
+                r"(\.\./)?(assets|lectures)/[\w.-]+|(\.\./)?index\.html|#[\w-]+|data:,", address
+            )
+        (policy,) = (tag["content"] for tag in page.all("meta") if tag.get("http-equiv"))
+        assert policy
+        assert "connect-src 'none'" in policy
+    for name in ("report.css", "report.js"):
+        own = (site / "assets" / name).read_text("utf-8")
+        assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|fetch\(|XMLHttp", own)
+
+
+def test_every_link_leads_somewhere(html: dict[str, Page], site: Path) -> None:
+    for path, page in html.items():
+        ids = page.values("id")
+        assert len(ids) == len(set(ids)), "ids are unique"
+        for address in page.values("src", "href"):
+            if address.startswith("#"):
+                assert address[1:] in ids
+            elif not address.startswith("data:"):
+                assert (site / path).parent.joinpath(address).resolve().is_file()
+        for target in page.values("aria-labelledby", "data-chart"):
+            assert target in ids
+
+
+def test_no_inline_handlers_styles_or_scripts(html: dict[str, Page]) -> None:
+    for page in html.values():
+        for tag, attrs in page.tags:
+            assert not [name for name in attrs if name.startswith("on") or name == "style"], tag
+        assert all("src" in tag or tag.get("type") == "application/json" for tag in page.all("script"))
+
+
+def test_plotly_is_there_once_and_only_pages_with_charts_load_it(html: dict[str, Page], site: Path) -> None:
+    assert len(list(site.rglob("plotly*.js"))) == 1
+    assert not one(html, "index").all("script")
+
+
+def test_headings_are_in_order_and_pages_have_a_language(html: dict[str, Page]) -> None:
+    for page in html.values():
+        levels = [level for level, _ in page.headings]
+        assert levels.count(1) == 1
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+        assert page.all("html")[0]["lang"] == "en"
+        assert len(page.all("title")) == len(page.all("main")) == 1
+
+
+def test_wide_tables_can_be_reached_by_keyboard(html: dict[str, Page]) -> None:
+    for page in html.values():
+        regions = [tag for tag in page.all("div") if tag.get("class") == "scroll"]
+        assert all(
+            tag["tabindex"] == "0" and tag["role"] == "region" and tag["aria-label"] for tag in regions
+        )
+        assert all(tag.get("scope") in {"row", "col"} for tag in page.all("th"))
+
+
+def test_every_chart_has_a_name_and_a_table_behind_it(html: dict[str, Page]) -> None:
+    page = one(html, "signals.sampling")
+    drawn = [tag for tag in page.all("div") if "data-chart" in tag]
+    assert len(drawn) == 2 + 4
+    assert all(tag["role"] == "img" and tag["aria-label"] for tag in drawn)
+    after = [name for name, attrs in page.tags if name in {"details", "table"} or "data-chart" in attrs]
+    for i, name in enumerate(after):
+        if name == "div":
+            assert after[i + 1 : i + 3] == ["details", "table"]
+
+
+def test_limits_are_on_every_page(html: dict[str, Page]) -> None:
+    for page in html.values():
+        assert "Expressions are not feelings." in page.text
+        assert "never taken as neutral or as disengaged" in page.text
+
+
+# --- index ------------------------------------------------------------------------------------
+
+
+def test_index_lists_courses_and_lectures(html: dict[str, Page]) -> None:
+    page = one(html, "index")
+    assert [text for level, text in page.headings if level == 2][1:] == [
+        "signals",
+        "What these figures are not",
+    ]
+    assert "sampling" in page.text
+    row = page.text.split("sampling")[1]
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d +0:02:00 +120 +4 +87\.5 % +\(420 of 480\)", row)
+    assert re.search(r"surprise, 28\.6 % +\(120 of 420\)", row)
+    assert re.search(r"slides only .*no student seen +not measurable", page.text)
+    assert re.search(r"by policy .*\(60 of 60\) +faces seen +not computed \(policy behaviour\)", page.text)
+
+
+# --- a lecture --------------------------------------------------------------------------------
+
+
+def test_key_figures(html: dict[str, Page]) -> None:
+    text = one(html, "signals.sampling").text
+    assert re.search(r"Duration +0:02:00", text)
+    assert re.search(r"Samples +120 +every 1 s", text)
+    assert re.search(r"Students seen +4", text)
+    assert re.search(r"Expression measured +87\.5 % +of n = 480", text)
+    assert re.search(r"Most frequent expression +surprise +28\.6 % of n = 420", text)
+
+
+def test_the_table_of_students(html: dict[str, Page]) -> None:
+    text = one(html, "signals.sampling").text
+    # name, seen, measured, main, 7 shares, confidence
+    ada = r"Ada +75\.0 % +\(90 of 120\) +75\.0 % +\(90 of 120\) +neutral +0\.0 % +0\.0 % +0\.0 % +33\.3 %"
+    assert re.search(ada, text)
+    assert re.search(r"Bob +41\.7 % +\(50 of 120\) +0° +−15° +0°", text)  # head pose
+
+
+def test_gaps_are_called_not_measurable(page: Callable[[str], str]) -> None:
+    tables = re.findall(r"<details>.*?</details>", page("signals.sampling"), re.DOTALL)
+    ada = next(table for table in tables if ": Ada<" in table)
+    assert ada.count("not measurable") == 6  # the last 30 s in bins of 5 s
+    assert re.search(
+        r'0:01:00</th><td class="num">5</td>(<td class="num">0.05</td>){3}<td class="num">0.70', ada
+    )
+
+
+def test_assessments(html: dict[str, Page]) -> None:
+    page = one(html, "signals.sampling")
+    assert (3, "presence") in page.headings
+    assert re.search(r"<b>Quiz</b> +0:00:00–0:01:00 +Ada +attention +0\.5 +<b>Half</b>", page.text)
+    assert re.search(r"whole lecture +0:00:00–0:01:00 +Bob +not measurable +not measurable", page.text)
+    assert re.search(r"<b>Quiz</b> +0:00:00–0:01:00 +class +info +0\.123 +Happy\.", page.text)
+    assert "No rule has judged" in one(html, "slides-only").text
+
+
+def test_coverage(html: dict[str, Page]) -> None:
+    text = one(html, "signals.sampling").text
+    assert re.search(r"Samples with at least one face +100\.0 % +\(120 of 120\)", text)
+    assert re.search(r"Students seen, over all samples +91\.7 % +\(440 of 480\)", text)
+    assert re.search(r"Head pose measured +79\.2 % +\(380 of 480\)", text)
+    assert re.search(r"Expression measured +87\.5 % +\(420 of 480\)", text)
+
+
+def test_provenance(html: dict[str, Page], full_store: Store) -> None:
+    text = one(html, "signals.sampling").text
+    run = next(row for row in full_store.runs().iter_rows(named=True) if row["lecture"] == "sampling")
+    for value in (
+        run["sha256"],
+        run["run"],
+        "the file is cut off",
+        "synthetic 1",
+        "every 1s, 120 of 120 planned",
+    ):
+        assert value in text
+    assert re.search(r"fertool analyze \S+lecture\.mp4 --course signals --lecture sampling --detector", text)
+    evil = one(html, "script").text
+    assert re.search(r"ssd <1> +options: +a = <x> +weights: w +ff", evil)
+
+
+# --- nothing there ----------------------------------------------------------------------------
+
+
+def test_no_face_is_said_plainly(html: dict[str, Page]) -> None:
+    page = one(html, "slides-only")
+    assert "No face was found in 90 samples." in page.text
+    assert "data-chart" not in {name for _, attrs in page.tags for name in attrs}
+    assert "neutral" not in page.text.split("What these figures are not")[0].replace("neither as neutral", "")
+    assert re.search(r"Expression measured +not measurable", page.text)
+
+
+def test_behaviour_shows_no_expression_and_says_why(html: dict[str, Page]) -> None:
+    page = one(html, "by-policy")
+    assert "Expression was not computed" in page.text
+    assert "Article 5(1)(f)" in page.text
+    assert page.values("data-chart") == ["data-presence"]
+    assert "Head pose" in page.text
+    assert "Confidence" not in page.text
+    assert not [
+        label for label in EMOTIONS if label in page.text.replace("neutral nor as", "").split("What these")[0]
+    ]
+
+
+def test_faces_that_belong_to_nobody(store: Store, tmp_path: Path) -> None:
+    store_lecture(store, "c", "l", {"A": timeline("happy*5 absent*5")})
+    with store.database.transaction() as con:
+        con.execute("UPDATE tracks SET student = NULL")
+    folder = render(store, tmp_path / "out").parent
+    page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
+    assert "Faces were found in 5 of 10 samples, but none of them belongs to a student." in page.text
+    assert re.search("Faces that belong to no student +5", page.text)
+
+
+def test_a_run_without_classifier(store: Store, tmp_path: Path) -> None:
+    store_lecture(store, "c", "l", {"A": timeline("present*5")}, config={"classifier": None})
+    folder = render(store, tmp_path / "out").parent
+    page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
+    assert "No expression could be reported:" in page.text
+    assert "Expression was not computed" not in page.text
+    assert re.search("Classifier +none", page.text)
+
+
+@pytest.mark.parametrize(
+    "config", ["{}", '{"detector": {"options": [1], "weights": null}, "every": null}', '{"detector": "ssd"}']
+)
+def test_missing_keys_in_the_configuration(store: Store, tmp_path: Path, config: str) -> None:
+    store_lecture(store, "c", "l", {"A": timeline("happy*5")})
+    with store.database.transaction() as con:
+        con.execute("UPDATE runs SET config = $c, notes = NULL", {"c": config})
+    folder = render(store, tmp_path / "out").parent
+    page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
+    assert "every (not recorded), 5 of 5 planned samples" in page.text
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def test_names_are_shown_literally(html: dict[str, Page]) -> None:
+    page = one(html, "script-alert")
+    assert page.headings[0] == (1, "</script><img src=x onerror=alert(1)> 🎓/week's")
+    for name in ('<script>alert("course")</script> & "x"/../..', '<script>alert("student")</script>'):
+        assert name in page.text
+    assert "a b;$(rm) '🎬'<i>.mp4" in page.text
+    assert "<script>note</script>" in page.text
+    assert "</td> <b>Zoë</b> 🦊" in page.text
+    assert not page.all("img")
+    assert not page.all("b")
+    assert len(page.all("script")) == 2 + 4  # plotly, ours, and the data of four charts
+    assert one(html, "index").text.count("onerror") == 1
+
+
+NAMES = ["../../up", "/abs", "a/b", "a-b", "A-B", "..", ".", "", "con", "🎓", "🦊", "x" * 300, "a.b", "a\0b"]
+
+
+def test_paths_are_plain_and_never_collide_even_without_case() -> None:
+    pairs = [(course, lecture) for course in NAMES for lecture in NAMES]
+    site = pages.Site(pairs)
+    paths = {site.lecture_path(*pair) for pair in pairs}
+    assert len(paths) == len(pairs)
+    assert all(re.fullmatch(r"lectures/[a-z0-9-]{1,60}\.[a-z0-9-]{1,60}\.html", path) for path in paths)
+
+
+def test_pages_never_leave_the_folder(store: Store, tmp_path: Path) -> None:
+    names = ["../../up", "/abs", "a/b", "..", "x" * 300]
+    for name in names:
+        store_lecture(store, name, name, {"A": timeline("happy*2")})
+    folder = render(store, tmp_path / "deep" / "out").parent
+    assert {path.name for path in tmp_path.iterdir()} == {"deep", "fertool.duckdb"}
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"out"}
+    assert len(list((folder / "lectures").iterdir())) == len(names)
+
+
+def test_a_file_name_that_is_not_unicode(store: Store, tmp_path: Path) -> None:
+    site = pages.Site([("c", "l\udcff")])
+    assert site.lecture_path("c", "l\udcff").startswith("lectures/c.l-")
+
+
+# --- where it is written ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(store: Store) -> Store:
+    store_lecture(store, "c", "one", {"A": timeline("happy*5")})
+    store_lecture(store, "c", "two", {"A": timeline("happy*5")})
+    store_lecture(store, "d", "one", {"A": timeline("happy*5")})
+    return store
+
+
+@pytest.fixture
+def site_pages() -> Iterator[list[object]]:
+    """The registry of pages, as it was again afterwards."""
+    before = list(pages.SITE_PAGES)
+    yield pages.SITE_PAGES
+    pages.SITE_PAGES[:] = before
+
+
+@pytest.mark.parametrize(
+    ("chosen", "files"),
+    [
+        ({}, ["c.one.html", "c.two.html", "d.one.html"]),
+        ({"course": "c"}, ["c.one.html", "c.two.html"]),
+        ({"course": "c", "lecture": "two"}, ["c.two.html"]),
+        ({"lecture": "one"}, ["c.one.html", "d.one.html"]),
+    ],
+)
+def test_course_and_lecture_narrow_it_down(
+    small: Store, tmp_path: Path, chosen: dict[str, str], files: list[str]
+) -> None:
+    index = render(small, tmp_path / "out", **chosen)
+    assert index == tmp_path / "out" / "index.html"
+    assert sorted(path.name for path in (tmp_path / "out" / "lectures").iterdir()) == files
+
+
+def test_nothing_to_report_is_an_error(small: Store, tmp_path: Path) -> None:
+    with pytest.raises(FertoolError, match="no finished run for course 'x', lecture 'one'"):
+        render(small, tmp_path / "out", course="x", lecture="one")
+    with pytest.raises(FertoolError, match="nothing to report: no finished run"):
+        render(Store(tmp_path / "empty.duckdb"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_older_report_is_replaced_as_a_whole(small: Store, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    render(small, out)
+    (out / "lectures" / "stale.html").write_text("old")
+    render(small, out, course="d")
+    assert [path.name for path in (out / "lectures").iterdir()] == ["d.one.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "fertool.duckdb"}  # nothing left over
+
+
+def test_an_empty_folder_and_missing_parents_are_fine(small: Store, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert render(small, tmp_path / "empty").is_file()
+    assert render(small, tmp_path / "a" / "b" / "c").is_file()
+
+
+def test_a_relative_folder(small: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert render(small, Path("out")) == tmp_path / "out" / "index.html"
+
+
+def test_a_folder_with_something_else_in_it_is_refused(small: Store, tmp_path: Path) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.txt").write_text("precious")
+    with pytest.raises(FertoolError, match="not empty and not a fertool report"):
+        render(small, out)
+    assert [path.name for path in out.iterdir()] == ["chapter1.txt"]
+
+
+def test_a_file_in_its_place_is_refused(small: Store, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("precious")
+    with pytest.raises(FertoolError, match="is a file"):
+        render(small, out)
+    assert out.read_text() == "precious"
+
+
+def test_a_failure_leaves_the_old_report_and_no_rubbish(
+    small: Store, tmp_path: Path, site_pages: list[object]
+) -> None:
+    out = tmp_path / "out"
+    render(small, out, course="c")
+    before = {path: path.read_bytes() for path in out.rglob("*.html")}
+
+    def broken(site: pages.Site, summaries: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    site_pages.append(broken)
+    with pytest.raises(FertoolError, match=r"could not be written: .*No space left"):
+        render(small, out)
+    assert {path: path.read_bytes() for path in out.rglob("*.html")} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "fertool.duckdb"}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_is_an_error_in_words(small: Store, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(FertoolError, match="could not be written"):
+        render(small, locked / "out")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+def test_only_the_owner_can_read_it(small: Store, tmp_path: Path) -> None:
+    render(small, tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+
+
+def test_the_same_tables_give_the_same_site(small: Store, tmp_path: Path) -> None:
+    one_site, other = render(small, tmp_path / "1").parent, render(small, tmp_path / "2").parent
+    for path in one_site.rglob("*"):
+        if path.is_file():
+            assert (other / path.relative_to(one_site)).read_bytes() == path.read_bytes()
+
+
+def test_it_can_be_moved(site: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(site, tmp_path / "a stick")
+    assert str(site) not in "".join(path.read_text("utf-8") for path in copied.rglob("*.html"))
+
+
+# --- size and weight --------------------------------------------------------------------------
+
+
+def test_an_hour_of_thirty_students_stays_small(store: Store, tmp_path: Path) -> None:
+    spec = " ".join(f"{EMOTIONS[i % 7]}*7 absent*2 present*1" for i in range(360))
+    hour = timeline(spec)
+    store_lecture(store, "c", "l", {f"student-{i:02d}": hour for i in range(30)})
+    folder = render(store, tmp_path / "out").parent
+    (path,) = (folder / "lectures").iterdir()
+    assert path.stat().st_size < 3_000_000
+    assert path.read_text("utf-8").count("data-chart=") == 32
+
+
+def test_a_new_kind_of_page_is_a_builder_and_a_template(
+    small: Store, tmp_path: Path, site_pages: list[object]
+) -> None:
+    def course_pages(site: pages.Site, summaries: list[object]):
+        for name in sorted({summary.course for summary in summaries}):
+            yield pages.Page(f"courses/{name}.html", "index.html", name, {"courses": {}})
+
+    site_pages.append(course_pages)
+    folder = render(small, tmp_path / "out").parent
+    assert sorted(path.name for path in (folder / "courses").iterdir()) == ["c.html", "d.html"]
+    assert 'href="../assets/report.css"' in (folder / "courses" / "c.html").read_text("utf-8")
+
+
+def test_the_report_needs_neither_video_nor_nets() -> None:
+    code = "import sys, fertool.report; print(*sorted({'cv2', 'torch', 'av', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,130 @@
+"""Small videos for tests, made with PyAV: every frame carries its own number in its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+BLOCK = 16
+"""Side of one black or white square; large enough to survive any compression."""
+BITS = 10
+
+Image = npt.NDArray[np.uint8]
+
+
+def picture(number: int, width: int = 160, height: int = 96) -> Image:
+    """(height, width, 3) BGR: the number as ten squares along the top, a pattern that moves below."""
+    y, x = np.mgrid[:height, :width]
+    image = np.empty((height, width, 3), np.uint8)
+    for channel, (speed, scale) in enumerate([(3, 11.0), (-2, 17.0), (5, 23.0)]):
+        wave = np.sin((x + speed * number) / scale) * np.cos((y - speed * number) / scale)
+        image[..., channel] = 128 + 100 * wave
+    image[:BLOCK] = 0
+    for bit in range(BITS):
+        if number >> bit & 1:
+            image[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 255
+    return image
+
+
+def number_of(image: Image) -> int:
+    """The number that `picture` drew, read back from an upright frame."""
+    centres = image[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
+    return sum(int(bright) << bit for bit, bright in enumerate(centres > 128))
+
+
+def encode(
+    frames: int = 60,
+    codec: str = "libx264",
+    *,
+    options: dict[str, str] | None = None,
+    pts: Sequence[int] | None = None,
+    fps: int = 25,
+    tick: Fraction | None = None,
+    size: tuple[int, int] = (160, 96),
+    numbers: Iterable[int] | None = None,
+    stream: av.VideoStream,
+) -> Iterable[av.Packet]:
+    """Packets of `frames` numbered pictures, for `stream` (already added, not yet open)."""
+    stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    stream.options = options or {}
+    stream.thread_type = "FRAME"  # with PyAV's default, x264 cuts every frame into slices
+    tick = tick or Fraction(1, fps)
+    stream.codec_context.time_base = tick
+    for i, number in zip(range(frames), numbers or range(frames), strict=False):
+        frame = av.VideoFrame.from_ndarray(picture(number, *size), "bgr24")
+        frame.pts, frame.time_base = (pts[i] if pts else i), tick
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def write(
+    path: Path,
+    frames: int = 60,
+    codec: str = "libx264",
+    *,
+    options: dict[str, str] | None = None,
+    pts: Sequence[int] | None = None,
+    fps: int = 25,
+    tick: Fraction | None = None,
+    size: tuple[int, int] = (160, 96),
+    rotation: int = 0,
+    sound_s: float = 0.0,
+    chapters: Sequence[tuple[str, float, float]] = (),
+    faststart: bool = False,
+    video: bool = True,
+) -> Path:
+    """A file in the container its suffix asks for; `rotation` as the display matrix has it."""
+    with av.open(str(path), "w", options={"movflags": "+faststart"} if faststart else {}) as container:
+        picture_stream = container.add_stream(codec, rate=fps) if video else None
+        sound_stream = container.add_stream("aac", rate=16000, layout="mono") if sound_s else None
+        if picture_stream and rotation:
+            picture_stream.set_display_rotation(rotation)
+        if chapters:
+            container.set_chapters([_chapter(i, *chapter) for i, chapter in enumerate(chapters)])
+        if picture_stream:
+            packets = encode(
+                frames, codec, options=options, pts=pts, fps=fps, tick=tick, size=size, stream=picture_stream
+            )
+            container.mux(list(packets))
+        if sound_stream:
+            container.mux(list(silence(sound_stream, sound_s)))
+    return path
+
+
+def write_annexb(path: Path, sizes: Sequence[tuple[int, int]], frames: int = 30) -> Path:
+    """An MPEG transport stream whose H.264 pictures change size after every `frames` frames."""
+    with av.open(str(path), "w") as container:
+        out = container.add_stream("libx264", rate=25)
+        out.width, out.height, out.pix_fmt = *sizes[0], "yuv420p"
+        for part, size in enumerate(sizes):
+            with av.open(str(path.with_suffix(f".{part}.ts")), "w") as scratch:
+                stream = scratch.add_stream("libx264", rate=25)
+                own = range(part * frames, (part + 1) * frames)
+                options = {"g": "10", "bf": "0"}
+                for packet in encode(frames, options=options, pts=own, numbers=own, size=size, stream=stream):
+                    packet.stream = out
+                    container.mux(packet)
+    return path
+
+
+def _chapter(number: int, title: str, start_s: float, end_s: float) -> av.container.core.Chapter:
+    return {
+        "id": number,
+        "start": round(start_s * 1000),
+        "end": round(end_s * 1000),
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": title},
+    }
+
+
+def silence(stream: av.AudioStream, seconds: float) -> Iterable[av.Packet]:
+    for start in range(0, int(seconds * 16000), 1024):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+        yield from stream.encode(frame)
+    yield from stream.encode(None)

@@ -1,0 +1,149 @@
+"""Tracks to students: clusters of embeddings that no overlap in time contradicts."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fertool import identity
+from fertool.identity import by_time_on_screen, link, overlapping
+
+LIMIT = 0.5
+
+
+def people(count, tracks, noise=0.05, size=16, seed=0):
+    """`tracks` embeddings of each of `count` well-separated people, one after the other, and who is who."""
+    rng = np.random.default_rng(seed)
+    centres = np.eye(size)[:count]
+    who = rng.permutation(np.repeat(np.arange(count), tracks))
+    rows = centres[who] + rng.normal(0, noise, (len(who), size)) / np.sqrt(size)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float32), who
+
+
+def one_after_the_other(n):
+    """(n, 2) spans of which none overlaps another."""
+    return np.stack([np.arange(n) * 10.0, np.arange(n) * 10.0 + 5], axis=1)
+
+
+def same(labels, who):
+    """Whether two labellings are one partition."""
+    pairs = set(zip(labels.tolist(), who.tolist(), strict=True))
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
+@given(st.integers(1, 8), st.integers(1, 12), st.integers(0, 999))
+@settings(deadline=None, max_examples=40)
+def test_well_separated_people_are_recovered(count, tracks, seed):
+    rows, who = people(count, tracks, seed=seed)
+    labels = link(rows, one_after_the_other(len(rows)), LIMIT)
+    assert same(labels, who)
+
+
+@given(st.integers(1, 8), st.integers(1, 12), st.integers(0, 999))
+@settings(deadline=None, max_examples=40)
+def test_labels_count_up_in_order_of_first_appearance(count, tracks, seed):
+    rows, _ = people(count, tracks, seed=seed)
+    labels = link(rows, one_after_the_other(len(rows)), LIMIT)
+    firsts = list(dict.fromkeys(labels.tolist()))
+    assert firsts == list(range(count))
+
+
+span = st.tuples(st.integers(0, 40), st.integers(0, 10)).map(lambda s: (float(s[0]), float(s[0] + s[1])))
+
+
+@given(st.lists(span, max_size=30), st.integers(0, 999), st.sampled_from([4, 10_000]))
+@example([(float(i), float(i)) for i in range(25)] + [(30.0, 30.0)], 0, 10_000)
+@settings(deadline=None, max_examples=100)
+def test_nobody_is_in_two_places_at_once(spans, seed, block):
+    """However alike they look: here everybody has nearly the same face."""
+    spans = np.array(sorted(spans), np.float64).reshape(-1, 2)
+    rows, _ = people(1, len(spans), seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "BLOCK", block)
+        labels = link(rows, spans, LIMIT)
+    clash = overlapping(spans) & (labels[:, None] == labels[None, :])
+    assert not clash.any()
+
+
+@pytest.mark.parametrize("block", [60, 10_000])
+def test_one_overlap_keeps_two_crowds_of_tracks_apart(monkeypatch, block):
+    """Twins over a long lecture, seen together in a single minute: averaged with thousands of other
+    pairs, that minute must still count."""
+    monkeypatch.setattr(identity, "BLOCK", block)
+    n = 100
+    rng = np.random.default_rng(1)
+    apart = np.eye(16)[0] * np.cos(0.2), np.eye(16)[0] * np.cos(0.2) + np.eye(16)[1] * np.sin(0.4)
+    rows = np.concatenate([centre + rng.normal(0, 0.002, (n, 16)) for centre in apart])
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    order = np.argsort(np.tile(np.arange(n), 2), kind="stable")  # first, second, first, second, ...
+    spans = one_after_the_other(2 * n)
+    spans[1] = spans[0]  # the first two are seen at the same time
+    labels = link(rows[order], spans, limit=0.6)
+    assert labels[0] != labels[1]
+    if block > 2 * n:  # blocks without that minute cannot know that there are two of them
+        assert same(labels, np.tile([0, 1], n))
+
+
+@given(st.integers(1, 6), st.integers(1, 10), st.integers(0, 999), st.integers(2, 25))
+@settings(deadline=None, max_examples=40)
+def test_block_by_block_gives_the_same_people(count, tracks, seed, block):
+    rows, who = people(count, tracks, seed=seed)
+    spans = one_after_the_other(len(rows))
+    direct = link(rows, spans, LIMIT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "BLOCK", block)
+        blocked = link(rows, spans, LIMIT)
+    assert blocked.tolist() == direct.tolist()
+    assert same(blocked, who)
+
+
+def test_tracks_on_both_sides_of_a_block_s_edge_that_overlap_are_two_people(monkeypatch):
+    monkeypatch.setattr(identity, "BLOCK", 2)
+    rows, _ = people(1, 4)
+    spans = np.array([[0, 5], [6, 10], [9, 12], [13, 15]], float)  # the second and third share a second
+    labels = link(rows, spans, LIMIT)
+    assert labels[1] != labels[2]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_track_and_one_track(n):
+    rows, _ = people(1, n)
+    labels = link(rows.reshape(n, 16), one_after_the_other(n), LIMIT)
+    assert labels.tolist() == [0] * n
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(("limit", "students"), [(0.39, 2), (0.41, 1)])
+def test_the_limit_is_a_distance(limit, students):
+    angle = 2 * np.arcsin(0.2)  # unit vectors 0.4 apart
+    rows = np.array([[1, 0], [np.cos(angle), np.sin(angle)]], np.float32)
+    assert len(set(link(rows, one_after_the_other(2), limit))) == students
+
+
+def test_the_same_input_gives_the_same_labels():
+    rows, _ = people(5, 20, noise=1.5)  # noisy enough that the clusters are arguable
+    spans = one_after_the_other(len(rows))
+    assert link(rows, spans, LIMIT).tolist() == link(rows.copy(), spans.copy(), LIMIT).tolist()
+
+
+OVERLAPS = [
+    ((0, 1), (2, 3), False),
+    ((0, 1), (1, 2), True),  # seen in the same sample
+    ((0, 5), (1, 2), True),  # one within the other
+    ((3, 3), (3, 3), True),  # one sample each, the same
+    ((3, 3), (4, 4), False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "shared"), OVERLAPS)
+def test_overlapping(one, other, shared):
+    table = overlapping(np.array([one, other], float))
+    assert table.tolist() == [[False, shared], [shared, False]]
+
+
+def test_by_time_on_screen():
+    labels = np.array([0, 1, 2, 1, 0])
+    assert by_time_on_screen(labels, np.array([1.0, 5, 9, 5, 1])) == [1, 2, 0]
+    assert by_time_on_screen(labels, np.array([1.0, 1, 2, 1, 1])) == [0, 1, 2]  # a tie: as they appeared
+    assert by_time_on_screen(np.zeros(0, np.int64), np.zeros(0)) == []

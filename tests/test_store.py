@@ -1,0 +1,535 @@
+"""What the pipeline writes and what rules and reports read back."""
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from fertool.errors import StoreError
+from fertool.store import RUN_TABLES, Recording, Run, Store
+from fertool.tables import ASSESSMENTS, MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame
+
+NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "empty.duckdb"
+    Store(path)
+    return path
+
+
+@pytest.fixture
+def store(tmp_path, empty):
+    """An empty database; copied, because migrating one takes longer than most of these tests."""
+    return Store(Path(shutil.copy(empty, tmp_path / "course.duckdb")))
+
+
+def recording(recording="r1", course="signals", lecture="week-1", **more):
+    values = {
+        "recording": recording, "sha256": recording * 4, "course": course, "lecture": lecture,
+        "path": f"/v/{recording}.mp4", "name": f"{recording}.mp4", "bytes": 1000, "duration_s": 130.0, "readable_s": 129.5, "width": 640,
+        "height": 360, "codec": "h264",
+    }  # fmt: skip
+    return Recording(**values | more)
+
+
+def chunk(run, number=0, people=("a",), samples=(0, 1), absent=()):
+    """The tables of one chunk: everybody in every sample, but for (sample, person) pairs in `absent`."""
+    faces = [
+        {
+            "sample": s, "face": f, "track": f"{run}-{number}-{p}", "x1": 10.0 * f, "y1": 5.0, "x2": 10.0 * f + 9,
+            "y2": 15.0, "detection": 0.9, "yaw_deg": 1.0, "happy": 0.75, "neutral": 0.25, "emotion": "happy",
+            "confidence": 0.75,
+        }
+        for s in samples for f, p in enumerate(people) if (s, p) not in absent
+    ]  # fmt: skip
+    count = {s: sum(face["sample"] == s for face in faces) for s in samples}
+    tracks = [
+        {
+            "track": f"{run}-{number}-{p}", "chunk": number, "first_s": float(samples[0]),
+            "last_s": float(samples[-1]), "samples": sum(f["track"].endswith(f"-{p}") for f in faces),
+            "embedding": [0.6, 0.8],
+        }
+        for p in people
+    ]  # fmt: skip
+    return {
+        "samples": frame([{"sample": s, "time_s": float(s), "faces": count[s]} for s in samples], SAMPLES),
+        "tracks": frame(tracks, TRACKS),
+        "observations": frame(faces, OBSERVATIONS),
+    }
+
+
+def begin(store, run="run1", rec=None, policy="full"):
+    rec = rec or recording()
+    store.add_recording(rec)
+    store.begin_run(Run(run, rec.recording, "0.1.0", policy, {"every": 1.0}, planned=2))
+
+
+def analyzed(store, run="run1", rec=None, students=None, policy="full", **content):
+    """A finished run of one chunk; `students`: person -> label."""
+    begin(store, run, rec, policy)
+    store.commit_chunk(run, 0, 2.5, chunk(run, **content))
+    store.finish_run(run, {f"{run}-0-{p}": label for p, label in (students or {"a": "student-01"}).items()}, [])
+
+
+def counts(store):
+    """Rows per table."""
+    names = store.query("SELECT table_name FROM duckdb_tables() ORDER BY ALL")["table_name"]
+    each = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in names)
+    return dict(store.query(each).rows())
+
+
+ORPHANS = [
+    # child, key -> parent
+    ("runs", "recording", "recordings"),
+    ("chunks", "run", "runs"),
+    ("samples", "run", "runs"),
+    ("tracks", "run", "runs"),
+    ("observations", "run", "runs"),
+    ("observations", "run, sample", "samples"),
+    ("observations", "run, track", "tracks"),
+    ("tracks", "run, chunk", "chunks"),
+    ("recordings", "course, lecture", "lectures"),
+    ("lectures", "course", "courses"),
+    ("segments", "course, lecture", "lectures"),
+    ("assessments", "course, lecture", "lectures"),
+    ("students", "course", "courses"),
+]
+
+
+def orphans(store):
+    """Rows whose parent is missing, per relation; foreign keys would do this, had DuckDB usable ones."""
+    each = " UNION ALL ".join(
+        f"SELECT '{child} without {parent}', count(*) AS n FROM {child} ANTI JOIN {parent} USING ({keys})"
+        for child, keys, parent in ORPHANS
+    )
+    return dict(store.query(f"FROM ({each}) WHERE n > 0").rows())
+
+
+# --- runs and chunks ------------------------------------------------------------------------------
+
+
+def test_a_run_from_begin_to_finish(store):
+    assert store.run_state("run1") is None
+    begin(store)
+    assert store.run_state("run1") == "running"
+    assert store.chunks_done("run1") == set()
+    store.commit_chunk("run1", 0, 2.5, chunk("run1"))
+    store.commit_chunk("run1", 2, 1.5, chunk("run1", 2, samples=(120,)))
+    assert store.chunks_done("run1") == {0, 2}
+    store.finish_run("run1", {"run1-0-a": "student-01"}, ["one sample could not be decoded"])
+    assert store.run_state("run1") == "finished"
+    (row,) = store.runs().to_dicts()
+    assert (row["seconds"], row["samples"], row["planned"], row["current"]) == (4.0, 3, 2, True)
+    assert json.loads(row["notes"]) == ["one sample could not be decoded"]
+    assert json.loads(row["config"]) == {"every": 1.0}
+    assert (row["course"], row["lecture"], row["name"]) == ("signals", "week-1", "r1.mp4")
+
+
+def test_the_same_chunk_twice_counts_once(store):
+    begin(store)
+    store.commit_chunk("run1", 0, 2.5, chunk("run1"))
+    before = counts(store)
+    store.commit_chunk("run1", 0, 9.9, chunk("run1", people=("b", "c")))
+    assert counts(store) == before
+    assert store.query("SELECT seconds FROM chunks").item() == 2.5
+    assert store.tracks("run1")["track"].to_list() == ["run1-0-a"]
+
+
+def test_a_chunk_that_cannot_be_stored_is_no_chunk_already_there(store):
+    begin(store)
+    bad = chunk("run1")
+    bad["samples"] = bad["samples"].with_columns(time_s=pl.lit(None, pl.Float64))
+    before = counts(store)
+    with pytest.raises(duckdb.ConstraintException, match="NOT NULL"):
+        store.commit_chunk("run1", 0, 2.5, bad)
+    assert counts(store) == before
+    assert store.chunks_done("run1") == set()
+
+
+def test_a_chunk_is_stored_as_a_whole_or_not_at_all(store):
+    begin(store)
+    tables = chunk("run1") | {"no_such_table": chunk("run1")["samples"]}
+    before = counts(store)
+    with pytest.raises(duckdb.CatalogException):
+        store.commit_chunk("run1", 0, 2.5, tables)
+    assert counts(store) == before
+
+
+def test_a_chunk_without_any_face(store):
+    begin(store)
+    store.commit_chunk("run1", 0, 1.0, chunk("run1", people=()))
+    store.finish_run("run1", {}, [])
+    assert store.query("SELECT sample, faces FROM samples_seen ORDER BY 1").rows() == [(0, 0), (1, 0)]
+    assert store.seen("signals", "week-1").is_empty()
+    assert store.summary("run1")["coverage"] == 0
+    assert store.summary("run1")["happy"] is None
+
+
+def test_beginning_again_keeps_what_is_there(store):
+    begin(store)
+    store.commit_chunk("run1", 0, 2.5, chunk("run1"))
+    before = store.query("SELECT * FROM runs").rows()
+    begin(store)
+    assert store.query("SELECT * FROM runs").rows() == before
+    assert store.chunks_done("run1") == {0}
+
+
+def test_deleting_a_run_leaves_no_orphan_and_touches_no_other(store):
+    analyzed(store)
+    analyzed(store, "run2", recording("r2"))
+    before = counts(store)
+    store.delete_run("run1")
+    after = counts(store)
+    assert orphans(store) == {}
+    left = " UNION ".join(f"SELECT run FROM {table}" for table in RUN_TABLES)
+    assert store.query(left).rows() == [("run2",)]
+    assert {table: 2 * after[table] for table in RUN_TABLES} == {table: before[table] for table in RUN_TABLES}
+    store.delete_run("run2")
+    assert [counts(store)[table] for table in RUN_TABLES] == [0] * 5
+    store.delete_run("run2")  # gone already: nothing to say
+
+
+def test_every_table_with_a_run_is_deleted_from(store):
+    sql = "SELECT DISTINCT table_name FROM duckdb_columns() WHERE column_name = 'run' AND NOT internal"
+    tables = set(store.query(f"{sql} AND table_name IN (SELECT table_name FROM duckdb_tables())")["table_name"])
+    assert tables == set(RUN_TABLES)
+
+
+def test_a_whole_course_has_no_orphans(store):
+    analyzed(store, people=("a", "b"))
+    store.claim_students("signals", "r1", 2)
+    store.set_segments("signals", "week-1", segments("Part 1"))
+    store.save_assessments(assessments(("presence", 0.5)))
+    assert orphans(store) == {}
+
+
+def test_finishing_again_gives_up_links_that_no_longer_hold(store):
+    analyzed(store, people=("a", "b"), students={"a": "student-01", "b": "student-02"})
+    store.finish_run("run1", {"run1-0-a": "Ada"}, [])
+    rows = store.query("SELECT track, student FROM tracks ORDER BY 1").rows()
+    assert rows == [("run1-0-a", "Ada"), ("run1-0-b", None)]
+
+
+def test_finishing_one_run_leaves_the_students_of_another(store):
+    analyzed(store)
+    analyzed(store, "run2", recording("r2"), students={"a": "student-02"})
+    rows = store.query("SELECT run, student FROM tracks ORDER BY 1").rows()
+    assert rows == [("run1", "student-01"), ("run2", "student-02")]
+
+
+def test_the_current_run_is_the_one_finished_last(store):
+    analyzed(store)
+    analyzed(store, "run2")
+    assert store.query("SELECT run FROM current_runs").rows() == [("run2",)]
+    assert {row["run"]: row["current"] for row in store.runs().to_dicts()} == {"run1": False, "run2": True}
+    begin(store, "run3")  # running: not yet
+    store.commit_chunk("run3", 0, 1.0, chunk("run3"))
+    assert store.query("SELECT run FROM current_runs").rows() == [("run2",)]
+    store.finish_run("run1", {}, [])  # asked for once more, and it was there
+    assert store.query("SELECT run FROM current_runs").rows() == [("run1",)]
+    store.delete_run("run1")
+    assert store.query("SELECT run FROM current_runs").rows() == [("run2",)]
+
+
+def test_views_show_the_current_run_only(store):
+    analyzed(store)
+    analyzed(store, "run2", samples=(0, 1, 2))
+    assert store.query("SELECT count(*) FROM frame_emotions").item() == 3
+    assert store.query("SELECT count(*) FROM samples_seen").item() == 3
+
+
+def test_a_summary_in_figures(store):
+    analyzed(store, people=("a", "b"), samples=(0, 1, 2, 5), absent={(1, "a"), (1, "b"), (2, "b")})
+    row = store.summary("run1")
+    assert (row["samples"], row["coverage"], row["analyzed_s"], row["seconds"]) == (4, 0.75, 5.0, 2.5)
+    assert row["students"] == 1  # b was nobody's
+    assert row["happy"] == 0.75
+    assert row["angry"] is None
+    assert (row["course"], row["name"], row["duration_s"]) == ("signals", "r1.mp4", 130.0)
+
+
+# --- recordings -----------------------------------------------------------------------------------
+
+
+def test_a_recording_has_one_home(store):
+    assert store.home("r1") is None
+    store.add_recording(recording())
+    store.add_recording(recording(lecture="week-2", path="/elsewhere/r1.mp4"))
+    assert store.home("r1") == ("signals", "week-2")
+    assert store.query("SELECT path FROM recordings").rows() == [("/elsewhere/r1.mp4",)]
+
+
+def test_the_offset_of_a_recording_survives_its_next_analysis(store):
+    store.add_recording(recording())
+    store.query("UPDATE recordings SET offset_s = 60")
+    store.add_recording(recording(path="/elsewhere/r1.mp4"))
+    assert store.query("SELECT offset_s FROM recordings").item() == 60
+    assert store.duration_s("signals", "week-1") == 60 + 129.5
+
+
+def test_the_duration_of_a_lecture_is_that_of_its_longest_recording(store):
+    store.add_recording(recording("r1", readable_s=100.0))
+    store.add_recording(recording("r2", readable_s=160.0))
+    store.add_recording(recording("r3", lecture="week-2", readable_s=900.0))
+    assert store.duration_s("signals", "week-1") == 160.0
+    assert store.duration_s("signals", "no-such-week") == 0
+
+
+def test_lectures_are_those_with_a_finished_run(store):
+    analyzed(store, rec=recording(lecture="week-2"))
+    analyzed(store, "run2", recording("r2"))
+    analyzed(store, "run3", recording("r3", course="circuits"))
+    begin(store, "run4", recording("r4", lecture="week-9"))
+    assert store.lectures() == [("circuits", "week-1"), ("signals", "week-1"), ("signals", "week-2")]
+    assert store.lectures("signals") == [("signals", "week-1"), ("signals", "week-2")]
+    assert store.lectures(lecture="week-1") == [("circuits", "week-1"), ("signals", "week-1")]
+    assert store.lectures("signals", "week-2") == [("signals", "week-2")]
+    assert store.lectures("none") == []
+
+
+def test_one_recording_under_the_policy_behaviour_puts_the_lecture_under_it(store):
+    assert store.policy("signals", "week-1") == "full"
+    analyzed(store)
+    assert store.policy("signals", "week-1") == "full"
+    analyzed(store, "run2", recording("r2"), policy="behaviour")
+    assert store.policy("signals", "week-1") == "behaviour"
+    assert store.policy("signals", "week-2") == "full"
+    analyzed(store, "run3", recording("r2"))  # analysed anew: the old run no longer counts
+    assert store.policy("signals", "week-1") == "full"
+
+
+# --- students -------------------------------------------------------------------------------------
+
+
+def claim(store, recording_, count, course="signals"):
+    return store.claim_students(course, recording_, count)
+
+
+def test_numbers_go_on_through_the_recordings_of_a_course(store):
+    assert claim(store, "r1", 3) == ["student-01", "student-02", "student-03"]
+    assert claim(store, "r2", 2) == ["student-04", "student-05"]
+    assert claim(store, "r9", 1, "circuits") == ["student-01"]  # another course counts for itself
+    assert claim(store, "r3", 0) == []
+
+
+def test_a_second_analysis_keeps_its_numbers(store):
+    claim(store, "r1", 2)
+    claim(store, "r2", 2)
+    assert claim(store, "r1", 2) == ["student-01", "student-02"]
+    assert claim(store, "r1", 3) == ["student-01", "student-02", "student-05"]  # 03 and 04 are others'
+    assert claim(store, "r2", 2) == ["student-03", "student-04"]
+
+
+def test_numbers_that_are_no_longer_needed_are_given_up(store):
+    claim(store, "r1", 4)
+    assert claim(store, "r1", 2) == ["student-01", "student-02"]
+    assert store.query("SELECT student FROM students ORDER BY 1").rows() == [("student-01",), ("student-02",)]
+    assert claim(store, "r2", 1) == ["student-03"]
+    assert claim(store, "r1", 0) == []
+    assert store.query("SELECT student FROM students").rows() == [("student-03",)]
+
+
+def test_a_hundred_students_are_ordered_by_number(store):
+    first = claim(store, "r1", 101)
+    assert first[8:11] == ["student-09", "student-10", "student-11"]
+    assert first[98:] == ["student-99", "student-100", "student-101"]
+    assert claim(store, "r1", 100) == first[:100]  # the last is given up, not the last of the alphabet
+
+
+def test_a_named_student_is_known_once_and_takes_no_number(store):
+    store.name_student("signals", "Ada")
+    store.name_student("signals", "Ada")
+    assert store.query("SELECT * FROM students").rows() == [("signals", "Ada", None)]
+    assert claim(store, "r1", 1) == ["student-01"]
+    assert claim(store, "r1", 0) == []
+    assert store.query("SELECT student FROM students").rows() == [("Ada",)]  # surplus numbers only
+
+
+def test_a_number_given_as_a_name_is_not_given_out_again(store):
+    store.name_student("signals", "student-07")
+    assert claim(store, "r1", 1) == ["student-08"]
+
+
+def test_a_recording_that_moves_to_another_course_gets_numbers_there(store):
+    store.add_recording(recording("r1"))
+    store.add_recording(recording("r2", course="circuits"))
+    assert claim(store, "r1", 2) == ["student-01", "student-02"]
+    assert claim(store, "r2", 1, "circuits") == ["student-01"]
+    store.name_student("signals", "Ada")
+    store.add_recording(recording("r1", course="circuits"))
+    assert claim(store, "r1", 2, "circuits") == ["student-02", "student-03"]
+    rows = store.query("SELECT course, student, recording FROM students ORDER BY ALL").rows()
+    assert rows == [
+        ("circuits", "student-01", "r2"),
+        ("circuits", "student-02", "r1"),
+        ("circuits", "student-03", "r1"),
+        ("signals", "Ada", None),  # whoever has a name stays
+    ]
+
+
+def test_a_recording_that_moves_within_its_course_keeps_its_numbers(store):
+    store.add_recording(recording("r1"))
+    claim(store, "r1", 2)
+    store.add_recording(recording("r1", lecture="week-2"))
+    assert claim(store, "r1", 2) == ["student-01", "student-02"]
+
+
+# --- what rules see -------------------------------------------------------------------------------
+
+
+def test_seen_has_a_row_for_every_sample_also_where_somebody_is_absent(store):
+    labels = {"a": "student-01", "b": "student-02"}
+    analyzed(store, people=("a", "b"), students=labels, samples=(0, 1, 2), absent={(1, "b"), (2, "a"), (2, "b")})
+    seen = store.seen("signals", "week-1")
+    assert seen.schema == pl.Schema(SEEN)
+    assert seen.select("time_s", "student", "present").rows() == [
+        (0.0, "student-01", True),
+        (0.0, "student-02", True),
+        (1.0, "student-01", True),
+        (1.0, "student-02", False),
+        (2.0, "student-01", False),
+        (2.0, "student-02", False),
+    ]
+    away = seen.filter(~pl.col("present"))
+    assert away.select(*MEASURES).null_count().row(0) == (3,) * len(MEASURES)
+    here = seen.filter("present")
+    assert here["happy"].to_list() == [0.75] * 3
+    assert here["angry"].null_count() == 3
+
+
+def test_seen_knows_a_student_only_where_its_recording_is(store):
+    """One webcam recording each: nobody is absent from the recording of somebody else."""
+    analyzed(store, students={"a": "Ada"})
+    analyzed(store, "run2", recording("r2"), students={"a": "Ben"}, samples=(0, 1, 2))
+    rows = store.seen("signals", "week-1").select("student", "time_s", "present").rows()
+    assert rows == [("Ada", 0, True), ("Ben", 0, True), ("Ada", 1, True), ("Ben", 1, True), ("Ben", 2, True)]
+
+
+def test_seen_shows_one_face_of_a_student_per_sample_the_surer_one(store):
+    begin(store)
+    tables = chunk("run1", people=("a", "b"), samples=(0,))
+    tables["observations"] = tables["observations"].with_columns(detection=pl.Series([0.4, 0.8], dtype=pl.Float32))
+    store.commit_chunk("run1", 0, 1.0, tables)
+    store.finish_run("run1", {"run1-0-a": "student-01", "run1-0-b": "student-01"}, [])
+    seen = store.seen("signals", "week-1")
+    assert seen["x1"].to_list() == [10.0]
+    assert seen["detection"].to_list() == pytest.approx([0.8])
+
+
+def test_faces_of_nobody_are_not_seen_by_rules_but_stay_in_the_view(store):
+    analyzed(store, people=("a", "b"))
+    assert set(store.seen("signals", "week-1")["student"]) == {"student-01"}
+    assert store.query("SELECT count(*) FROM frame_emotions WHERE student IS NULL").item() == 2
+
+
+def test_seen_of_an_unknown_lecture_is_an_empty_table(store):
+    seen = store.seen("signals", "week-1")
+    assert seen.is_empty()
+    assert seen.schema == pl.Schema(SEEN)
+
+
+def test_tracks_come_in_order_of_time(store):
+    begin(store)
+    store.commit_chunk("run1", 1, 1.0, chunk("run1", 1, people=("b", "a"), samples=(60, 61)))
+    store.commit_chunk("run1", 0, 1.0, chunk("run1", 0, people=("z",)))
+    tracks = store.tracks("run1")
+    assert tracks["track"].to_list() == ["run1-0-z", "run1-1-a", "run1-1-b"]
+    assert tracks.columns == list(TRACKS)
+    assert tracks["embedding"][0].to_list() == pytest.approx([0.6, 0.8])
+
+
+# --- segments and assessments ---------------------------------------------------------------------
+
+
+def segments(*titles):
+    rows = [{"segment": i, "title": t, "start_s": 60.0 * i, "end_s": 60.0 * (i + 1)} for i, t in enumerate(titles)]
+    return frame(rows, SEGMENTS)
+
+
+def test_setting_segments_replaces_those_of_that_lecture(store):
+    analyzed(store)
+    store.set_segments("signals", "week-1", segments("a", "b", "c"))
+    store.set_segments("signals", "week-2", segments("x"))
+    store.set_segments("signals", "week-1", segments("d", "e"))
+    got = store.segments("signals", "week-1")
+    assert got.rows() == [(0, "d", 0.0, 60.0), (1, "e", 60.0, 120.0)]
+    assert got.schema == pl.Schema(SEGMENTS)
+    assert len(store.segments("signals", "week-2")) == 1
+    store.set_segments("signals", "week-1", segments())
+    assert store.segments("signals", "week-1").is_empty()
+
+
+def assessments(*values, lecture="week-1"):
+    same = {"course": "signals", "lecture": lecture, "version": "1", "options": "{}", "evidence": "{}"}
+    return frame([same | {"rule": rule, "value": value} for rule, value in values], ASSESSMENTS)
+
+
+def test_the_latest_assessments_are_the_last_of_every_rule_and_lecture(store):
+    store.save_assessments(assessments(("presence", 0.1), ("presence", 0.2), ("shares", 0.3)))
+    store.save_assessments(assessments(("presence", 0.4), lecture="week-2"))
+    store.save_assessments(assessments(("presence", 0.5), ("presence", 0.6)))
+    sql = "SELECT lecture, rule, value FROM assessments_latest ORDER BY ALL"
+    assert store.query(sql).rows() == [
+        ("week-1", "presence", 0.5),
+        ("week-1", "presence", 0.6),
+        ("week-1", "shares", 0.3),
+        ("week-2", "presence", 0.4),
+    ]
+    assert counts(store)["assessments"] == 6  # the older ones stay on record
+
+
+def test_saving_no_assessment_is_no_error(store):
+    store.save_assessments(assessments())
+    assert store.query("SELECT * FROM assessments_latest").is_empty()
+
+
+# --- views and queries ----------------------------------------------------------------------------
+
+VIEWS = {
+    "frame_emotions": """course, lecture, recording, student, sample, time_s, x1, y1, x2, y2, detection,
+        yaw_deg, pitch_deg, roll_deg, angry, disgust, fear, happy, sad, surprise, neutral, emotion,
+        confidence""",
+    "samples_seen": "course, lecture, recording, sample, time_s, faces",
+    "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
+        end_s""",
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_have_exactly_the_columns_that_are_promised(store, view):
+    assert store.query(f"SELECT * FROM {view}").columns == [name.strip() for name in VIEWS[view].split(",")]
+
+
+def test_names_are_stored_as_they_are(store):
+    rec = recording("r1", course=NASTY, lecture=NASTY + "2", name=NASTY, path=f"/v/{NASTY}")
+    analyzed(store, rec=rec, students={"a": NASTY})
+    store.name_student(NASTY, NASTY)
+    assert claim(store, "r1", 1, NASTY) == ["student-01"]
+    store.set_segments(NASTY, NASTY + "2", segments(NASTY))
+    assert store.home("r1") == (NASTY, NASTY + "2")
+    assert store.lectures(NASTY) == [(NASTY, NASTY + "2")]
+    assert store.segments(NASTY, NASTY + "2")["title"].to_list() == [NASTY]
+    assert store.seen(NASTY, NASTY + "2")["student"].unique().to_list() == [NASTY]
+    assert store.runs()["name"].to_list() == [NASTY]
+    assert counts(store)["students"] == 2
+
+
+def test_a_query_that_makes_no_sense_is_a_store_error(store):
+    with pytest.raises(StoreError, match=r"query failed: Parser Error.*\n*.*selct"):
+        store.query("selct")
+    with pytest.raises(StoreError, match="no_such_view"):
+        store.query("SELECT * FROM no_such_view")
+
+
+def test_parameters_are_no_sql(store):
+    assert store.query("SELECT $name AS name", name=NASTY).rows() == [(NASTY,)]
+
+
+def test_a_statement_without_a_result_gives_an_empty_table(store):
+    assert store.query("CREATE TEMP TABLE t (x INTEGER)").is_empty()
+    assert store.query("-- nothing").is_empty()

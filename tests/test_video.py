@@ -1,0 +1,229 @@
+"""fertool.video: finding, hashing and describing recordings, sound and unsound ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import av
+import numpy as np
+import pytest
+
+from fertool.decode import Samples
+from fertool.errors import VideoError
+from fertool.sampling import plan
+from fertool.video import find_videos, probe, sha256
+
+GROUPS = {"g": "25", "bf": "3"}
+
+
+def numbers(path: Path, videos: ModuleType, every: float = 0.2) -> list[tuple[int, int]]:
+    """(time in frames of 1/25 s, number drawn into the frame) of the samples of a file."""
+    source = probe(path)
+    got = Samples(path, source.index, plan(source.index, every))
+    return [(round(s.time_s * 25), videos.number_of(s.image)) for s in got]
+
+
+# --- find_videos ----------------------------------------------------------------------------------
+
+
+def test_folders_are_listed_as_a_person_would(tmp_path: Path) -> None:
+    for name in ["week 10.mp4", "Week 2.MKV", "week 1.mp4", "notes.txt", "._week 1.mp4", "10.avi", "9.avi"]:
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "folder.mp4" / "inside.mp4").touch()
+    found = [path.name for path in find_videos([tmp_path])]
+    assert found == ["9.avi", "10.avi", "week 1.mp4", "Week 2.MKV", "week 10.mp4"]
+
+
+def test_files_keep_their_order_and_come_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["b.mp4", "a.mp4", "odd.name"]:
+        (tmp_path / name).write_text("x")
+    monkeypatch.chdir(tmp_path)
+    given = ["odd.name", tmp_path / "b.mp4", tmp_path, "a.mp4"]
+    assert [path.name for path in find_videos(given)] == ["odd.name", "b.mp4", "a.mp4"]
+    assert find_videos([]) == []
+
+
+def test_a_folder_without_videos_and_a_missing_path_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(VideoError, match=r"folder with videos, found none \(subfolders"):
+        find_videos([tmp_path])
+    with pytest.raises(VideoError, match="no such file"):
+        find_videos([tmp_path / "x.mp4"])
+
+
+# --- sha256 ---------------------------------------------------------------------------------------
+
+
+def test_sha256(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 10_000
+    (tmp_path / "a").write_bytes(content)
+    seen: list[int] = []
+    assert sha256(tmp_path / "a", seen.append) == hashlib.sha256(content).hexdigest()
+    assert seen == [1 << 20, 2 << 20, len(content)]
+    with pytest.raises(VideoError, match="No such file"):
+        sha256(tmp_path / "b")
+
+
+# --- probe ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_sound_file(videos: ModuleType, tmp_path: Path, suffix: str) -> None:
+    chapters = [("Intro", 0.0, 1.5), ("Proof: ε", 1.5, 3.0)]
+    path = videos.write(tmp_path / f"a.{suffix}", 75, options=GROUPS, sound_s=2, chapters=chapters)
+    source = probe(path)
+    assert (source.codec, source.width, source.height, source.rotation_deg) == ("h264", 160, 96, 0)
+    assert source.fps == pytest.approx(25, abs=0.1)
+    assert source.duration_s == pytest.approx(3, abs=0.1)
+    assert source.has_audio
+    assert [(c.index, c.title, c.start_s, c.end_s) for c in source.chapters] == [
+        (0, "Intro", 0.0, 1.5),
+        (1, "Proof: ε", 1.5, 3.0),
+    ]
+    assert (len(source.index.times), source.index.keyframe_times.tolist()) == (75, [0.0, 1.0, 2.0])
+    assert source.warnings == ()
+
+
+def test_names_that_ffmpeg_would_take_for_something_else(videos: ModuleType, tmp_path: Path) -> None:
+    path = videos.write(tmp_path / "plain.mp4", 10).rename(tmp_path / "http: week 1 %03d 🎓.mp4")
+    assert len(probe(path).index.times) == 10
+
+
+def test_time_zero_is_where_a_player_starts(videos: ModuleType, tmp_path: Path) -> None:
+    # A transport stream's clock starts anywhere; here the pictures start two seconds after the sound.
+    path = tmp_path / "late.ts"
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=25)
+        sound = container.add_stream("aac", rate=16000, layout="mono")
+        late = list(videos.encode(50, pts=range(50, 100), stream=pictures))
+        container.mux(
+            sorted([*late, *videos.silence(sound, 4)], key=lambda packet: packet.dts * packet.time_base)
+        )
+    source = probe(path)
+    assert source.index.times[0] == pytest.approx(2.0, abs=0.1)
+    assert source.has_audio
+
+
+def test_what_an_edit_list_cuts_away_is_not_shown(videos: ModuleType, tmp_path: Path) -> None:
+    whole, path = videos.write(tmp_path / "whole.mp4", 100, options=GROUPS), tmp_path / "cut.mp4"
+    with (
+        av.open(str(whole)) as source,
+        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as out,
+    ):
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size and packet.pts >= 25 * 512:
+                packet.pts, packet.dts, packet.stream = packet.pts - 32 * 512, packet.dts - 32 * 512, stream
+                out.mux(packet)
+    assert numbers(path, videos) == [(at, at + 32) for at in range(0, 68, 5)]
+    assert np.isnan(probe(path).index.time_s).sum() == 7
+
+
+def test_a_recording_that_begins_within_a_group(videos: ModuleType, tmp_path: Path) -> None:
+    path = videos.write(tmp_path / "a.ts", 100, options={**GROUPS, "g": "50"})
+    content = path.read_bytes()
+    path.write_bytes(content[len(content) // 188 // 4 * 188 :])
+    got = numbers(path, videos)
+    assert got[0][1] == 50
+    assert {number - at for at, number in got} == {got[0][1] - got[0][0]}
+
+
+# (name, what becomes of a sound faststart MP4 of 10 s, how many frames can be read at least and at most)
+CUT: list[tuple[str, float, int, int]] = [
+    ("faststart.mp4", 0.6, 100, 200),  # the index at the front lists frames that are not there
+    ("a.mkv", 0.6, 100, 200),
+    ("a.mkv", 0.99, 200, 250),
+]
+
+
+@pytest.mark.parametrize(("name", "share", "least", "most"), CUT)
+def test_a_cut_file_is_read_up_to_the_cut(
+    videos: ModuleType, tmp_path: Path, name: str, share: float, least: int, most: int
+) -> None:
+    path = videos.write(tmp_path / name, 250, options=GROUPS, faststart=name.endswith("mp4"))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    source = probe(path)
+    end = len(source.index.times)
+    assert least <= end <= most
+    if share < 0.9:
+        assert f"up to {source.index.times[-1] + 0.04:.0f} s of 10 s only" in source.warnings[0]
+    got = numbers(path, videos)
+    assert all(at == number for at, number in got)
+    assert end - 5 <= got[-1][0] < end
+
+
+def test_a_cut_transport_stream_does_not_know_its_length(videos: ModuleType, tmp_path: Path) -> None:
+    path = videos.write(tmp_path / "a.ts", 250, options=GROUPS)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    got = numbers(path, videos)
+    assert all(at == number for at, number in got)
+    assert 100 < got[-1][0] < 200
+
+
+def test_missing_time_stamps_are_estimated_with_a_warning(videos: ModuleType, tmp_path: Path) -> None:
+    source = probe(videos.write(tmp_path / "a.h264", 60, options=GROUPS))
+    assert source.index.estimated
+    assert "estimated" in source.warnings[0]
+    assert numbers(source.path, videos) == [(n, n) for n in range(0, 60, 5)]
+
+
+def test_stamps_that_jump_back_are_not_believed(videos: ModuleType, tmp_path: Path) -> None:
+    # Two takes, each counted from zero, in one stream.
+    takes = [videos.write(tmp_path / f"{n}.ts", 50, options=GROUPS) for n in range(2)]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(take.read_bytes() for take in takes))
+    source = probe(path)
+    assert source.index.estimated
+    np.testing.assert_allclose(source.index.times, np.arange(100) / 25)
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+# Files that cannot be analysed: (name, what becomes of a sound MP4, what the error says)
+UNREADABLE: list[tuple[str, Callable[[bytes], bytes], str]] = [
+    ("empty.mp4", lambda _: b"", r"the file is empty \(was it copied completely"),
+    ("text.mp4", lambda _: b"Dear all,\n" * 500, "cannot be read as a video: Invalid data"),
+    ("zeros.mp4", lambda content: bytes(len(content)), "cannot be read as a video"),
+    # MP4 keeps its index at the end unless told otherwise: a recorder that dies leaves a heap of bytes
+    ("broken off.mp4", half, r"cannot be read as a video: .*broke off may lack its index"),
+    # no decoder has ever heard of this one
+    ("codec.mp4", lambda content: content.replace(b"avc1", b"zzz9"), "video codec is unknown"),
+    # an index, and noise where the pictures should be
+    (
+        "noise.mp4",
+        lambda content: content.replace(content[48:4000], bytes(3952)),
+        "not one frame can be decoded",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "spoil", "message"), UNREADABLE)
+def test_unreadable_files_are_errors_that_name_them(
+    videos: ModuleType, tmp_path: Path, name: str, spoil: Callable[[bytes], bytes], message: str
+) -> None:
+    sound = videos.write(tmp_path / "sound.mp4", 10, options={"g": "250"})
+    path = tmp_path / name
+    path.write_bytes(spoil(sound.read_bytes()))
+    with pytest.raises(VideoError, match=message) as caught:
+        probe(path)
+    assert str(path) in caught.value.message
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sound_recording_has_no_pictures(videos: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="expected pictures, found none"):
+        probe(videos.write(tmp_path / "a.m4a", video=False, sound_s=1))
+
+
+def test_a_folder_and_a_missing_file_are_no_recordings(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="expected a video file, got a folder"):
+        probe(tmp_path)
+    with pytest.raises(VideoError, match="no such file"):
+        probe(tmp_path / "x.mp4")
