@@ -39,7 +39,9 @@ class Result:
 
     rows: list[dict[str, object]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    """Rules that a policy switched off, with the reason."""
+    """Why rules were not asked, one sentence each."""
+    withdrawn: list[tuple[str, str, str]] = field(default_factory=list)
+    """(course, lecture, rule) of the rules not asked."""
     failed: list[str] = field(default_factory=list)
     """Rules that raised or broke their contract, with the window they were given."""
 
@@ -53,6 +55,7 @@ def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> N
     for rule in rules:
         if reason := _switched_off(rule, lecture):
             result.skipped.append(reason)
+            result.withdrawn.append((lecture.course, lecture.lecture, rule.name))
             continue
         try:
             rows = [

@@ -6,9 +6,10 @@ whoever finds it locked waits, and after `timeout_s` says which process holds it
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 FULL = re.compile(r"no space left|disk quota|file too large|could not (write|resize|truncate)", re.IGNORECASE)
-FAILURES = (duckdb.IOException, duckdb.FatalException)
-"""Fatal: DuckDB gives up on a file that it could not write."""
+FAILURES = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
+"""A file that cannot be written shows as any of these, depending on when."""
 RETRY_S = 0.05
 
 
@@ -59,33 +60,43 @@ class Database:
         config: dict[str, str | bool | int | float | list[str]] = {}
         if read_only:
             config["enable_external_access"] = False
-        new = not self.path.exists()
         deadline = time.monotonic() + self.timeout_s
         while True:
             try:
-                con = duckdb.connect(str(self.path), read_only=read_only, config=config)
+                return duckdb.connect(str(self.path), read_only=read_only, config=config)
             except duckdb.IOException as error:
                 if "Could not set lock" not in str(error) or time.monotonic() > deadline:
                     raise self._explain(error) from error
                 time.sleep(RETRY_S)
-            else:
-                if new:
-                    self.path.chmod(0o600)  # faces of students: the owner's eyes only
-                return con
+
+    def _create(self) -> None:
+        """An empty database, made under another name and put in its place whole: DuckDB looks whether a
+        file is there before it locks it, so two processes would write over each other."""
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            duckdb.connect(str(draft)).close()
+            draft.chmod(0o600)  # faces of students: the owner's eyes only
+            with suppress(FileExistsError):  # another process was faster
+                os.link(draft, self.path)  # a rename would replace what that one made
+        except duckdb.IOException as error:
+            raise self._explain(error) from error
+        except OSError:  # a file system without links
+            draft.rename(self.path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _migrate(self) -> None:
         """Apply missing migrations, each in one transaction with its own record."""
-        if self.path.exists():
-            con = self._connect(read_only=True)
-            try:
-                done = self._applied(con)
-            finally:
-                con.close()
-            missing = [m for m in MIGRATIONS if m[0] not in done]
-        else:
-            missing = MIGRATIONS
-        for name, sql in missing:
-            self._apply(name, sql)
+        if not self.path.exists():
+            self._create()
+        con = self._connect(read_only=True)
+        try:
+            done = self._applied(con)
+        finally:
+            con.close()
+        for name, sql in MIGRATIONS:
+            if name not in done:
+                self._apply(name, sql)
 
     def _apply(self, name: str, sql: str) -> None:
         con = self._connect(read_only=False)

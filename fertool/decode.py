@@ -49,7 +49,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     try:
         # Without `file:` a colon in the name would be taken for a protocol, and a playlist could name others.
-        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"})
+        options = {"protocol_whitelist": "file"}
+        # Titles are in whatever encoding somebody's recorder used.
+        container = av.open(f"file:{path}", "r", options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = "is it a video, and copied completely? A recording that broke off may lack its index"
@@ -69,7 +71,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         # Skipped frames leave their threads idle, hence twice as many as FFmpeg would take.
         stream.codec_context.thread_count = min(2 * (os.cpu_count() or 1), _MAX_THREADS)
         # Now, not at the first packet: dav1d (AV1) keeps for good the `skip_frame` that it is opened with.
-        stream.codec_context.open(strict=False)
+        try:
+            stream.codec_context.open(strict=False)
+        except av.FFmpegError as error:
+            raise VideoError(f"{path}: its pictures cannot be decoded: {error.strerror}") from error
         yield container, stream
 
 
@@ -79,7 +84,8 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packe
         for packet in container.demux(stream):
             if packet.size:
                 yield packet
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
+        # IndexError: PyAV 18 at the end of a transport stream in which a stream turned up later on.
         return
 
 
@@ -118,13 +124,16 @@ class Samples:
         self._spoilt[:] = False
         positions = self.index.positions(self.targets)
         number = {int(position): i for i, position in enumerate(positions)}
+        latest = -1
         reformatter = VideoReformatter()  # shared: building a converter costs more than converting
         for frame in self._frames(self.index.needed(positions), number):
             position = frame.pts if frame.pts is not None else -1
             if frame.is_corrupt:
                 self._spoil(position, position)
             i = number.get(position)
-            if i is not None and not self._spoilt[position]:
+            # Damage can also mix up the order, or repeat a frame.
+            if i is not None and i > latest and not self._spoilt[position]:
+                latest = i
                 self.delivered += 1
                 yield Sample(self.first + i, float(self.targets[i]), _image(frame, reformatter))
 
@@ -217,7 +226,7 @@ def _image(frame: VideoFrame, reformatter: VideoReformatter) -> Image:
     return np.ascontiguousarray(np.rot90(image, quarter_turns(frame)))
 
 
-def prefetch(items: Iterable[T], size: int) -> Iterator[T]:
+def prefetch(items: Iterable[T], size: int) -> Generator[T, None, None]:
     """The same items, up to `size` (>= 1) of them made ahead by a thread of their own.
 
     An exception of `items` is raised where its item would have come. When the consumer stops early (or

@@ -27,7 +27,7 @@ from fertool.errors import VideoError
 from fertool.sampling import plan
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
-from fertool.tables import SEGMENTS
+from fertool.tables import segment_table
 from fertool.types import Segment
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def assess(store: Store, rules: Sequence[Rule], lectures: Iterable[tuple[str, st
         segments = [Segment(*row) for row in parts.iter_rows()]
         lecture = Lecture(course, name, seen, segments, store.policy(course, name))
         assess_lecture(rules, lecture, result)
-    store.save_assessments(result.table())
+    store.save_assessments(result.table(), result.withdrawn)
     return result
 
 
@@ -316,8 +316,4 @@ def _default_segments(store: Store, course: str, lecture: str) -> None:
     segments = store.segments(course, lecture)
     if len(segments) and segments["end_s"][-1] >= duration:
         return
-    rows = [
-        {"segment": s.index, "title": s.title, "start_s": s.start_s, "end_s": s.end_s}
-        for s in equal_parts(duration)
-    ]
-    store.set_segments(course, lecture, pl.DataFrame(rows, schema=SEGMENTS))
+    store.set_segments(course, lecture, segment_table(equal_parts(duration)))

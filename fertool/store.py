@@ -16,7 +16,7 @@ from fertool.tables import MEASURES, SEEN, SEGMENTS
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
@@ -75,7 +75,12 @@ class Store:
             con.execute("INSERT INTO lectures VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
             row = {name: getattr(recording, name) for name in Recording.__slots__}
             columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
-            con.execute(f"INSERT OR REPLACE INTO recordings ({columns}) VALUES ({places})", row)  # noqa: S608
+            updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
+            con.execute(
+                f"INSERT INTO recordings ({columns}) VALUES ({places}) "  # noqa: S608  (our own names)
+                f"ON CONFLICT (recording) DO UPDATE SET {updates}",
+                row,
+            )
 
     def home(self, recording: str) -> tuple[str, str] | None:
         """(course, lecture) of a recording, or None for an unknown one."""
@@ -150,10 +155,11 @@ class Store:
     def runs(self) -> pl.DataFrame:
         """All runs, newest first, with their recordings."""
         return self.query(
-            """SELECT r.course, r.lecture, r.name, runs.run, runs.state, runs.started_at, runs.seconds,
-                   (SELECT count(*) FROM samples s WHERE s.run = runs.run) AS samples, runs.planned,
+            """SELECT r.course, r.lecture, r.name, runs.run, runs.state, runs.started_at, runs.finished_at,
+                   runs.seconds, runs.planned,
+                   (SELECT count(*) FROM samples s WHERE s.run = runs.run) AS samples,
                    runs.run IN (SELECT run FROM current_runs) AS current, runs.policy, runs.config,
-                   runs.fertool, runs.notes, r.path, r.sha256, r.duration_s, r.recording
+                   runs.fertool, runs.notes, r.path, r.sha256, r.duration_s, r.readable_s, r.recording
                FROM runs JOIN recordings r USING (recording) ORDER BY started_at DESC, run"""
         )
 
@@ -272,9 +278,16 @@ class Store:
 
     # --- assessments --------------------------------------------------------------------------
 
-    def save_assessments(self, rows: pl.DataFrame) -> None:
-        """Columns of `tables.ASSESSMENTS`; together they become the latest of their rules and lectures."""
+    def save_assessments(self, rows: pl.DataFrame, withdrawn: Iterable[tuple[str, str, str]] = ()) -> None:
+        """Columns of `tables.ASSESSMENTS`; together they become the latest of their rules and lectures.
+
+        `withdrawn`: (course, lecture, rule) of what a policy now switches off; its history is deleted, so
+        that nothing derived from expressions outlives the decision not to read them.
+        """
+        away = "DELETE FROM assessments WHERE course = $c AND lecture = $l AND rule = $r"
         with self.database.transaction() as con:
+            for course, lecture, rule in withdrawn:
+                con.execute(away, {"c": course, "l": lecture, "r": rule})
             _insert(con, "assessments", rows.with_columns(assessed_at=pl.lit(datetime.now(UTC))))
 
     # --- anything else ------------------------------------------------------------------------

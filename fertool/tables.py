@@ -5,9 +5,16 @@ Always passed explicitly: a first column that is all None would otherwise lose i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.types import Segment
 
 SAMPLES: dict[str, pl.DataType] = {"sample": pl.Int32(), "time_s": pl.Float64(), "faces": pl.Int32()}
 """One row per analysed instant, face-less ones too."""
@@ -76,6 +83,14 @@ ASSESSMENTS: dict[str, pl.DataType] = {
     "end_s": pl.Float64(),
     "evidence": pl.String(),
 }
+
+
+def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:
+    """Segments -> a table with the columns of SEGMENTS."""
+    return frame(
+        [{"segment": s.index, "title": s.title, "start_s": s.start_s, "end_s": s.end_s} for s in segments],
+        SEGMENTS,
+    )
 
 
 def frame(rows: list[dict[str, object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:

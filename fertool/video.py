@@ -202,7 +202,8 @@ def _only_clean_starts(path: Path, index: Index) -> Index:
 
     So it is with intra refresh (low-latency streaming): its keyframes begin a gradual recovery.
     """
-    if not list(Samples(path, index, index.keyframe_times[1:2])) and len(index.keyframe_times) > 1:
+    second = index.keyframe_times[1:2]
+    if len(second) and not list(Samples(path, index, second)):
         return replace(index, keyframe=np.arange(len(index.pts)) == 0)
     return index
 

@@ -271,9 +271,17 @@ ASSESSED_BROKEN = [
     (Assessment(0.5, message=None), "text as message", "got NoneType None"),
     (Assessment(0.5, start_s=NAN), "a finite start_s, or None", "got nan"),
     (Assessment(0.5, end_s="10"), "a finite end_s, or None", "got '10'"),
-    (Assessment(0.5, evidence={"n": np.int64(3)}), "evidence of plain finite numbers", "not JSON serializable"),
+    (
+        Assessment(0.5, evidence={"n": np.int64(3)}),
+        "evidence of plain finite numbers",
+        "not JSON serializable",
+    ),
     (Assessment(0.5, evidence={"n": NAN}), "evidence of plain finite numbers", "nan"),  # no JSON
-    (Assessment(0.5, evidence={1: 2, "a": 3}), "evidence of plain finite numbers", "not supported"),  # unsortable
+    (
+        Assessment(0.5, evidence={1: 2, "a": 3}),
+        "evidence of plain finite numbers",
+        "not supported",
+    ),  # unsortable
     (Assessment(0.5, evidence={(1, 2): 3}), "evidence of plain finite numbers", "keys must be str"),
 ]
 

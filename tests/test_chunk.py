@@ -169,9 +169,16 @@ def test_faces_within_a_second_are_embedded_once():
     assert encoder.embedded == 2  # the first and the last of those kept
 
 
+def test_between_two_samples_a_second_apart_a_change_is_found_to_the_second():
+    before, after = picture((ADA, LEFT, BRIGHT)), picture((BEN, LEFT, BRIGHT))
+    tables = measure([before] * 25 + [after] * 16, step=0.1)  # only every tenth face is kept for embedding
+    assert owners(tables) == [(ADA, list(range(30))), (BEN, list(range(30, 41)))]
+
+
 def test_batches_make_no_difference():
     pictures = [
-        picture((ADA if i < 9 else BEN, LEFT, BRIGHT), (CAM, RIGHT, DIM if i % 2 else BRIGHT)) for i in range(20)
+        picture((ADA if i < 9 else BEN, LEFT, BRIGHT), (CAM, RIGHT, DIM if i % 2 else BRIGHT))
+        for i in range(20)
     ]
     whole = measure(pictures, batch=20)
     for batch in (1, 3, 8):
@@ -232,7 +239,9 @@ def test_labels_beyond_the_seven_go_into_others():
     class More(Moods):
         labels = ("contempt", "neutral", "boredom", "happy")
 
-    table = measure([picture((ADA, LEFT, BRIGHT), (BEN, RIGHT, DIM))], engine(classifier=More()))["observations"]
+    table = measure([picture((ADA, LEFT, BRIGHT), (BEN, RIGHT, DIM))], engine(classifier=More()))[
+        "observations"
+    ]
     assert table["emotion"].to_list() == ["contempt", "neutral"]
     assert table["confidence"].to_list() == pytest.approx([0.7, 0.7])
     assert table["neutral"].to_list() == pytest.approx([0.1, 0.7])
@@ -254,7 +263,7 @@ def test_a_classifier_that_wants_gray_gets_gray():
             return super().classify(crops)
 
     white = (1, 1, 1)
-    table = measure([picture((white, LEFT, 2 * BRIGHT))], engine(classifier=Gray()))["observations"]
+    table = measure([picture((white, LEFT, 1.5 * BRIGHT))], engine(classifier=Gray()))["observations"]
     assert table["emotion"].to_list() == ["happy"]
 
 

@@ -99,7 +99,7 @@ def test_the_message_names_the_file(tmp_path):
 
 def test_a_file_in_another_encoding_is_explained(tmp_path):
     (tmp_path / "fertool.toml").write_bytes("course = 'Übung'".encode("latin-1"))
-    with pytest.raises(ConfigError, match="fertool.toml"):
+    with pytest.raises(ConfigError, match=r"fertool\.toml"):
         config.load(tmp_path)
 
 

@@ -151,10 +151,8 @@ REFUSED = [
 def test_a_value_that_does_not_fit_is_refused_with_what_was_expected(name, given, expected):
     with pytest.raises(ConfigError) as caught:
         options.build(Sample, {name: given})
-    assert caught.value.message == f"sample.{name}: expected {expected}, got {given!r}" or (
-        caught.value.message.startswith(f"sample.{name}: expected {expected}, got ")
-        and isinstance(given, str | list)  # an item of a tuple: the message names the item
-    )
+    bad = {"1,x": "x", (1.5,): 1.5}.get(tuple(given) if given == [1.5] else str(given), given)
+    assert caught.value.message == f"sample.{name}: expected {expected}, got {bad!r}"  # of a tuple, the item
 
 
 def test_describe_lists_options_in_the_order_of_their_declaration():
@@ -183,7 +181,7 @@ def test_fields_that_the_plugin_computes_are_no_options():
 
 
 def test_a_plugin_s_own_check_becomes_a_config_error():
-    with pytest.raises(ConfigError, match="rule 'fussy': low 0.95 is not below high 0.9"):
+    with pytest.raises(ConfigError, match=r"rule 'fussy': low 0\.95 is not below high 0\.9"):
         options.build(Fussy, {"low": "0.95"})
 
 
@@ -225,7 +223,9 @@ def test_parse_keeps_everything_after_the_first_equals_sign():
     assert options.parse([]) == {}
 
 
-@pytest.mark.parametrize("pair", ["", "ssd", "ssd.threshold", "threshold=1", ".x=1", "ssd.=1", "=1", "ssd=1.5"])
+@pytest.mark.parametrize(
+    "pair", ["", "ssd", "ssd.threshold", "threshold=1", ".x=1", "ssd.=1", "=1", "ssd=1.5"]
+)
 def test_parse_refuses_what_is_no_pair(pair):
     with pytest.raises(ConfigError) as caught:
         options.parse([pair])

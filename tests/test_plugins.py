@@ -135,11 +135,16 @@ def test_an_entry_point_named_with_its_kind_is_found_by_the_plain_name(world):
         world.load().get("rule", "energy")
 
 
+A_NAMED = "class X(A): name = 'x'; version = '1'; "
+C_NAMED = "class X(C): name = 'x'; version = '1'; "
 MISFITS = [
     # what stands in the class -> the reason
     ("class X: name = 'x'", "expected a class made from Detector, Encoder, Classifier or Rule"),
     ("class X(fertool.Plugin): name = 'x'; version = '1'", "expected a class made from Detector, Encoder,"),
-    ("class X(A): kind = 'judge'; name = 'x'; version = '1'", "expected a class made from Detector, Encoder,"),
+    (
+        "class X(A): kind = 'judge'; name = 'x'; version = '1'",
+        "expected a class made from Detector, Encoder,",
+    ),
     ("X = 'x'", "expected a class made from Detector, Encoder, Classifier or Rule, got 'x'"),
     ("X = type('Y', (A,), {'name': 'x', 'version': '1'})()", "expected a class made from"),  # an instance
     ("class X(fertool.Rule): name = 'x'; version = '1'", "X does not define assess()"),
@@ -147,18 +152,33 @@ MISFITS = [
     ("class X(A): version = '1'", "X has no `name`"),
     ("class X(A): name = 'x'", "X has no `version`"),
     ("class X(A): name = 3; version = '1'", "name 3: expected lower case letters"),
-    ("class X(A): name = 'My Rule'; version = '1'", "name 'My Rule': expected lower case letters, digits and '-'"),
+    (
+        "class X(A): name = 'My Rule'; version = '1'",
+        "name 'My Rule': expected lower case letters, digits and '-'",
+    ),
     ("class X(A): name = 'x\\n'; version = '1'", "expected lower case letters"),  # $ would let it pass
     ("class X(A): name = ''; version = '1'", "expected lower case letters"),
     ("class X(A): name = 'x'; version = 1", "version 1: expected text"),
-    ("class X(A):\n    name = 'x'; version = '1'; low: float = 0.5", "X has options (low) but is no @dataclass"),
-    ("class X(A): name = 'x'; version = '1'; signals = {'expresion'}", "signals 'expresion': expected presence"),
-    ("class X(A): name = 'x'; version = '1'; scope = 'segments'", "scope 'segments': expected segment, lecture"),
-    ("class X(A): name = 'x'; version = '1'; subject = 'group'", "subject 'group': expected student, class"),
-    ("class X(A): name = 'x'; version = '1'; signals = None", "TypeError"),  # no word at all
+    (
+        "class X(A):\n    name = 'x'; version = '1'; low: float = 0.5",
+        "X has options (low) but is no @dataclass",
+    ),
+    (
+        "class X(A): name = 'x'; version = '1'; signals = {'expresion'}",
+        "signals 'expresion': expected presence",
+    ),
+    (
+        "class X(A): name = 'x'; version = '1'; scope = 'segments'",
+        "scope 'segments': expected segment, lecture",
+    ),
+    (A_NAMED + "subject = 'group'", "subject 'group': expected student, class"),
+    (A_NAMED + "signals = None", "TypeError"),  # no word at all
     ("class X(C): name = 'x'; version = '1'", "X has no `crop`"),
-    ("class X(C): name = 'x'; version = '1'; crop = 1; labels = ('a', 'a')", "expected at least two, each once"),
-    ("class X(C): name = 'x'; version = '1'; crop = 1; labels = ('a',)", "expected at least two, each once"),
+    (
+        "class X(C): name = 'x'; version = '1'; crop = 1; labels = ('a', 'a')",
+        "expected at least two, each once",
+    ),
+    (C_NAMED + "crop = 1; labels = ('a',)", "expected at least two, each once"),
     ("class X(E): name = 'x'; version = '1'; same_person = 0.5", "X has no `crop`"),
     ("class X(E): name = 'x'; version = '1'; crop = 1", "X has no `same_person`"),
 ]
@@ -319,7 +339,11 @@ BAD_FILES = [
     ("bye.py", "raise SystemExit(3)", "SystemExit: 3"),
     ("empty.py", "", "it has no hook"),
     ("taken.py", RULE.format(name="presence"), "the name is taken by fertool "),
-    ("misfit.py", BASES.format(code="class X(A): name = 'X'; version = '1'"), "name 'X': expected lower case"),
+    (
+        "misfit.py",
+        BASES.format(code="class X(A): name = 'X'; version = '1'"),
+        "name 'X': expected lower case",
+    ),
 ]
 
 
@@ -340,7 +364,8 @@ def test_a_folder_is_no_plugin_file(tmp_path):
 
 
 def test_installed_modules_are_imported_once(world):
-    module = world.install("counted", RULE.format(name="energy") + "\n    import sys; sys.fertool_count += 1")
+    code = RULE.format(name="energy") + "\n    import sys; sys.fertool_count += 1"
+    module = world.install("counted", code)
     sys.fertool_count = 0
     world.load()
     plugins.load()

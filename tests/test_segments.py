@@ -1,5 +1,7 @@
 """Equal parts of a lecture."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def test_parts_cover_the_lecture_without_a_gap_and_none_is_tiny(duration, part_s
     parts = equal_parts(duration, part_s)
     assert parts[0].start_s == 0
     assert parts[-1].end_s == duration
-    assert all(a.end_s == b.start_s for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.end_s == b.start_s for a, b in pairwise(parts))
     if len(parts) > 1:
         assert all(0.4999 * part_s <= part.end_s - part.start_s < 1.5001 * part_s for part in parts)
 

@@ -31,8 +31,8 @@ def store(tmp_path, empty):
 def recording(recording="r1", course="signals", lecture="week-1", **more):
     values = {
         "recording": recording, "sha256": recording * 4, "course": course, "lecture": lecture,
-        "path": f"/v/{recording}.mp4", "name": f"{recording}.mp4", "bytes": 1000, "duration_s": 130.0, "readable_s": 129.5, "width": 640,
-        "height": 360, "codec": "h264",
+        "path": f"/v/{recording}.mp4", "name": f"{recording}.mp4", "bytes": 1000, "duration_s": 130.0,
+        "readable_s": 129.5, "width": 640, "height": 360, "codec": "h264",
     }  # fmt: skip
     return Recording(**values | more)
 
@@ -41,9 +41,9 @@ def chunk(run, number=0, people=("a",), samples=(0, 1), absent=()):
     """The tables of one chunk: everybody in every sample, but for (sample, person) pairs in `absent`."""
     faces = [
         {
-            "sample": s, "face": f, "track": f"{run}-{number}-{p}", "x1": 10.0 * f, "y1": 5.0, "x2": 10.0 * f + 9,
-            "y2": 15.0, "detection": 0.9, "yaw_deg": 1.0, "happy": 0.75, "neutral": 0.25, "emotion": "happy",
-            "confidence": 0.75,
+            "sample": s, "face": f, "track": f"{run}-{number}-{p}", "x1": 10.0 * f, "y1": 5.0,
+            "x2": 10.0 * f + 9, "y2": 15.0, "detection": 0.9, "yaw_deg": 1.0, "happy": 0.75,
+            "neutral": 0.25, "emotion": "happy", "confidence": 0.75,
         }
         for s in samples for f, p in enumerate(people) if (s, p) not in absent
     ]  # fmt: skip
@@ -73,7 +73,9 @@ def analyzed(store, run="run1", rec=None, students=None, policy="full", **conten
     """A finished run of one chunk; `students`: person -> label."""
     begin(store, run, rec, policy)
     store.commit_chunk(run, 0, 2.5, chunk(run, **content))
-    store.finish_run(run, {f"{run}-0-{p}": label for p, label in (students or {"a": "student-01"}).items()}, [])
+    store.finish_run(
+        run, {f"{run}-0-{p}": label for p, label in (students or {"a": "student-01"}).items()}, []
+    )
 
 
 def counts(store):
@@ -196,7 +198,9 @@ def test_deleting_a_run_leaves_no_orphan_and_touches_no_other(store):
 
 def test_every_table_with_a_run_is_deleted_from(store):
     sql = "SELECT DISTINCT table_name FROM duckdb_columns() WHERE column_name = 'run' AND NOT internal"
-    tables = set(store.query(f"{sql} AND table_name IN (SELECT table_name FROM duckdb_tables())")["table_name"])
+    tables = set(
+        store.query(f"{sql} AND table_name IN (SELECT table_name FROM duckdb_tables())")["table_name"]
+    )
     assert tables == set(RUN_TABLES)
 
 
@@ -384,7 +388,9 @@ def test_a_recording_that_moves_within_its_course_keeps_its_numbers(store):
 
 def test_seen_has_a_row_for_every_sample_also_where_somebody_is_absent(store):
     labels = {"a": "student-01", "b": "student-02"}
-    analyzed(store, people=("a", "b"), students=labels, samples=(0, 1, 2), absent={(1, "b"), (2, "a"), (2, "b")})
+    analyzed(
+        store, people=("a", "b"), students=labels, samples=(0, 1, 2), absent={(1, "b"), (2, "a"), (2, "b")}
+    )
     seen = store.seen("signals", "week-1")
     assert seen.schema == pl.Schema(SEEN)
     assert seen.select("time_s", "student", "present").rows() == [
@@ -413,7 +419,9 @@ def test_seen_knows_a_student_only_where_its_recording_is(store):
 def test_seen_shows_one_face_of_a_student_per_sample_the_surer_one(store):
     begin(store)
     tables = chunk("run1", people=("a", "b"), samples=(0,))
-    tables["observations"] = tables["observations"].with_columns(detection=pl.Series([0.4, 0.8], dtype=pl.Float32))
+    tables["observations"] = tables["observations"].with_columns(
+        detection=pl.Series([0.4, 0.8], dtype=pl.Float32)
+    )
     store.commit_chunk("run1", 0, 1.0, tables)
     store.finish_run("run1", {"run1-0-a": "student-01", "run1-0-b": "student-01"}, [])
     seen = store.seen("signals", "week-1")
@@ -447,7 +455,9 @@ def test_tracks_come_in_order_of_time(store):
 
 
 def segments(*titles):
-    rows = [{"segment": i, "title": t, "start_s": 60.0 * i, "end_s": 60.0 * (i + 1)} for i, t in enumerate(titles)]
+    rows = [
+        {"segment": i, "title": t, "start_s": 60.0 * i, "end_s": 60.0 * (i + 1)} for i, t in enumerate(titles)
+    ]
     return frame(rows, SEGMENTS)
 
 

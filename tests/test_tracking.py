@@ -1,6 +1,7 @@
 """Following people through a chunk: paths by overlap, then cuts by embedding."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -128,7 +129,9 @@ def test_paths_partition_the_faces(people):
     assert sorted(spots) == [(i, face) for i, sample in enumerate(people) for face in range(len(sample))]
     for path in tracker.paths:
         samples = [sample for sample, _ in path]
-        assert all(0 < later - sooner <= MAX_GAP + 1 for sooner, later in zip(samples, samples[1:], strict=False))
+        assert all(
+            0 < later - sooner <= MAX_GAP + 1 for sooner, later in zip(samples, samples[1:], strict=False)
+        )
     for i, paths in enumerate(answered):
         assert len(set(paths)) == len(paths)
         assert all((i, face) in tracker.paths[path] for face, path in enumerate(paths))
@@ -185,7 +188,7 @@ def test_anchors_are_few_and_leave_no_long_stretch(times, every):
         assert chosen[0] == 0
         assert chosen[-1] == len(times) - 1
         assert len(chosen) <= 2 + (times[-1] - times[0]) / every
-        for low, high in zip(chosen, chosen[1:], strict=False):  # whatever lies between is close to the first
+        for low, high in pairwise(chosen):  # whatever lies between is close to the first
             assert all(time - times[low] < every for time in times[low + 1 : high])
 
 
@@ -222,6 +225,14 @@ def test_a_change_is_found_exactly_at_the_cost_of_a_logarithm(length, data):
     np.testing.assert_allclose(parts[1].embedding, BEN)
     assert len(embedder.asked) <= math.ceil(math.log2(length))
     assert len(set(embedder.asked)) == len(embedder.asked)
+
+
+def test_faces_of_one_person_differ_and_are_told_by_who_they_resemble_more():
+    noise = np.random.default_rng(0).normal(0, 0.15, (100, 4))
+    people = np.array([ADA] * 37 + [BEN] * 63) + noise
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    parts = Embedder(people.astype(np.float32)).split([0, 99], limit=0.9)
+    assert [len(part.spots) for part in parts] == [37, 63]
 
 
 def test_nobody_is_asked_where_nobody_changed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +87,12 @@ def test_a_sound_file(videos: ModuleType, tmp_path: Path, suffix: str) -> None:
     ]
     assert (len(source.index.times), source.index.keyframe_times.tolist()) == (75, [0.0, 1.0, 2.0])
     assert source.warnings == ()
+
+
+def test_a_title_in_another_encoding(videos: ModuleType, tmp_path: Path) -> None:
+    path = videos.write(tmp_path / "a.mkv", 10, chapters=[("Einfuehrung", 0.0, 0.2)])
+    path.write_bytes(path.read_bytes().replace(b"Einfuehrung", "Einf\xfchrung.".encode("latin-1")))
+    assert probe(path).chapters[0].title == "Einf\ufffdhrung."
 
 
 def test_names_that_ffmpeg_would_take_for_something_else(videos: ModuleType, tmp_path: Path) -> None:
@@ -184,6 +191,41 @@ def test_stamps_that_jump_back_are_not_believed(videos: ModuleType, tmp_path: Pa
 
 def half(content: bytes) -> bytes:
     return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.h264"])
+def test_whatever_happened_to_a_file_it_is_read_in_order_or_refused(
+    sound: dict[str, bytes], tmp_path: Path, name: str, seed: int
+) -> None:
+    luck = random.Random(seed)
+    content = bytearray(sound[name])
+    at = luck.randrange(len(content))
+    if seed % 3 == 0:  # overwritten
+        content[at : at + 300] = luck.randbytes(300)
+    elif seed % 3 == 1:  # a hole
+        del content[at : at + 1000]
+    else:  # bits that flipped here and there
+        for _ in range(20):
+            content[luck.randrange(len(content))] ^= 1 << luck.randrange(8)
+    path = tmp_path / name
+    path.write_bytes(content)
+    try:
+        source = probe(path)
+    except VideoError:
+        return
+    frames = Samples(path, source.index, plan(source.index, "all"))
+    times = [sample.time_s for sample in frames]
+    assert times == sorted(set(times))
+    assert frames.lost == len(frames.targets) - len(times)
+
+
+@pytest.fixture(scope="module")
+def sound(videos: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The bytes of files without a fault."""
+    folder = tmp_path_factory.mktemp("sound")
+    names = {"a.mp4": 0.0, "a.mkv": 3.0, "a.ts": 3.0, "a.h264": 0.0}
+    return {n: videos.write(folder / n, 75, options=GROUPS, sound_s=s).read_bytes() for n, s in names.items()}
 
 
 # Files that cannot be analysed: (name, what becomes of a sound MP4, what the error says)

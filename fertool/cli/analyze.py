@@ -56,7 +56,12 @@ def analyze(
         str | None,
         typer.Option("--detector", help="auto takes yunet if it has been pulled, else ssd.", metavar="NAME"),
     ] = None,
-    classifier: Annotated[str | None, typer.Option("--classifier", metavar="NAME")] = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="Landmarks, head pose, descriptors.", metavar="NAME")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option("--classifier", help="Expressions.", metavar="NAME")
+    ] = None,
     option: Options = None,
     plugin: PluginFiles = None,
     policy: Annotated[
@@ -78,6 +83,7 @@ def analyze(
         course=course,
         every=every,
         detector=detector,
+        encoder=encoder,
         classifier=classifier,
         policy=policy,
         device=device,

@@ -14,14 +14,16 @@ import polars as pl
 
 import fertool
 from fertool.errors import ConfigError
+from fertool.segments import equal_parts
 from fertool.store import Recording, Run
-from fertool.tables import MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame
+from fertool.tables import MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame, segment_table
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fertool.store import Store
+    from fertool.segments import equal_parts
+from fertool.store import Store
 
 CHUNK_S = 60
 CONFIDENCE = 0.7
@@ -85,7 +87,8 @@ def store_lecture(
     `students`: name -> `tables.SEEN` (its `student` column is ignored). The samples of the recording are
     the times of all timelines together, so a lecture without any face is `{"": timeline("absent*60")}`.
     Several calls for one lecture need different `recording_name`s. `config` overrides parts of the run's
-    configuration. Under the policy `behaviour` no expression is stored, whatever the timelines say.
+    configuration. Without `segments` there are equal parts, as after an analysis. Under the policy
+    `behaviour` no expression is stored, whatever the timelines say.
     """
     if not students or not any(len(rows) for rows in students.values()):
         raise ConfigError(f"store_lecture {course}/{lecture}: no samples", "give at least one timeline")
@@ -109,8 +112,8 @@ def store_lecture(
     for name in sorted(set(owners.values())):
         store.name_student(course, name)
     store.finish_run(run, owners, notes)
-    if segments is not None:
-        store.set_segments(course, lecture, _as(segments, SEGMENTS))
+    parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
+    store.set_segments(course, lecture, parts)
     if assessments is not None:
         store.save_assessments(assessments)
     return run

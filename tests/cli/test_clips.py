@@ -25,7 +25,9 @@ def test_one_person_from_neutral_to_happy(fertool) -> None:
 
 
 def test_the_same_with_a_name_and_under_behaviour(fertool) -> None:
-    done = fertool("analyze", CLIPS / "single_face.mp4", "--student", "Ann", "--policy", "behaviour", "--json")
+    done = fertool(
+        "analyze", CLIPS / "single_face.mp4", "--student", "Ann", "--policy", "behaviour", "--json"
+    )
     assert done.code == 0, done.err
     rows = json.loads(fertool("query", "FROM frame_emotions", "--json").out)
     assert [row["student"] for row in rows] == ["Ann"] * 3

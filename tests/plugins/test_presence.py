@@ -2,11 +2,11 @@
 
 import polars as pl
 import pytest
-from fertool_plugins.rules.presence import Presence
 
 from fertool import Context
 from fertool.tables import SEEN
 from fertool.testing.timelines import timeline
+from fertool_plugins.rules.presence import Presence
 
 CONTEXT = Context("signals", "week-1", None, "student-01", 1.0)
 

@@ -44,7 +44,7 @@ class Haar(Detector):
 
         return {CASCADE: hashlib.sha256(_cascade().read_bytes()).hexdigest()}
 
-    def load(self, device: str) -> None:  # noqa: ARG002  (OpenCV's cascades know the processor only)
+    def load(self, device: str) -> None:
         import cv2
 
         self._cascade = cv2.CascadeClassifier(str(_cascade()))

@@ -47,7 +47,7 @@ class Yunet(Detector):
     def available(self) -> str:
         return "" if models.path(YUNET) else "run `fertool models pull yunet` to fetch its weights (0.3 MB)"
 
-    def load(self, device: str) -> None:  # noqa: ARG002  (OpenCV's wheels know the processor only)
+    def load(self, device: str) -> None:
         import cv2
 
         weights = str(models.require(YUNET))

@@ -24,7 +24,7 @@ class Presence(Rule):
     signals = frozenset({"presence"})
     low: float = field(default=0.5, metadata={"help": "below this share the level is `attention`"})
 
-    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:  # noqa: ARG002
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
         present, samples = int(seen["present"].sum()), len(seen)

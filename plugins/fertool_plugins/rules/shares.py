@@ -28,7 +28,7 @@ class Shares(Rule):
     def assess(
         self,
         seen: pl.DataFrame,
-        context: Context,  # noqa: ARG002
+        context: Context,
     ) -> Assessment | list[Assessment] | None:
         if seen.is_empty():
             return None
