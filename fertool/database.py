@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,7 +21,6 @@ from fertool.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 FULL = re.compile(r"no space left|disk quota|file too large|could not (write|resize|truncate)", re.IGNORECASE)
@@ -72,18 +73,17 @@ class Database:
     def _create(self) -> None:
         """An empty database, made under another name and put in its place whole: DuckDB looks whether a
         file is there before it locks it, so two processes would write over each other."""
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            duckdb.connect(str(draft)).close()
-            draft.chmod(0o600)  # faces of students: the owner's eyes only
-            with suppress(FileExistsError):  # another process was faster
-                os.link(draft, self.path)  # a rename would replace what that one made
+            with TemporaryDirectory(prefix=".fertool-", dir=self.path.parent) as folder:
+                draft = Path(folder, self.path.name)
+                duckdb.connect(str(draft)).close()
+                draft.chmod(0o600)  # faces of students: the owner's eyes only
+                _place(draft, self.path)
         except duckdb.IOException as error:
             raise self._explain(error) from error
-        except OSError:  # a file system without links
-            draft.rename(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+        except OSError as error:
+            hint = "check the path and its permissions"
+            raise StoreError(f"{self.path}: cannot be created: {error.strerror}", hint) from error
 
     def _migrate(self) -> None:
         """Apply missing migrations, each in one transaction with its own record."""
@@ -138,3 +138,13 @@ class Database:
         if "not a valid DuckDB" in text:
             return StoreError(f"{self.path}: not a DuckDB database", "give another --db")
         return StoreError(f"{self.path}: {text.splitlines()[0]}", "check the path and its permissions")
+
+
+def _place(draft: Path, target: Path) -> None:
+    """Move a file, but never onto another one."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:  # another process was faster
+        return
+    except OSError:  # a file system without links
+        draft.rename(target)

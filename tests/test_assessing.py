@@ -283,6 +283,7 @@ def test_the_policy_behaviour_switches_off_whatever_looks_at_expressions(signals
     assert bool(rule.asked) is counts
     assert bool(result.rows) is counts
     assert len(result.skipped) == (0 if counts else 1)
+    assert result.withdrawn == ([] if counts else [("signals", "week-1", "notes")])
     if not counts:
         reason = "rule 'notes' needs expression, which the policy 'behaviour' switches off"
         assert result.skipped == [reason]

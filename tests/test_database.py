@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 from textwrap import dedent
 
 import duckdb
@@ -81,17 +82,23 @@ def test_an_older_database_gets_what_it_lacks_and_keeps_what_it_has(path, monkey
     assert courses(database) == ["signals"]
 
 
-def test_a_migration_that_fails_leaves_nothing_of_itself(path, monkeypatch):
+BROKEN_MIGRATIONS = [
+    "CREATE TABLE rooms (room VARCHAR); CREATE TABLE courses (course VARCHAR)",  # its second half fails
+    "CREATE TABLE rooms (room VARCHAR); INSERT INTO migrations VALUES ('9999_rooms', now())",  # its record
+]
+
+
+@pytest.mark.parametrize("sql", BROKEN_MIGRATIONS)
+def test_a_migration_that_fails_leaves_nothing_of_itself(path, monkeypatch, sql):
     Database(path)
-    broken = ("9999_rooms", "CREATE TABLE rooms (room VARCHAR); CREATE TABLE courses (course VARCHAR)")
     with monkeypatch.context() as patch:
-        patch.setattr("fertool.database.MIGRATIONS", [*schema.MIGRATIONS, broken])
-        with pytest.raises(duckdb.CatalogException, match="already exists"):
+        patch.setattr("fertool.database.MIGRATIONS", [*schema.MIGRATIONS, ("9999_rooms", sql)])
+        with pytest.raises(duckdb.Error, match=r"already exists|duplicate key"):
             Database(path)
     with Database(path).transaction() as con:  # with today's migrations the file is as good as before
-        assert con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'rooms'").fetchall() == [
-            (0,)
-        ]
+        tables = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        assert ("courses",) in tables
+        assert ("rooms",) not in tables
 
 
 def test_a_newer_database_is_left_alone(path):
@@ -155,6 +162,12 @@ def test_a_missing_folder_is_named(tmp_path, read_only):
     with pytest.raises(StoreError, match=re.escape(str(path))):
         Database(path, read_only=read_only)
     assert not path.parent.exists()
+
+
+def test_a_folder_that_takes_no_files_is_explained():
+    with pytest.raises(StoreError, match=r"/proc/course\.duckdb: cannot be created") as caught:
+        Database(Path("/proc/course.duckdb"))  # not even root may
+    assert "permissions" in caught.value.hint
 
 
 def test_nothing_is_created_for_a_reader(path):
@@ -277,6 +290,34 @@ def test_processes_that_create_migrate_and_write_one_file_at_once_all_finish(pat
         writer.stderr.close()
     assert courses(Database(path)) == [f"{name}-{i}" for name in "abcd" for i in range(4)]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_two_who_create_one_file_the_slower_keeps_what_the_faster_made(path, monkeypatch):
+    """Without luck in timing: the second looks for the file before the first has made it."""
+    faster = []
+
+    def overtaken(draft, target):
+        if not faster:
+            faster.append(draft)
+            monkeypatch.undo()
+            insert(Database(path), "signals")
+        os.link(draft, target)
+
+    monkeypatch.setattr("fertool.database.os.link", overtaken)
+    slower = Database(path)
+    assert faster
+    assert courses(slower) == ["signals"]
+
+
+def test_a_file_system_without_links(path, monkeypatch):
+    def refuse(draft, target):
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr("fertool.database.os.link", refuse)
+    insert(Database(path), "signals")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
 
 
 HOLDER = """
@@ -366,3 +407,12 @@ def test_a_disk_that_fills_up_is_explained_and_what_was_there_stays(path):
     assert after == "0 {7}"
     assert (writer.returncode, errors) == (0, "")
     assert store.chunks_done("other") == {7}
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_half_of_a_file(path):
+    with process(FULL, path, 5_000) as writer:  # an empty database takes 12 kB
+        said, errors = writer.communicate(timeout=60)
+    assert f"{path}: could not be written: " in said
+    assert said.endswith("0 set()\n")  # with room again, the same command works
+    assert (writer.returncode, errors) == (0, "")
+    assert list(path.parent.iterdir()) == [path]

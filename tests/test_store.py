@@ -493,6 +493,14 @@ def test_the_latest_assessments_are_the_last_of_every_rule_and_lecture(store):
     assert counts(store)["assessments"] == 6  # the older ones stay on record
 
 
+def test_what_a_policy_switches_off_is_deleted_with_its_history(store):
+    store.save_assessments(assessments(("presence", 0.1), ("shares", 0.3)))
+    store.save_assessments(assessments(("shares", 0.4), lecture="week-2"))
+    store.save_assessments(assessments(("presence", 0.2)), [("signals", "week-1", "shares")])
+    rows = store.query("SELECT lecture, rule, value FROM assessments ORDER BY ALL").rows()
+    assert rows == [("week-1", "presence", 0.1), ("week-1", "presence", 0.2), ("week-2", "shares", 0.4)]
+
+
 def test_saving_no_assessment_is_no_error(store):
     store.save_assessments(assessments())
     assert store.query("SELECT * FROM assessments_latest").is_empty()

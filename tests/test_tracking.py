@@ -129,9 +129,7 @@ def test_paths_partition_the_faces(people):
     assert sorted(spots) == [(i, face) for i, sample in enumerate(people) for face in range(len(sample))]
     for path in tracker.paths:
         samples = [sample for sample, _ in path]
-        assert all(
-            0 < later - sooner <= MAX_GAP + 1 for sooner, later in zip(samples, samples[1:], strict=False)
-        )
+        assert all(0 < later - sooner <= MAX_GAP + 1 for sooner, later in pairwise(samples))
     for i, paths in enumerate(answered):
         assert len(set(paths)) == len(paths)
         assert all((i, face) in tracker.paths[path] for face, path in enumerate(paths))
