@@ -107,7 +107,10 @@ def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessmen
 def _switched_off(rule: Rule, lecture: Lecture) -> str:
     if lecture.policy == "behaviour" and "expression" in rule.signals:
         return f"rule {rule.name!r} needs expression, which the policy 'behaviour' switches off"
-    missing = [label for label in rule.needs if label not in lecture.seen.columns]
+    seen = lecture.seen.drop_nulls("emotion")
+    missing = [
+        n for n in rule.needs if n not in seen.columns or (len(seen) and seen[n].null_count() == len(seen))
+    ]
     return f"rule {rule.name!r} needs {', '.join(missing)}, which was not classified" if missing else ""
 
 

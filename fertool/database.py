@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -42,10 +42,13 @@ class Database:
             raise StoreError(f"{path}: no such folder: {path.parent}", "create it, or give another --db")
         self._migrate()
 
-    @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """All or nothing: committed when the block ends, rolled back when it raises."""
-        con = self._connect(self.read_only)
+        return self._transaction(self.read_only)
+
+    @contextmanager
+    def _transaction(self, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        con = self._connect(read_only)
         try:
             con.begin()
             yield con
@@ -99,20 +102,13 @@ class Database:
                 self._apply(name, sql)
 
     def _apply(self, name: str, sql: str) -> None:
-        con = self._connect(read_only=False)
-        try:
-            con.begin()
+        with self._transaction(read_only=False) as con:
             con.execute(
                 "CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)"
             )
             if not con.execute("SELECT 1 FROM migrations WHERE name = $name", {"name": name}).fetchall():
                 con.execute(sql)  # not yet done by a process that was faster
                 con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
-            con.commit()
-        except FAILURES as error:
-            raise self._explain(error) from error
-        finally:
-            con.close()
 
     def _applied(self, con: duckdb.DuckDBPyConnection) -> set[str]:
         tables = {row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import typing
 from dataclasses import MISSING, Field, fields
@@ -95,7 +96,7 @@ def _hint(plugin: type[Plugin], f: Field[Any]) -> Any:
     whose names exist for the type checker only."""
     if not isinstance(f.type, str):
         return f.type
-    owner = next(base for base in plugin.__mro__ if f.name in vars(base).get("__annotations__", {}))
+    owner = next(base for base in plugin.__mro__ if f.name in inspect.get_annotations(base))
     return eval(f.type, vars(sys.modules[owner.__module__]) | vars(typing))  # noqa: S307  (its own source)
 
 

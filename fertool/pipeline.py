@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -23,7 +24,7 @@ from fertool import __version__, identity, video
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.chunk import Chunk, Engine
 from fertool.decode import Samples, prefetch
-from fertool.errors import VideoError
+from fertool.errors import ConfigError, VideoError
 from fertool.sampling import plan
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
@@ -31,7 +32,7 @@ from fertool.tables import segment_table
 from fertool.types import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from fertool.contracts import Rule
@@ -64,6 +65,11 @@ class Request:
     student: str | None = None
     """Name of the only person of a webcam recording."""
     force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.student and re.fullmatch(r"student-\d+", self.student):
+            what = f"--student {self.student}: expected a name, got what looks like a pseudonym"
+            raise ConfigError(what, "leave --student out, or give a name")
 
     @property
     def same_person(self) -> float:
@@ -111,15 +117,14 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
         remarks = _measure(source, targets, done, request, _Writer(store, recording, run), progress)
     elif store.home(recording.recording) == (request.course, request.lecture) and not request.student:
         return Outcome(recording.recording, run.run, fresh=False, changed=False, notes=list(source.warnings))
-    store.add_recording(recording)
     students, doubts = _link(store, run, recording, request)
     notes = [*source.warnings, *remarks, *doubts]
-    store.finish_run(run.run, students, notes)
+    store.finish_run(run.run, students, notes, recording)
     _default_segments(store, request.course, request.lecture)
     return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
 
 
-def assess(store: Store, rules: Sequence[Rule], lectures: Iterable[tuple[str, str]]) -> Result:
+def assess(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> Result:
     """Judge stored observations; no video is needed. The result is stored as the latest."""
     result = Result()
     for course, name in lectures:
@@ -127,7 +132,7 @@ def assess(store: Store, rules: Sequence[Rule], lectures: Iterable[tuple[str, st
         segments = [Segment(*row) for row in parts.iter_rows()]
         lecture = Lecture(course, name, seen, segments, store.policy(course, name))
         assess_lecture(rules, lecture, result)
-    store.save_assessments(result.table(), result.withdrawn)
+    store.save_assessments(result.table(), lectures, result.withdrawn)
     return result
 
 

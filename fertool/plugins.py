@@ -194,7 +194,7 @@ def misfit(plugin: Any) -> str:
 def _required(plugin: type[Plugin]) -> list[str]:
     """Attributes that its contract declares without a value."""
     contracts = [base for base in plugin.__mro__ if base.__module__ == Plugin.__module__]
-    declared = [name for base in reversed(contracts) for name in vars(base).get("__annotations__", {})]
+    declared = [name for base in reversed(contracts) for name in inspect.get_annotations(base)]
     return [name for name in declared if not any(name in vars(base) for base in contracts)]
 
 
@@ -212,8 +212,8 @@ def _misspelt(plugin: Any) -> str:
 
 def _bare_options(plugin: type[Plugin]) -> list[str]:
     """Annotated attributes that look like options: without @dataclass they would be ignored silently."""
-    contract = {name for base in plugin.__mro__[1:] for name in getattr(base, "__annotations__", {})}
-    own = vars(plugin).get("__annotations__", {})
+    contract = {name for base in plugin.__mro__[1:] for name in inspect.get_annotations(base)}
+    own = inspect.get_annotations(plugin)
     return [n for n, kind in own.items() if n not in contract and "ClassVar" not in str(kind)]
 
 

@@ -10,7 +10,9 @@ MIGRATIONS: list[tuple[str, str]] = [
         "0001_tables",
         """
         CREATE TABLE courses (course VARCHAR PRIMARY KEY);
-        CREATE TABLE lectures (course VARCHAR, lecture VARCHAR, PRIMARY KEY (course, lecture));
+        CREATE TABLE lectures (
+            course VARCHAR, lecture VARCHAR, assessed_at TIMESTAMPTZ, PRIMARY KEY (course, lecture)
+        );
         CREATE TABLE recordings (
             recording VARCHAR PRIMARY KEY,  -- first 12 hex digits of sha256
             sha256 VARCHAR NOT NULL, course VARCHAR NOT NULL, lecture VARCHAR NOT NULL,
@@ -79,8 +81,7 @@ MIGRATIONS: list[tuple[str, str]] = [
             FROM samples s JOIN current_runs c USING (run);
         CREATE VIEW assessments_latest AS
             SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s
-            FROM assessments
-            QUALIFY assessed_at = max(assessed_at) OVER (PARTITION BY course, lecture, rule);
+            FROM assessments JOIN lectures USING (course, lecture, assessed_at);
         """,
     ),
 ]

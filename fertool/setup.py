@@ -63,7 +63,8 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     classifier = None
     if settings.policy != "behaviour":
         classifier = _plug(registry, "classifier", settings.classifier, given)
-    judges = [_plug(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
+    rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
+    judges = [rule for rule in rules if not rule.plugin.available()]
     used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
     options.check_names(options.parse(pairs), used)
     return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])

@@ -67,20 +67,8 @@ class Store:
 
         Its unnamed students do not follow it into another course: there, they get new numbers.
         """
-        away = "DELETE FROM students WHERE recording = $r AND course <> $c"
         with self.database.transaction() as con:
-            con.execute(away, {"r": recording.recording, "c": recording.course})
-            con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
-            names = {"c": recording.course, "l": recording.lecture}
-            con.execute("INSERT INTO lectures VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
-            row = {name: getattr(recording, name) for name in Recording.__slots__}
-            columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
-            updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
-            con.execute(
-                f"INSERT INTO recordings ({columns}) VALUES ({places}) "  # noqa: S608  (our own names)
-                f"ON CONFLICT (recording) DO UPDATE SET {updates}",
-                row,
-            )
+            _put_recording(con, recording)
 
     def home(self, recording: str) -> tuple[str, str] | None:
         """(course, lecture) of a recording, or None for an unknown one."""
@@ -129,11 +117,18 @@ class Store:
             for table, rows in tables.items():
                 _insert(con, table, rows.with_columns(run=pl.lit(run)))
 
-    def finish_run(self, run: str, students: Mapping[str, str], notes: Sequence[str]) -> None:
+    def finish_run(
+        self,
+        run: str,
+        students: Mapping[str, str],
+        notes: Sequence[str],
+        recording: Recording | None = None,
+    ) -> None:
         """Give every track its student or none, and make the run the current one of its recording.
 
-        `students`: track -> label. `seconds` is the computing time of all chunks together, so an
-        interrupted run counts what it really took.
+        `students`: track -> label. `recording`: where the recording belongs from now on, if it moves: in the
+        same transaction, since labels of one course mean others in another. The run's `seconds` are the
+        computing time of all chunks together, so an interrupted run counts what it really took.
         """
         links = pl.DataFrame(
             {"track": list(students), "student": list(students.values())},
@@ -147,6 +142,8 @@ class Store:
                 seconds = (SELECT sum(seconds) FROM chunks WHERE chunks.run = runs.run)
             WHERE run = $run"""
         with self.database.transaction() as con:
+            if recording is not None:
+                _put_recording(con, recording)
             con.register("links", links)
             con.execute(link, {"run": run})
             con.unregister("links")
@@ -269,26 +266,40 @@ class Store:
                 QUALIFY row_number() OVER (
                     PARTITION BY recording, sample, student ORDER BY detection DESC, x1, y1) = 1
             ), members AS (SELECT DISTINCT recording, student FROM faces)
-            SELECT student, time_s, faces.detection IS NOT NULL AS present, {measures}
+            SELECT student, time_s + offset_s AS time_s, faces.detection IS NOT NULL AS present, {measures}
             FROM samples_seen JOIN members USING (recording)
             LEFT JOIN faces USING (recording, sample, student)
+            JOIN (SELECT recording, offset_s FROM recordings) USING (recording)
             WHERE course = $c AND lecture = $l
             ORDER BY time_s, student"""  # noqa: S608
         return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEEN))
 
     # --- assessments --------------------------------------------------------------------------
 
-    def save_assessments(self, rows: pl.DataFrame, withdrawn: Iterable[tuple[str, str, str]] = ()) -> None:
-        """Columns of `tables.ASSESSMENTS`; together they become the latest of their rules and lectures.
+    def save_assessments(
+        self,
+        rows: pl.DataFrame,
+        judged: Iterable[tuple[str, str]] | None = None,
+        withdrawn: Iterable[tuple[str, str, str]] = (),
+    ) -> None:
+        """Columns of `tables.ASSESSMENTS`: the latest of their lectures from now on; older ones are history.
 
+        `judged`: (course, lecture) pairs this is all there is to say of, those of the rows when left out.
         `withdrawn`: (course, lecture, rule) of what a policy now switches off; its history is deleted, so
         that nothing derived from expressions outlives the decision not to read them.
         """
+        now = datetime.now(UTC)
         away = "DELETE FROM assessments WHERE course = $c AND lecture = $l AND rule = $r"
+        stamp = """INSERT INTO lectures VALUES ($c, $l, $t)
+                   ON CONFLICT (course, lecture) DO UPDATE SET assessed_at = excluded.assessed_at"""
         with self.database.transaction() as con:
             for course, lecture, rule in withdrawn:
                 con.execute(away, {"c": course, "l": lecture, "r": rule})
-            _insert(con, "assessments", rows.with_columns(assessed_at=pl.lit(datetime.now(UTC))))
+            _insert(con, "assessments", rows.with_columns(assessed_at=pl.lit(now)))
+            for course, lecture in (
+                rows.select("course", "lecture").unique().rows() if judged is None else judged
+            ):
+                con.execute(stamp, {"c": course, "l": lecture, "t": now})
 
     # --- anything else ------------------------------------------------------------------------
 
@@ -313,3 +324,19 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
     con.register("rows_to_insert", rows)
     con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
     con.unregister("rows_to_insert")
+
+
+def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
+    names = {"c": recording.course, "l": recording.lecture}
+    away = "DELETE FROM students WHERE recording = $r AND course <> $c"
+    con.execute(away, {"r": recording.recording, "c": recording.course})
+    con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
+    con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
+    row = {name: getattr(recording, name) for name in Recording.__slots__}
+    columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
+    con.execute(
+        f"INSERT INTO recordings ({columns}) VALUES ({places}) "  # noqa: S608  (our own names)
+        f"ON CONFLICT (recording) DO UPDATE SET {updates}",
+        row,
+    )

@@ -479,24 +479,25 @@ def assessments(*values, lecture="week-1"):
     return frame([same | {"rule": rule, "value": value} for rule, value in values], ASSESSMENTS)
 
 
-def test_the_latest_assessments_are_the_last_of_every_rule_and_lecture(store):
+def test_the_latest_assessments_are_all_that_was_said_last_of_a_lecture(store):
     store.save_assessments(assessments(("presence", 0.1), ("presence", 0.2), ("shares", 0.3)))
     store.save_assessments(assessments(("presence", 0.4), lecture="week-2"))
     store.save_assessments(assessments(("presence", 0.5), ("presence", 0.6)))
     sql = "SELECT lecture, rule, value FROM assessments_latest ORDER BY ALL"
     assert store.query(sql).rows() == [
         ("week-1", "presence", 0.5),
-        ("week-1", "presence", 0.6),
-        ("week-1", "shares", 0.3),
+        ("week-1", "presence", 0.6),  # `shares` had nothing to say this time
         ("week-2", "presence", 0.4),
     ]
     assert counts(store)["assessments"] == 6  # the older ones stay on record
+    store.save_assessments(assessments(), judged=[("signals", "week-1")])
+    assert store.query("SELECT DISTINCT lecture FROM assessments_latest").rows() == [("week-2",)]
 
 
 def test_what_a_policy_switches_off_is_deleted_with_its_history(store):
     store.save_assessments(assessments(("presence", 0.1), ("shares", 0.3)))
     store.save_assessments(assessments(("shares", 0.4), lecture="week-2"))
-    store.save_assessments(assessments(("presence", 0.2)), [("signals", "week-1", "shares")])
+    store.save_assessments(assessments(("presence", 0.2)), withdrawn=[("signals", "week-1", "shares")])
     rows = store.query("SELECT lecture, rule, value FROM assessments ORDER BY ALL").rows()
     assert rows == [("week-1", "presence", 0.1), ("week-1", "presence", 0.2), ("week-2", "shares", 0.4)]
 

@@ -38,6 +38,8 @@ def _root(
 
 def main() -> None:
     """Run the command; an error a user can act on is one line and exit code 2, a bug keeps its traceback."""
+    # All that fertool writes is about people: the owner's eyes only, DuckDB's own log files included.
+    os.umask(0o077)
     try:
         app()
     except FertoolError as error:

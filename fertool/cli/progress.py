@@ -75,7 +75,10 @@ class Bars(Shown):
 
     def started(self, planned: int, done: int) -> None:
         super().started(planned, done)
-        self.bars.reset(self.task, total=planned, completed=done, speed="loading models")
+        # `reset` would forget the fields it is not given.
+        self.bars.reset(
+            self.task, total=planned, completed=done, name=self.name, faces="", speed="loading models"
+        )
 
     def show(self) -> None:
         at = clock(self.time_s)

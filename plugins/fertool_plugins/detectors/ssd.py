@@ -50,8 +50,8 @@ class Ssd(Detector):
     close_ups: bool = field(
         default=True,
         metadata={
-            "help": "look a second time at a third of that width: a tenth more time, and faces that fill most of "
-            "the frame are found as well"
+            "help": "look a second time at a third of that width: a tenth more time, and faces that fill most "
+            "of the frame are found as well"
         },
     )
     max_faces: int = field(
@@ -97,7 +97,9 @@ class Ssd(Detector):
         # The layers of one large image just fit a processor's caches; those of several take twice as long.
         step = 1 if self._device == "cpu" else len(small)
         with torch.inference_mode():
-            found = [self._net(nets.batch(self._net, small[i : i + step])) for i in range(0, len(small), step)]
+            found = [
+                self._net(nets.batch(self._net, small[i : i + step])) for i in range(0, len(small), step)
+            ]
             corners, logits = (torch.cat(parts).float() for parts in zip(*found, strict=True))
             scale = images[0].shape[1] / width
             return (corners * scale).cpu().numpy(), logits.sigmoid().cpu().numpy()

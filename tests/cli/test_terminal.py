@@ -1,0 +1,59 @@
+"""What a person sees: a live bar on a terminal, plain lines in a pipe, private files."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def on_a_terminal(*args: object, cwd: Path) -> tuple[int, str]:
+    """Exit code and everything shown by a command that runs on a terminal of 150 columns."""
+    master, slave = pty.openpty()
+    env = {**os.environ, "COLUMNS": "150", "TERM": "xterm"}
+    words = [sys.executable, "-m", "fertool", *map(str, args)]
+    with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, cwd=cwd, env=env) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(master)
+    return process.returncode, ESCAPES.sub("", shown.decode())
+
+
+def test_a_terminal_shows_a_bar_and_the_summary(small_video: Path, tmp_path: Path) -> None:
+    code, shown = on_a_terminal("analyze", small_video, "no.mp4", "--detector", "ssd", cwd=tmp_path)
+    assert code == 2, shown
+    assert "Traceback" not in shown
+    bar = re.findall(r"two\.mp4 \S+ 6/6 samples 10 faces [\d.]+x real time at 0:00:05", shown)
+    assert bar, shown
+    assert "no.mp4: no such file" in shown
+    assert re.search(r"two\.mp4\s+course / two\s+0:00:06\s+6\s+100%\s+2", shown)
+
+
+def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "fertool", "analyze", str(small_video), "--detector", "ssd"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "two.mp4: 6/6 samples, 10 faces" in done.stderr
+    assert "two.mp4" in done.stdout
+
+
+def test_what_is_written_is_the_owner_s_alone(fertool, small_video: Path, tmp_path: Path) -> None:
+    assert fertool("analyze", small_video, "--end", "1").code == 0
+    assert fertool("report").code == 0
+    for path in [tmp_path / "fertool.duckdb", *(tmp_path / "fertool-report").rglob("*")]:
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
