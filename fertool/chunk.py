@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import checks, crops
+from fertool import crops
+from fertool.engine import Engine, Looked
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.tracking import Part, Tracker, anchors, split
 from fertool.types import EMOTIONS, Faces
@@ -24,14 +25,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fertool.contracts import Classifier, Detector, Encoder
     from fertool.tracking import Spot
-    from fertool.types import Crop, Floats, Image, Sample
+    from fertool.types import Floats, Sample
 
     Tables = dict[str, pl.DataFrame]
 
-FACES_AT_ONCE = 64
-"""Crops given to a network in one call."""
 KEEP_EVERY_S = 1.0
 EMBED_EVERY_S = 5.0
 """A path is embedded this often: the price of noticing that another person took over its place."""
@@ -41,47 +39,6 @@ MAX_YAW_DEG = 40.0
 LOOSER = 1.2
 """Two single embeddings of one person differ more than two means; a path is cut only beyond this much
 of `same_person`. A cut too many does no harm: linking joins the parts again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """The loaded plugins of a run."""
-
-    detector: Detector
-    encoder: Encoder
-    classifier: Classifier | None
-    """None under the policy `behaviour`."""
-
-    @staticmethod
-    def limit(detector: Detector, encoder: Encoder) -> float:
-        """The `same_person` that goes with whoever makes the embeddings."""
-        return encoder.same_person if detector.same_person is None else detector.same_person
-
-    def measure(self, images: Sequence[Image]) -> list[Faces]:
-        """Detect, then have the encoder fill in what is missing; one `Faces` per image."""
-        faces = checks.detect(self.detector, images)
-        if any(len(f) and (f.landmarks is None or f.pose_deg is None) for f in faces):
-            faces = checks.encode(self.encoder, images, faces)
-        return faces
-
-    def classify(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Floats]:
-        """Probabilities of every face, (n, labels) per image; none under the policy `behaviour`."""
-        if self.classifier is None:
-            return [np.zeros((len(f), 0), np.float32) for f in faces]
-        cut = [self._cut(image, f, self.classifier.crop) for image, f in zip(images, faces, strict=True)]
-        stack = np.concatenate(cut)
-        rows = [checks.classify(self.classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
-        flat = np.concatenate(rows) if rows else np.zeros((0, len(self.classifier.labels)), np.float32)
-        return np.split(flat, np.cumsum([len(f) for f in faces])[:-1])
-
-    def embed(self, stack: Sequence[npt.NDArray[np.uint8]]) -> Floats:
-        """Crops of one size, at least one -> (n, d) unit rows."""
-        parts = [np.stack(stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
-        return np.concatenate([checks.embed(self.encoder, part) for part in parts])
-
-    @staticmethod
-    def _cut(image: Image, faces: Faces, crop: Crop) -> npt.NDArray[np.uint8]:
-        return crops.cut(image, faces.boxes, faces.landmarks, crop)
 
 
 @dataclass(slots=True)
@@ -109,19 +66,17 @@ class Chunk:
     _kept: dict[Spot, _Kept] = field(default_factory=dict)
     _kept_at: dict[int, float] = field(default_factory=dict)
 
-    def add(self, batch: Sequence[Sample]) -> int:
-        """Measure a batch of samples of one picture size; returns the number of faces."""
-        images = [sample.image for sample in batch]
-        faces = self.engine.measure(images)
-        classes = self.engine.classify(images, faces)
-        for sample, found, rows in zip(batch, faces, classes, strict=True):
+    def add(self, batch: Sequence[Sample], looked: Sequence[Looked]) -> int:
+        """Take in a batch of samples and what `Engine.look` saw in them; returns the number of faces."""
+        for sample, look in zip(batch, looked, strict=True):
+            found = look.faces
             paths = self._tracker.update(sample.index, found.boxes)
             self._times[sample.index] = sample.time_s
             # Landmarks have done their work, and a detector's embeddings are kept where needed.
             self._faces[sample.index] = found.with_(landmarks=None, embeddings=None)
-            self._classes[sample.index] = rows
+            self._classes[sample.index] = look.classes
             self._keep(sample, found, paths)
-        return sum(len(found) for found in faces)
+        return sum(len(look.faces) for look in looked)
 
     def _keep(self, sample: Sample, faces: Faces, paths: Sequence[int]) -> None:
         """Keep a crop (or the embedding) of every face whose path has none of the last second."""
@@ -254,10 +209,6 @@ class Chunk:
                 json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) for row in rows
             ]
         return columns
-
-
-def _steps(n: int) -> range:
-    return range(0, n, FACES_AT_ONCE)
 
 
 def _pose(faces: Faces) -> Floats:

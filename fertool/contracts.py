@@ -37,6 +37,9 @@ class Plugin(ABC):
     models: ClassVar[tuple[Model, ...]] = ()
     """Weights that `fertool models pull` may fetch for it."""
 
+    concurrent: ClassVar[bool] = False
+    """Whether its methods may be called from several threads at once; otherwise calls take turns."""
+
     def weights(self) -> dict[str, str]:
         """File name -> SHA-256 of every weights file in use; part of a run's identity."""
         return {}

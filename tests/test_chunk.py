@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from fertool import EMOTIONS, Classifier, Crop, Detector, Encoder, Faces, PluginError
-from fertool.chunk import EMBED_EVERY_S, FACES_AT_ONCE, Chunk, Engine
+from fertool.chunk import EMBED_EVERY_S, Chunk
+from fertool.engine import FACES_AT_ONCE, Engine
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.types import Sample
 
@@ -108,11 +109,16 @@ def engine(detector=None, encoder=None, classifier=None):
     return Engine(detector or Squares(), encoder or Colours(), classifier or Moods())
 
 
+def add(chunk, batch):
+    """A batch looked at and taken in, as the pipeline does it; returns the number of faces."""
+    return chunk.add(batch, chunk.engine.look(batch))
+
+
 def measure(pictures, engine_=None, *, step=1.0, batch=8, number=0, first=0):
     """The tables of a chunk of these pictures, `step` seconds apart."""
     chunk = Chunk(engine_ or engine(), "run", number)
     samples = [Sample(first + i, (first + i) * step, image) for i, image in enumerate(pictures)]
-    found = sum(chunk.add(samples[i : i + batch]) for i in range(0, len(samples), batch))
+    found = sum(add(chunk, samples[i : i + batch]) for i in range(0, len(samples), batch))
     tables = chunk.finish()
     assert found == len(tables["observations"])
     for name, schema in (("samples", SAMPLES), ("tracks", TRACKS), ("observations", OBSERVATIONS)):
@@ -190,9 +196,9 @@ def test_batches_make_no_difference():
 def test_batches_may_differ_in_picture_size():
     small, large = picture((ADA, LEFT, DIM)), picture((ADA, LEFT, DIM), (BEN, RIGHT, DIM), size=(480, 640))
     chunk = Chunk(engine(), "run", 0)
-    chunk.add([Sample(0, 0.0, small), Sample(1, 1.0, small)])
-    chunk.add([Sample(2, 2.0, large)])
-    chunk.add([Sample(3, 3.0, small)])
+    add(chunk, [Sample(0, 0.0, small), Sample(1, 1.0, small)])
+    add(chunk, [Sample(2, 2.0, large)])
+    add(chunk, [Sample(3, 3.0, small)])
     assert owners(chunk.finish()) == [(ADA, [0, 1, 2, 3]), (BEN, [2])]
 
 

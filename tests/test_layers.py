@@ -16,7 +16,7 @@ ROWS = [
     {"plugins", "options", "config", "checks", "setup"},
     {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments"},
     {"tables", "schema", "database", "store"},
-    {"chunk", "assessing", "pipeline", "report"},
+    {"engine", "chunk", "assessing", "pipeline", "report"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}

@@ -23,6 +23,7 @@ class FaceApi(Classifier):
 
     name: ClassVar[str] = "faceapi"
     version: ClassVar[str] = "1"
+    concurrent: ClassVar[bool] = True
     crop: ClassVar[Crop] = Crop(112, margin=0.0, align=True)
     """Loose crops turn sad into happy, and those of the box alone see disgust in level faces: of six calm or
     smiling people, all were read right aligned at margins from -0.1 to 0.15, two wrong in the box."""

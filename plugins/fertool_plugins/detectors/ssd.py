@@ -25,6 +25,8 @@ WIDEST = 1.4
 NESTED = 0.7
 """Share of the smaller box inside the larger above which they are one face: the two looks may disagree on
 how much of a head is face."""
+CELL = 32
+"""Pixels of a cell of the net's coarse maps: sides that are multiples need no padding on the way there."""
 SAME_FACE = 0.5
 """Intersection over union above which two boxes are one face, as in the original."""
 
@@ -35,6 +37,7 @@ class Ssd(Detector):
 
     name: ClassVar[str] = "ssd"
     version: ClassVar[str] = "1"
+    concurrent: ClassVar[bool] = True
 
     threshold: float = field(
         default=0.4,
@@ -50,8 +53,8 @@ class Ssd(Detector):
     close_ups: bool = field(
         default=True,
         metadata={
-            "help": "look a second time at a third of that width: a tenth more time, and faces that fill most "
-            "of the frame are found as well"
+            "help": "look a second time at a third of that width: a tenth more time, and faces that fill "
+            "most of the frame are found as well"
         },
     )
     max_faces: int = field(
@@ -132,13 +135,15 @@ def tighten(corners: Floats) -> Floats:
 
 
 def _scaled(image: Image, width: int) -> Image:
+    """The frame scaled to `width`, with black below and to the right up to whole cells of the net."""
     import cv2
+    import numpy as np
 
-    if image.shape[1] == width:
-        return image
     height = max(1, round(image.shape[0] * width / image.shape[1]))
-    small: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    return small
+    small = image
+    if image.shape[1] != width:
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return np.pad(small, ((0, -height % CELL), (0, -width % CELL), (0, 0)))
 
 
 @hookimpl

@@ -29,6 +29,7 @@ class FaceApi(Encoder):
 
     name: ClassVar[str] = "faceapi"
     version: ClassVar[str] = "1"
+    concurrent: ClassVar[bool] = True
     crop: ClassVar[Crop] = Crop(150, margin=0.0, align=True)
     same_person: ClassVar[float] = 0.33
     """dlib's usual 0.6 between raw descriptors, which are about 1.45 long, would be 0.41 and joins too many:
