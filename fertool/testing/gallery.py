@@ -68,17 +68,13 @@ def make_gallery(
     fps: int = 10,
     gop_s: float = 4.0,
     preset: str = "ultrafast",
-    noise: float = 0.0,
 ) -> None:
     """Write an H.264 gallery view to `path`; people fill the grid row by row.
 
     `size`: width and height in pixels, both even; `gop_s`: seconds between keyframes;
-    `preset`: of x264, slower ones have B-frames as recordings do; `noise`: of the cameras, as a standard
-    deviation of 255.
+    `preset`: of x264, slower ones have B-frames as recordings do.
     """
     import av
-    import cv2
-    import numpy as np
     from av.video.frame import VideoFrame
 
     width, height = size
@@ -92,8 +88,6 @@ def make_gallery(
         stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps))}
         for number in range(round(duration_s * fps)):
             image = _frame(people, portraits, number / fps, size, columns, tile)
-            if noise:
-                cv2.add(image, cv2.randn(np.empty_like(image, np.int8), 0, noise), image, dtype=cv2.CV_8U)
             frame = VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts = number
             container.mux(stream.encode(frame))
