@@ -32,11 +32,13 @@ RETRY_S = 0.05
 class Database:
     """A fertool database file. Created and migrated by the first writing transaction."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, timeout_s: float = 30) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, create: bool = True, timeout_s: float = 30
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self.timeout_s = timeout_s
-        if not path.exists() and read_only:
+        if not path.exists() and (read_only or not create):
             raise StoreError(f"{path}: no database here", "run `fertool analyze` first, or give --db")
         if not path.parent.is_dir():
             raise StoreError(f"{path}: no such folder: {path.parent}", "create it, or give another --db")

@@ -57,8 +57,10 @@ class Run:
 class Store:
     """Typed access to one database. Every method is one transaction."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, timeout_s: float = 30) -> None:
-        self.database = Database(path, read_only=read_only, timeout_s=timeout_s)
+    def __init__(
+        self, path: Path, *, read_only: bool = False, create: bool = True, timeout_s: float = 30
+    ) -> None:
+        self.database = Database(path, read_only=read_only, create=create, timeout_s=timeout_s)
 
     # --- recordings and runs ------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def run_all(
             f"--student names one person, but {len(files)} videos were given", "one call per video"
         )
     requests = [(file, _request(file, chosen, flags, tools)) for file in files]
-    store = open_store(chosen.db)
+    store = open_store(chosen.db, create=True)
     outcomes: list[Outcome] = []
     with progress(quiet=json) as shown:
         for file, request in requests:

@@ -37,10 +37,11 @@ def settings(**flags: Any) -> Settings:
     return config.load(Path.cwd(), **flags)
 
 
-def open_store(db: str, *, read_only: bool = False) -> Store:
+def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:
+    """The database, which has to be there unless `create`."""
     from fertool.store import Store
 
-    return Store(Path(db), read_only=read_only)
+    return Store(Path(db), read_only=read_only, create=create)
 
 
 def clock(seconds: float) -> str:
@@ -61,8 +62,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(_cell(cell)) for cell in row))
     Console(width=None if terminal else 200, soft_wrap=False).print(table)
+
+
+def _cell(value: object) -> str:
+    """Six digits are enough to look at; --json and --csv give them all."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def print_json(value: Any) -> None:
