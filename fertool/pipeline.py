@@ -117,13 +117,19 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
     if fresh:
         done = store.chunks_done(run.run)
         remarks = _measure(source, targets, done, request, _Writer(store, recording, run), progress)
-    elif store.home(recording.recording) == (request.course, request.lecture) and not request.student:
+    elif _in_place(store, run, request):
         return Outcome(recording.recording, run.run, fresh=False, changed=False, notes=list(source.warnings))
     students, doubts = _link(store, run, recording, request)
     notes = [*source.warnings, *remarks, *doubts]
     store.finish_run(run.run, students, notes, recording)
     _default_segments(store, request.course, request.lecture)
     return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
+
+
+def _in_place(store: Store, run: Run, request: Request) -> bool:
+    """Whether a finished run is where the request wants it, under the name that it wants."""
+    named = request.student is None or request.student in store.students(run.run)
+    return named and store.home(run.recording) == (request.course, request.lecture)
 
 
 def assess(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> Result:

@@ -188,6 +188,13 @@ class Store:
                  WHERE run = $run ORDER BY chunk, track"""
         return self.query(sql, run=run)
 
+    def students(self, run: str) -> set[str]:
+        """Labels of everybody seen in a run."""
+        rows = self._rows(
+            "SELECT DISTINCT student FROM tracks WHERE run = $r AND student IS NOT NULL", {"r": run}
+        )
+        return {row[0] for row in rows}
+
     def claim_students(self, course: str, recording: str, count: int) -> list[str]:
         """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
 

@@ -1,0 +1,221 @@
+"""The flow on a made video and with tiny plugins: identity of a run, moving, naming, what is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fertool import Classifier, Crop, Detector, Encoder, Faces
+from fertool.errors import ConfigError, PluginError, VideoError
+from fertool.pipeline import Request, analyze, assess
+from fertool.setup import Plugged, Toolbox
+from fertool.store import Store
+from fertool.testing import gallery
+from fertool_plugins.rules.presence import Presence
+from fertool_plugins.rules.shares import Shares
+
+
+@dataclass
+class Tiles(Detector):
+    """A face in every tile that is lit: two tiles side by side."""
+
+    name, version = "tiles", "1"
+    wide: int = 60
+
+    def detect(self, images):
+        return [self.one(image) for image in images]
+
+    def one(self, image):
+        half = image.shape[1] // 2
+        lit = [x for x in (0, half) if image[:, x + 20 : x + half - 20].std() > 20]
+        boxes = np.array([[x + 60, 20, x + 60 + self.wide, 100] for x in lit], np.float32).reshape(-1, 4)
+        return Faces(boxes, np.full(len(lit), 0.9, np.float32))
+
+
+@dataclass
+class Places(Encoder):
+    """Two people are told apart by their mean colour."""
+
+    name, version, crop, same_person = "places", "1", Crop(16, align=False), 0.05
+
+    def encode(self, images, faces):
+        return [
+            f.with_(
+                landmarks=np.repeat(f.boxes[:, None, :2], 5, 1), pose_deg=np.zeros((len(f), 3), np.float32)
+            )
+            for f in faces
+        ]
+
+    def embed(self, crops):
+        colour = crops.reshape(len(crops), -1, 3).mean(1)
+        return (colour / np.linalg.norm(colour, axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass
+class Happy(Classifier):
+    name, version, crop = "happy", "1", Crop(8)
+
+    def classify(self, crops):
+        rows = np.zeros((len(crops), 7), np.float32)
+        rows[:, 3] = 1
+        return rows
+
+
+class Quiet:
+    def __init__(self):
+        self.samples, self.plans = 0, []
+
+    def started(self, planned, done):
+        self.plans.append((planned, done))
+
+    def advanced(self, samples, faces, time_s):
+        self.samples += samples
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """80 s: two chunks. The second person leaves after 30."""
+    path = tmp_path_factory.mktemp("pipeline") / "two.mp4"
+    people = [gallery.Person(0, ((0, 80),)), gallery.Person(3, ((0, 30),))]
+    gallery.make_gallery(path, people, duration_s=80, size=(360, 160), columns=2, fps=2, gop_s=4)
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "fertool.duckdb")
+
+
+def request_(policy: str = "full", **changes) -> Request:
+    classifier = Plugged(Happy()) if policy == "full" else None
+    tools = Toolbox(Plugged(Tiles()), Plugged(Places()), classifier, [Presence(), Shares()])
+    return dataclasses.replace(Request("signals", "week 1", tools, policy=policy), **changes)
+
+
+def counts(store: Store) -> dict[str, int]:
+    tables = ("recordings", "runs", "chunks", "samples", "tracks", "observations", "students", "segments")
+    return {t: store.query(f"SELECT count(*) FROM {t}").item() for t in tables}
+
+
+def test_a_recording_becomes_rows(video: Path, store: Store) -> None:
+    quiet = Quiet()
+    outcome = analyze(video, request_(), store, quiet)
+    assert outcome.fresh
+    assert outcome.notes == []
+    assert quiet.plans == [(80, 0)]
+    assert quiet.samples == 80
+    assert counts(store) == {
+        "recordings": 1, "runs": 1, "chunks": 2, "samples": 80, "tracks": 3, "observations": 110,
+        "students": 2, "segments": 1,
+    }  # fmt: skip
+    seen = store.query("SELECT student, count(*) FROM frame_emotions GROUP BY 1 ORDER BY 1").rows()
+    assert seen == [("student-01", 80), ("student-02", 30)]
+
+
+def test_no_track_crosses_a_chunk(video: Path, store: Store) -> None:
+    run = analyze(video, request_(), store, Quiet()).run
+    spans = store.tracks(run).select("chunk", "first_s", "last_s").rows()
+    assert spans == [(0, 0.0, 59.0), (0, 0.0, 29.0), (1, 60.0, 79.0)]
+
+
+def test_the_same_again_reads_no_video(video: Path, store: Store) -> None:
+    first, before = analyze(video, request_(), store, Quiet()), counts(store)
+    quiet = Quiet()
+    again = analyze(video, request_(), store, quiet)
+    assert (again.run, again.fresh, again.changed) == (first.run, False, False)
+    assert quiet.plans == []
+    assert counts(store) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"every": 2.0},
+        {"start_s": 1.0},
+        {"end_s": 60.0},
+        {"policy": "behaviour"},
+        {"tools": Toolbox(Plugged(Tiles(wide=50)), Plugged(Places()), Plugged(Happy()), [])},  # an option
+        {
+            "tools": Toolbox(Plugged(Tiles(), "abc"), Plugged(Places()), Plugged(Happy()), [])
+        },  # an edited file
+    ],
+)
+def test_what_changes_results_is_another_run(video: Path, store: Store, change: dict) -> None:
+    first = analyze(video, request_(end_s=4.0, every=1.0), store, Quiet()).run
+    other = analyze(video, request_(**{"end_s": 4.0, "every": 1.0, **change}), store, Quiet())
+    assert other.run != first
+    assert other.fresh
+
+
+@pytest.mark.parametrize("change", [{"device": "cpu"}, {"force": True}, {"lecture": "week 2"}])
+def test_what_does_not_is_the_same_run(video: Path, store: Store, change: dict) -> None:
+    first = analyze(video, request_(end_s=4.0), store, Quiet()).run
+    assert analyze(video, request_(end_s=4.0, **change), store, Quiet()).run == first
+
+
+def test_moving_to_another_course_renumbers_students_there(video: Path, store: Store) -> None:
+    analyze(video, request_(end_s=4.0), store, Quiet())
+    store.claim_students("optics", "another recording", 3)
+    moved = analyze(video, request_(end_s=4.0, course="optics"), store, Quiet())
+    assert (moved.fresh, moved.changed) == (False, True)
+    rows = store.query("SELECT DISTINCT course, student FROM frame_emotions ORDER BY ALL").rows()
+    assert rows == [("optics", "student-04"), ("optics", "student-05")]
+    assert store.query("SELECT count(*) FROM students WHERE course = 'signals'").item() == 0
+
+
+def test_a_name_given_later_is_taken_up(video: Path, store: Store) -> None:
+    analyze(video, request_(end_s=4.0), store, Quiet())
+    named = analyze(video, request_(end_s=4.0, student="Ann"), store, Quiet())
+    assert (named.fresh, named.changed) == (False, True)
+    assert named.notes == ["2 people found; 'Ann' is the one on screen longest"]
+    assert store.students(named.run) == {"Ann", "student-01"}
+    again = analyze(video, request_(end_s=4.0, student="Ann"), store, Quiet())
+    assert not again.changed
+
+
+def test_a_name_that_looks_like_a_pseudonym_is_refused() -> None:
+    with pytest.raises(ConfigError, match="looks like a pseudonym"):
+        request_(student="student-07")
+
+
+def test_force_replaces(video: Path, store: Store) -> None:
+    analyze(video, request_(), store, Quiet())
+    before = counts(store)
+    again = analyze(video, request_(force=True), store, Quiet())
+    assert again.fresh
+    assert counts(store) == before
+
+
+def test_behaviour_stores_no_expression_and_withdraws_what_was_said_of_it(video: Path, store: Store) -> None:
+    rules = [Presence(), Shares()]
+    analyze(video, request_(end_s=4.0), store, Quiet())
+    assess(store, rules, [("signals", "week 1")])
+    assert store.query("SELECT DISTINCT rule FROM assessments ORDER BY 1")["rule"].to_list() == [
+        "presence",
+        "shares",
+    ]
+    analyze(video, request_("behaviour", end_s=4.0), store, Quiet())
+    result = assess(store, rules, [("signals", "week 1")])
+    assert "the policy 'behaviour' switches off" in result.skipped[0]
+    assert store.query("SELECT count(*) FROM frame_emotions WHERE emotion IS NOT NULL").item() == 0
+    assert store.query("SELECT DISTINCT rule FROM assessments")["rule"].to_list() == ["presence"]
+
+
+def test_a_failing_plugin_leaves_nothing(video: Path, store: Store) -> None:
+    class Raises(Tiles):
+        def detect(self, images):
+            raise RuntimeError("out of order")
+
+    tools = Toolbox(Plugged(Raises()), Plugged(Places()), None, [])
+    with pytest.raises(PluginError, match="out of order"):
+        analyze(video, request_(tools=tools), store, Quiet())
+    assert set(counts(store).values()) == {0}
+
+
+def test_nothing_between_start_and_end(video: Path, store: Store) -> None:
+    with pytest.raises(VideoError, match=r"nothing to analyse.*80\.0 s long"):
+        analyze(video, request_(start_s=500.0), store, Quiet())
