@@ -99,8 +99,8 @@ def uninterrupted(folder: Path) -> dict[str, list[tuple]]:
 
 
 def test_killed_within_chunks(folder: Path, uninterrupted: dict[str, list[tuple]]) -> None:
-    # Of 8-sample batches, 8 a chunk: in the first chunk, at the start of the third, then in the last one.
-    for kill_at in (5, 17, 28):
+    # Of batches of 4, 15 a chunk: in the first chunk, in the third, then in the last one.
+    for kill_at in (5, 40, 50):
         assert run(folder, "killed.duckdb", kill_at) == -signal.SIGKILL
     with duckdb.connect(str(folder / "killed.duckdb"), read_only=True) as con:
         done = con.execute("SELECT count(*) FROM chunks").fetchall()[0][0]
