@@ -96,7 +96,8 @@ def emotions(lecture: Lecture, student: str) -> go.Figure:
     mean = [_line(series.thin(smooth, name, SMOOTH_BUCKETS), name, raw=False) for name in EMOTIONS]
     figure = _figure([*raw, *mean], height=190)
     _time_axis(figure, lecture.duration_s)
-    figure.update_yaxes(range=[0, 1], tickformat=".0%", nticks=4, fixedrange=True)
+    # A little beyond both ends: a line at 0 % or 100 % would be cut in half.
+    figure.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1], tickformat=".0%", fixedrange=True)
     return figure
 
 

@@ -140,7 +140,7 @@ def test_times_are_no_years(sampling: Lecture) -> None:
 
 
 def test_probabilities_share_one_scale(sampling: Lecture) -> None:
-    assert list(charts.emotions(sampling, "Ada").layout.yaxis.range) == [0, 1]
+    assert list(charts.emotions(sampling, "Ada").layout.yaxis.range) == [-0.03, 1.03]
 
 
 # --- names ------------------------------------------------------------------------------------
