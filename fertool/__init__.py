@@ -12,10 +12,11 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
+from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.models import Model
+from fertool.recipes import Augment, Recipe
 from fertool.types import EMOTIONS, Assessment, Context, Crop, Faces, Segment
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EMOTIONS",
     "Assessment",
+    "Augment",
     "Classifier",
     "Context",
     "Crop",
@@ -38,8 +40,10 @@ __all__ = [
     "Model",
     "Plugin",
     "PluginError",
+    "Recipe",
     "Rule",
     "Segment",
+    "Trainable",
     "boxes",
     "crops",
     "hookimpl",

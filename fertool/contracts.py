@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import polars as pl
+    import torch
 
     from fertool.models import Model
+    from fertool.recipes import Recipe
     from fertool.types import Assessment, Context, Floats, Image
 
 
@@ -101,6 +103,28 @@ class Classifier(Plugin):
     @abstractmethod
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """(n, size, size, channels) uint8 crops, n >= 1 -> (n, len(labels)) float32, rows sum to 1."""
+
+
+class Trainable(Classifier):
+    """A classifier whose network `fertool train` can train, and whose weights are a safetensors file.
+
+    Subclasses have an option `file: str = ""`: the weights to use instead of those shipped.
+    """
+
+    recipes: ClassVar[dict[str, Recipe]]
+    """`paper`: as published; `best`: what was found to work best."""
+
+    @abstractmethod
+    def network(self) -> torch.nn.Module:
+        """A fresh network with random weights: (n, channels, size, size) float32 in 0..1, gray or BGR as
+        `crop` says -> (n, len(labels)) logits. Normalisation of pixels is the network's own business."""
+
+    def loss(self, network: torch.nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The scalar to be minimised, in training mode: `images` as `network` wants them, `targets`
+        (n, len(labels)) float32 probabilities. Cross-entropy unless a paper has more to it."""
+        import torch
+
+        return torch.nn.functional.cross_entropy(network(images), targets)
 
 
 class Rule(Plugin):

@@ -11,12 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    {"errors", "types", "models"},
+    {"errors", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
     {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments"},
     {"tables", "schema", "database", "store"},
-    {"engine", "chunk", "assessing", "pipeline", "report"},
+    {"engine", "chunk", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
@@ -93,7 +93,7 @@ def test_plugins_import_the_facade_and_no_other_plugin(file: Path) -> None:
                 f"{file.name} imports {name}: only `from fertool import ...` is public"
             )
         if name.startswith("fertool_plugins."):
-            shared = name.startswith("fertool_plugins.faceapi")
+            shared = name.startswith(("fertool_plugins.faceapi", "fertool_plugins.nets"))
             own = name.split(".")[1:3] == [part.removesuffix(".py") for part in folder[1:3]]
             assert shared or own, f"{file.name} imports another plugin: {name}"
 

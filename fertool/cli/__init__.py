@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from fertool.cli import analyze, assess, demo, doctor, models, plugins, query, report, runs
+from fertool.cli import analyze, assess, demo, doctor, evaluate, models, plugins, query, report, runs, train
 from fertool.errors import FertoolError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor):
+for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate):
     module.register(app)
 models.register(app)
 

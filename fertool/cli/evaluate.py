@@ -1,0 +1,161 @@
+"""`fertool evaluate`: how good a classifier is on labelled faces."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fertool.cli.common import Json, Options, PluginFiles, print_json, print_table
+from fertool.cli.train import Data
+
+if TYPE_CHECKING:
+    from fertool.contracts import Classifier
+    from fertool.training.evaluate import Measured
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="evaluate")(evaluate)
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="Classifiers by name, or weights files of `train`.", metavar="NAME|FILE..."),
+    ],
+    data: Data,
+    split: Annotated[
+        str, typer.Option("--split", help="train, public, private, ...", metavar="S")
+    ] = "public",
+    tta: Annotated[bool, typer.Option("--tta", help="Mean over the face and its mirror image.")] = False,
+    ensemble: Annotated[
+        str | None, typer.Option("--ensemble", help="Also all together: majority or average.", metavar="E")
+    ] = None,
+    option: Options = None,
+    plugin: PluginFiles = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
+    json: Json = False,
+) -> None:
+    """Accuracy, F1, calibration, confusion matrix and speed; two models are compared."""
+    from fertool import setup
+    from fertool.training import evaluate as evaluation
+
+    place = setup.device(device)
+    loaded = [_classifier(model, option or [], plugin or []) for model in models]
+    for classifier in loaded:
+        classifier.load(place)
+    found = [evaluation.measure(c, data, split, tta=tta) for c in loaded]
+    together = _together(found, ensemble)
+    pair = _compare(found)
+    for warning in dict.fromkeys(w for m in found for w in m.warnings):
+        print(f"fertool: {warning}", file=sys.stderr)
+    if json:
+        rows = [_row(m) for m in found]
+        print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
+        return
+    _print(models, found, together, pair)
+
+
+def _classifier(model: str, pairs: list[str], files: list[Path]) -> Classifier:
+    """A classifier by its name, or the one that a weights file was trained for."""
+    from fertool import setup
+    from fertool.config import Settings
+    from fertool.errors import FertoolError
+    from fertool.training.evaluate import made
+
+    name = model
+    if Path(model).suffix == ".safetensors":
+        if not Path(model).is_file():
+            raise FertoolError(f"{model}: no such file")
+        about = made(model)
+        name = about.get("classifier", "")
+        if not name:
+            raise FertoolError(
+                f"{model}: it does not say which classifier it is for", "was it made by `train`?"
+            )
+        built = [f"{name}.{option}={value}" for option, value in about.get("options", {}).items()]
+        pairs = [*built, *pairs, f"{name}.file={model}"]
+    chosen = setup.toolbox(Settings(classifier=name, detector="ssd"), pairs, files).classifier
+    assert chosen is not None
+    return chosen.plugin
+
+
+def _together(found: list[Measured], ensemble: str | None) -> dict[str, Any] | None:
+    from fertool.errors import ConfigError
+    from fertool.training import metrics
+    from fertool.types import EMOTIONS
+
+    if ensemble is None:
+        return None
+    ways = {"majority": metrics.majority, "average": metrics.average}
+    if ensemble not in ways:
+        raise ConfigError(f"--ensemble: expected {' or '.join(ways)}, got {ensemble!r}")
+    rows = ways[ensemble]([m.probabilities for m in found])
+    return {"how": ensemble, **metrics.score(found[0].truth, rows, EMOTIONS).to_dict()}
+
+
+def _compare(found: list[Measured]) -> dict[str, Any] | None:
+    from fertool.training import metrics
+
+    if len(found) != 2:
+        return None
+    first, second = found
+    return asdict(metrics.compare(first.truth, first.probabilities, second.probabilities))
+
+
+def _row(m: Measured) -> dict[str, Any]:
+    return {
+        "name": m.name,
+        **m.scores.to_dict(),
+        "without_near_duplicates": m.unseen.to_dict() if m.unseen else None,
+        "faces_per_s": m.faces_per_s,
+        "peak_mb": m.peak_mb,
+        "warnings": m.warnings,
+    }
+
+
+def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
+    low, high = scores["interval"]
+    rest = (f"{scores[k]:.4f}" for k in ("macro_f1", "uar", "ece"))
+    return scores["n"], f"{scores['accuracy']:.2%}", f"{low:.1%}–{high:.1%}", *rest
+
+
+def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -> None:
+    from fertool.types import EMOTIONS
+
+    columns = [
+        "model",
+        "faces",
+        "accuracy",
+        "95 %",
+        "macro F1",
+        "UAR",
+        "ECE",
+        "no duplicates",
+        "faces/s 1 / 16",
+    ]
+    rows: list[tuple[object, ...]] = []
+    for model, m in zip(models, found, strict=True):
+        unseen = f"{m.unseen.accuracy:.2%} of {m.unseen.n}" if m.unseen else ""
+        pace = " / ".join(f"{v:.0f}" for v in m.faces_per_s.values())
+        rows.append((model, *_figures(m.scores.to_dict()), unseen, pace))
+    if together:
+        rows.append((together["how"], *_figures(together), "", ""))
+    print_table(columns, rows)
+    for model, m in zip(models, found, strict=True):
+        table = [
+            (c.label, c.n, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", *row)
+            for c, row in zip(m.scores.classes, m.scores.confusion, strict=True)
+        ]
+        print_table(
+            ["true", "n", "precision", "recall", "F1", *(f"as {e}" for e in EMOTIONS)], table, title=model
+        )
+    if pair:
+        low, high = pair["interval"]
+        print(
+            f"only the first right: {pair['only_first']}, only the second: {pair['only_second']}; "
+            f"difference {pair['difference']:+.2%} ({low:+.2%} to {high:+.2%}), McNemar p = {pair['p']:.2g}"
+        )

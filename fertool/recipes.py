@@ -1,0 +1,61 @@
+"""How a network is trained, as data: a paper's recipe, or the best one found. Light: no torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """Random changes of a training picture, each time it is seen. All zero: none."""
+
+    flip: bool = False
+    """Left to right, half of the time."""
+    rotate_deg: float = 0.0
+    """Up to so many degrees either way."""
+    scale: float = 0.0
+    """Size times 1 - scale to 1 + scale."""
+    shift: float = 0.0
+    """Up to this share of the side, in both directions."""
+    brightness: float = 0.0
+    """Times 1 - brightness to 1 + brightness."""
+    contrast: float = 0.0
+    """Around the picture's mean, likewise."""
+    blur: float = 0.0
+    """Probability of a 3 x 3 blur."""
+    erase: float = 0.0
+    """Probability that a rectangle is painted over (Zhong et al., 2020)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything `fertool train` needs beside the network and the data."""
+
+    epochs: int
+    batch: int
+    lr: float
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.9
+    """Nesterov, for SGD."""
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    warmup_epochs: int = 0
+    """The learning rate rises linearly over the first epochs."""
+    patience: int = 7
+    """`plateau`: epochs without gain after which the rate is halved."""
+    stop_after: int = 0
+    """Epochs without a gain of `min_gain` in validation loss after which training ends; 0: never."""
+    min_gain: float = 0.0
+    augment: Augment = Augment()
+    mixup: float = 0.0
+    """Alpha of the beta distribution (Zhang et al., 2018); 0: off."""
+    label_smoothing: float = 0.0
+    votes: float = 0.0
+    """Share of the FER+ votes in the target, the rest being the data set's own label; 0: label only."""
+    balanced: bool = False
+    """Draw every class equally often."""
+    ema: float = 0.0
+    """Decay of the moving average of the weights that is evaluated and kept; 0: off."""
+    clip_norm: float = 0.0
+    """Gradients are scaled down to this norm; 0: off."""

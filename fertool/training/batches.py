@@ -1,0 +1,190 @@
+"""What a network is shown, batch by batch: order, augmentation, mixing. Deterministic by the generator.
+
+Random numbers are drawn on the generator's device (the CPU, as a rule) and then moved, a few for each
+picture, so that the same seed shows the same pictures on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from fertool.errors import ConfigError
+from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from fertool.recipes import Augment, Recipe
+    from fertool.training.data import Dataset
+    from fertool.types import Floats
+
+ERASED = (0.02, 0.33)
+"""Area of an erased rectangle, as a share of the picture."""
+ASPECT = 0.3
+"""Its height over its width: from this to its inverse."""
+BLUR = (0.25, 0.5, 0.25)
+"""The 3 x 3 blur, per direction: binomial, so nearly a Gaussian of 0.7 pixels."""
+
+
+def targets(dataset: Dataset, recipe: Recipe) -> Floats:
+    """(n, 7) float32, rows sum to 1: the label, mixed with the share of FER+ votes, then smoothed.
+
+    ConfigError if the recipe wants votes and the data have none.
+    """
+    count = len(EMOTIONS)
+    wanted = np.eye(count, dtype=np.float32)[dataset.labels]
+    if recipe.votes:
+        if dataset.votes is None:
+            raise ConfigError(
+                f"the recipe wants FER+ votes, but {dataset.source} has none",
+                "put fer2013new.csv beside it, or train with votes=0",
+            )
+        wanted = wanted * (1 - recipe.votes) + dataset.votes * recipe.votes
+    return np.asarray(wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / count, np.float32)
+
+
+def steps(count: int, recipe: Recipe) -> int:
+    """Batches of one epoch over `count` pictures."""
+    return math.ceil(count / recipe.batch)
+
+
+def batches(
+    images: Tensor,
+    targets: Tensor,
+    recipe: Recipe,
+    generator: Generator,
+    train: bool = True,
+    device: torch.device | str = "cpu",
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch: images (b, c, h, w) float32 in 0..1 and targets (b, k) float32, on `device`.
+
+    `images` (n, h, w) or (n, h, w, c) uint8, `targets` (n, k) float32 whose rows sum to 1; they may lie
+    on `device` already. In training: in random order, augmented and mixed as the recipe says;
+    otherwise as they come. Batches are as equal as can be and at most `recipe.batch` long: a rest of
+    one picture would have no variance for a batch norm.
+    """
+    if not len(images):
+        return
+    order = _order(targets, recipe, generator) if train else torch.arange(len(images))
+    for index in order.tensor_split(steps(len(images), recipe)):
+        shown = as_input(images[index.to(images.device)].to(device))
+        wanted = targets[index.to(targets.device)].to(device)
+        if train:
+            shown = augment(shown, recipe.augment, generator)
+            shown, wanted = mixup(shown, wanted, recipe.mixup, generator)
+        yield shown, wanted
+
+
+def as_input(images: Tensor) -> Tensor:
+    """(n, h, w) or (n, h, w, c) uint8 -> (n, c, h, w) float32 in 0..1."""
+    channels_first = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return channels_first.float().div(255).contiguous()
+
+
+def augment(images: Tensor, how: Augment, generator: Generator) -> Tensor:
+    """(n, c, h, w) float32 in 0..1 -> the same, every picture changed at random in its own way.
+
+    Light comes before geometry, so that the black that moves in neither counts for a picture's mean nor
+    is brightened.
+    """
+    images = _light(images, how, generator)
+    if how.blur:
+        images = _some(images, blur(images), how.blur, generator)
+    if how.flip:
+        images = _some(images, images.flip(-1), 0.5, generator)
+    if how.rotate_deg or how.scale or how.shift:
+        images = _move(images, how, generator)
+    if how.erase:
+        images = _some(images, _erased(images, generator), how.erase, generator)
+    return images
+
+
+def mixup(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Every picture and its target mixed with another's of the batch, in one share for the batch
+    (Zhang et al., "mixup", 2018); alpha 0: unchanged."""
+    if not alpha:
+        return images, targets
+    # torch's beta distribution takes no generator.
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    other = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
+    return torch.lerp(images[other], images, share), torch.lerp(targets[other], targets, share)
+
+
+def blur(images: Tensor) -> Tensor:
+    """(n, c, h, w) -> the same, each pixel the weighted mean of its 3 x 3; edges are repeated outwards."""
+    line = torch.tensor(BLUR, device=images.device, dtype=images.dtype)
+    single = F.pad(images.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(single, torch.outer(line, line)[None, None]).view_as(images)
+
+
+def _order(targets: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
+    """(n,) indices of one epoch. Balanced: drawn with replacement, each class equally likely; a
+    picture's class is the likeliest in its target."""
+    count = len(targets)
+    if not recipe.balanced:
+        return torch.randperm(count, generator=generator, device=generator.device)
+    classes = targets.argmax(dim=1).to(generator.device)
+    weights = 1 / torch.bincount(classes).double()[classes]
+    return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+
+def _light(images: Tensor, how: Augment, generator: Generator) -> Tensor:
+    """Brightness, then contrast around the mean of the picture, clipped to 0..1."""
+    if not (how.brightness or how.contrast):
+        return images
+    images = images * _around(1, how.brightness, images, generator)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return ((images - mean) * _around(1, how.contrast, images, generator) + mean).clamp(0, 1)
+
+
+def _move(images: Tensor, how: Augment, generator: Generator) -> Tensor:
+    """Turned, scaled and shifted in one bilinear sampling; black moves in.
+
+    In the coordinates of `affine_grid` a picture reaches from -1 to 1, so its side is 2.
+    """
+    angle = _around(0, math.radians(how.rotate_deg), images, generator).flatten()
+    shrink = 1 / _around(1, how.scale, images, generator).flatten()
+    cosine, sine = angle.cos() * shrink, angle.sin() * shrink
+    x = _around(0, 2 * how.shift, images, generator).flatten()
+    y = _around(0, 2 * how.shift, images, generator).flatten()
+    # Rows map a place in the result to the place in the picture that it shows.
+    matrices = torch.stack([torch.stack([cosine, -sine, x], 1), torch.stack([sine, cosine, y], 1)], 1)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _erased(images: Tensor, generator: Generator) -> Tensor:
+    """Each with a rectangle of one random gray (Zhong et al., "Random erasing", 2020)."""
+    area = _between(*ERASED, images, generator)
+    aspect = _between(math.log(ASPECT), -math.log(ASPECT), images, generator).exp()
+    rows = _band((area * aspect).sqrt(), images.shape[2], generator).transpose(2, 3)
+    columns = _band((area / aspect).sqrt(), images.shape[3], generator)
+    return torch.where(rows & columns, _between(0, 1, images, generator), images)
+
+
+def _band(length: Tensor, pixels: int, generator: Generator) -> Tensor:
+    """(n, 1, 1, pixels) bool: pixels whose centre is in a stretch of that share of the side, anywhere."""
+    length = length.clamp(max=1)
+    start = _between(0, 1, length, generator) * (1 - length)
+    centres = (torch.arange(pixels, device=length.device) + 0.5) / pixels
+    return (start <= centres) & (centres < start + length)
+
+
+def _some(images: Tensor, changed: Tensor, probability: float, generator: Generator) -> Tensor:
+    return torch.where(_between(0, 1, images, generator) < probability, changed, images)
+
+
+def _around(middle: float, reach: float, images: Tensor, generator: Generator) -> Tensor:
+    return _between(middle - reach, middle + reach, images, generator)
+
+
+def _between(low: float, high: float, images: Tensor, generator: Generator) -> Tensor:
+    """(n, 1, 1, 1) uniform in low..high, one for each picture, on the pictures' device."""
+    drawn = torch.rand(len(images), 1, 1, 1, generator=generator, device=generator.device)
+    return (drawn * (high - low) + low).to(images.device)

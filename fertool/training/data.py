@@ -1,0 +1,108 @@
+"""Pictures of faces with their expressions, to train and to measure with. Layouts: `adapters`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fertool.errors import ConfigError, FertoolError
+from fertool.training import adapters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fertool.training.adapters import Integers, Pixels, Strings
+    from fertool.types import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """n labelled pictures as a struct of arrays, all in the same order."""
+
+    images: Pixels
+    """(n, size, size) uint8 gray, or (n, size, size, 3) uint8 BGR."""
+    labels: Integers
+    """(n,) int64: index into `fertool.types.EMOTIONS`."""
+    votes: Floats | None
+    """(n, 7) float32, rows sum to 1: the shares of the FER+ votes for the seven expressions (votes for
+    contempt, unknown and "not a face" do not count; a picture without any other keeps its label); or None."""
+    split: Strings
+    """(n,) str: `train`, `public`, ...; `all` where the data come undivided."""
+    ids: Strings
+    """(n,) str: "row 123" (counted from 0), or a file's path below `source`."""
+    source: Path
+    """The file or folder they were read from."""
+    notes: tuple[str, ...] = ()
+    """What a user must know of how it was read: what was left out, how numbers were understood."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def splits(self) -> dict[str, int]:
+        """Name of every split -> how many pictures it has."""
+        names, counts = np.unique(self.split, return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    def take(self, split: str) -> Dataset:
+        """The pictures of one split; a FertoolError if it has none."""
+        if split not in self.splits():
+            there = ", ".join(f"{name} ({count})" for name, count in self.splits().items())
+            raise FertoolError(f"{self.source}: no split {split!r}", f"there are: {there}")
+        return self.at(np.flatnonzero(self.split == split))
+
+    def at(self, index: Integers) -> Dataset:
+        """The pictures at `index` (integers or a boolean mask), every array in step."""
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            votes=None if self.votes is None else self.votes[index],
+            split=self.split[index],
+            ids=self.ids[index],
+        )
+
+    def divided(self, shares: Mapping[str, float], seed: int) -> Dataset:
+        """The same pictures, divided at random into new splits, every class in the same shares.
+
+        For data that come undivided. It does not know who is in a picture, so where people have several
+        (KDEF, JAFFE, CK+), the same person is in several splits and figures are flattered.
+        ConfigError unless the shares are positive and sum to 1.
+        """
+        if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+            raise ConfigError(f"shares of splits must be positive and sum to 1, found {dict(shares)}")
+        names = np.array(list(shares))
+        ends = np.cumsum(list(shares.values()))[:-1]
+        split = np.empty(len(self), names.dtype)
+        rng = np.random.default_rng(seed)
+        for label in np.unique(self.labels):
+            rows = rng.permutation(np.flatnonzero(self.labels == label))
+            # The middle of a row's stretch decides, so that shares are rounded, not cut.
+            split[rows] = names[np.searchsorted(ends, (np.arange(len(rows)) + 0.5) / len(rows))]
+        return replace(self, split=split)
+
+    def digest(self, split: str | None = None) -> str:
+        """SHA-256 in hex over pixels and labels: of a split (a FertoolError if it has no picture), or of all.
+
+        It does not depend on the order of the pictures, nor on the layout they were read from, so
+        that the same data have the same digest as Parquet and as CSV. It does depend on the size.
+        """
+        rows = self if split is None else self.take(split)
+        each = sorted(
+            hashlib.sha256(image.tobytes() + bytes([label])).digest()
+            for image, label in zip(rows.images, rows.labels.tolist(), strict=True)
+        )
+        return hashlib.sha256(f"{rows.images.shape}".encode() + b"".join(each)).hexdigest()
+
+
+def load(path: Path, size: int = 48, channels: Literal[1, 3] = 1) -> Dataset:
+    """The data set at `path`, its pictures made `size` pixels square, gray (1) or BGR (3).
+
+    Which layout it is in is told by `path` itself: see `fertool.training.adapters`. Pictures of another
+    shape are cut to the square in their middle, so that faces keep their proportions.
+    A FertoolError names the file and the row or picture that cannot be used.
+    """
+    return Dataset(*adapters.read(Path(path), size, channels))

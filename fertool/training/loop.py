@@ -1,0 +1,335 @@
+"""Train a network by a recipe. A run can be killed at any moment and resumed to the same weights.
+
+Everything random is drawn from one generator per epoch, seeded by (seed, epoch); the state after each
+epoch (weights, their moving average, the optimizer's tensors, the numbers of the schedule) is stored as
+safetensors and JSON, written beside and put in place whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from fertool import options
+from fertool.errors import FertoolError
+from fertool.training import metrics
+from fertool.training.batches import as_input, batches, steps, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from fertool.contracts import Trainable
+    from fertool.recipes import Recipe
+    from fertool.training.data import Dataset
+
+    Report = Callable[["Epoch"], None]
+
+AT_ONCE = 256
+"""Faces per step when nothing is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the training log."""
+
+    epoch: int
+    lr: float
+    loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(slots=True)
+class State:
+    """Where a training run stands: what is stored after every epoch."""
+
+    network: nn.Module
+    average: nn.Module | None
+    """Moving average of the weights; None without EMA."""
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    """Epochs done."""
+    plateau: float = 1.0
+    """What `schedule = plateau` has left of the learning rate."""
+    bad_epochs: int = 0
+    """Epochs since the validation loss last gained."""
+    best_loss: float = math.inf
+    best_accuracy: float = -1.0
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is evaluated and stored."""
+        return self.network if self.average is None else self.average
+
+
+def train(
+    plugin: Trainable,
+    recipe: Recipe,
+    data: Dataset,
+    folder: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    resume: bool = False,
+    report: Report = lambda _: None,
+) -> Path:
+    """Train on split `train`, select on `validation` (the split of that name, else `public`).
+
+    Writes into `folder`: `state.safetensors` and `state.json` after each epoch, and in the end
+    `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held_out = "validation" if "validation" in data.splits() else "public"
+    taught, validation = data.take("train"), data.take(held_out)
+    identity = _identity(plugin, recipe, taught, validation, seed)
+    state = _begin(plugin, recipe, seed, device)
+    if resume:
+        _restore(state, folder, identity)
+    images, goal = torch.from_numpy(taught.images), torch.from_numpy(targets(taught, recipe))
+    while state.epoch < recipe.epochs and not _done(state, recipe):
+        loss, lr = _one_epoch(plugin, recipe, state, images, goal, seed, device)
+        logits = predict(state.kept, validation, device)
+        _note(state, recipe, lr, loss, logits, validation)
+        if state.history[-1].val_accuracy > state.best_accuracy:
+            state.best_accuracy = state.history[-1].val_accuracy
+            _save_model(state.kept, folder / "best.safetensors", {})
+        _store(state, folder, identity)
+        report(state.history[-1])
+    return _finish(plugin, folder, validation, held_out, identity, device)
+
+
+def predict(network: nn.Module, data: Dataset, device: str = "cpu", *, flip: bool = False) -> Any:
+    """(n, labels) float64 logits of every face, in order; with `flip` the mean with the mirrored face."""
+    network.eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(data.images), AT_ONCE):
+            images = as_input(torch.from_numpy(data.images[start : start + AT_ONCE]).to(device))
+            logits = network(images)
+            if flip:
+                logits = (logits + network(images.flip(-1))) / 2
+            parts.append(logits.double().cpu())
+    return torch.cat(parts).numpy()
+
+
+def probabilities(logits: Any, temperature: float = 1.0) -> Any:
+    """(n, k) logits -> (n, k) float64 rows that sum to 1."""
+    return torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy()
+
+
+# --- one epoch ------------------------------------------------------------------------------------
+
+
+def _one_epoch(
+    plugin: Trainable, recipe: Recipe, state: State, images: Tensor, goal: Tensor, seed: int, device: str
+) -> tuple[float, float]:
+    """Mean training loss and the learning rate at the end."""
+    # The network's own chance (dropout) comes from the global generator, the batches' from this one.
+    torch.manual_seed(seed * 100_003 + state.epoch)
+    generator = torch.Generator().manual_seed(seed * 100_003 + state.epoch)
+    count = steps(len(images), recipe)
+    total, lr = 0.0, 0.0
+    state.network.train()
+    for step, (batch, wanted) in enumerate(batches(images, goal, recipe, generator, device=device)):
+        lr = rate(recipe, state.epoch + step / count) * state.plateau
+        for group in state.optimizer.param_groups:
+            group["lr"] = lr
+        loss = plugin.loss(state.network, batch, wanted)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip_norm:
+            torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip_norm)
+        state.optimizer.step()
+        if state.average is not None:
+            _follow(state.average, state.network, recipe.ema)
+        total += loss.item() * len(batch)
+    return total / len(images), lr
+
+
+def rate(recipe: Recipe, epoch: float) -> float:
+    """The learning rate `epoch` epochs into the training, before any plateau: warm-up, then schedule."""
+    if epoch < recipe.warmup_epochs:
+        return recipe.lr * (epoch + 0.01) / recipe.warmup_epochs
+    if recipe.schedule != "cosine":
+        return recipe.lr
+    done = (epoch - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1)
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Weights follow slowly; buffers (means and variances of batch norm) are taken over."""
+    with torch.no_grad():
+        for kept, new in zip(average.parameters(), network.parameters(), strict=True):
+            kept.lerp_(new, 1 - decay)
+        for buffer, now in zip(average.buffers(), network.buffers(), strict=True):
+            buffer.copy_(now)
+
+
+def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset) -> None:
+    """Add the epoch to the history, and to the counts that the schedule goes by."""
+    truth = torch.from_numpy(validation.labels)
+    val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
+    accuracy = float((logits.argmax(1) == validation.labels).mean())
+    state.epoch += 1
+    state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy))
+    gained = val_loss < state.best_loss - recipe.min_gain
+    state.best_loss = min(state.best_loss, val_loss)
+    state.bad_epochs = 0 if gained else state.bad_epochs + 1
+    if recipe.schedule == "plateau" and state.bad_epochs and state.bad_epochs % recipe.patience == 0:
+        state.plateau /= 2
+
+
+def _done(state: State, recipe: Recipe) -> bool:
+    return bool(recipe.stop_after) and state.bad_epochs >= recipe.stop_after
+
+
+# --- beginning, storing, ending -------------------------------------------------------------------
+
+
+def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str) -> State:
+    torch.manual_seed(seed)
+    network = plugin.network().to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return State(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Weight decay is for weights: norms and biases have one dimension and none of it."""
+    weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
+    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=recipe.lr)
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+
+
+def _identity(
+    plugin: Trainable, recipe: Recipe, taught: Dataset, validation: Dataset, seed: int
+) -> dict[str, Any]:
+    """What a stored state must agree with to be continued, and what a model remembers of its making."""
+    return {
+        "classifier": plugin.name,
+        "version": plugin.version,
+        "labels": list(plugin.labels),
+        "options": {k: v for k, v in options.values(plugin).items() if k != "file"},
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "data": {"train": taught.digest(), "selected_on": validation.digest()},
+    }
+
+
+def _store(state: State, folder: Path, identity: dict[str, Any]) -> None:
+    tensors = _named("network", state.network) | (_named("average", state.average) if state.average else {})
+    for number, parameter in enumerate(_parameters(state.optimizer)):
+        for name, value in state.optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value).detach().contiguous().cpu()
+    numbers = {
+        "identity": identity,
+        "epoch": state.epoch,
+        "plateau": state.plateau,
+        "bad_epochs": state.bad_epochs,
+        "best_loss": state.best_loss,
+        "best_accuracy": state.best_accuracy,
+        "history": [asdict(epoch) for epoch in state.history],
+    }
+    # One file: tensors and numbers of two different epochs must never meet.
+    _write(folder / "state.safetensors", tensors, {"state": json.dumps(numbers)})
+
+
+def _restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
+    """Continue what is stored; a run that never got to its first epoch simply begins."""
+    path = folder / "state.safetensors"
+    if not path.is_file():
+        return
+    numbers = json.loads(_metadata(path)["state"])
+    if numbers["identity"] != json.loads(json.dumps(identity)):
+        differing = [k for k in identity if numbers["identity"].get(k) != json.loads(json.dumps(identity[k]))]
+        what = f"{folder}: cannot resume: another {' and '.join(differing)} than before"
+        raise FertoolError(what, "give the same command as before, or another --out")
+    tensors = load_file(path)
+    _take(state.network, tensors, "network.")
+    if state.average is not None:
+        _take(state.average, tensors, "average.")
+    for number, parameter in enumerate(_parameters(state.optimizer)):
+        prefix = f"optimizer.{number}."
+        found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        if found:
+            state.optimizer.state[parameter] = {
+                k: v if k == "step" else v.to(parameter) for k, v in found.items()
+            }
+    for name in ("epoch", "plateau", "bad_epochs", "best_loss", "best_accuracy"):
+        setattr(state, name, numbers[name])
+    state.history = [Epoch(**row) for row in numbers["history"]]
+
+
+def _finish(
+    plugin: Trainable, folder: Path, validation: Dataset, held_out: str, identity: dict[str, Any], device: str
+) -> Path:
+    """The best epoch's weights, with the temperature fitted on the validation split."""
+    network = plugin.network().to(device)
+    network.load_state_dict(load_file(folder / "best.safetensors"))
+    fitted = metrics.temperature(validation.labels, predict(network, validation, device))
+    about = {
+        "temperature": repr(fitted),
+        "labels": json.dumps(list(plugin.labels)),
+        "made": json.dumps({**identity, "selected_on": held_out}),
+    }
+    _save_model(network, folder / "model.safetensors", about)
+    return folder / "model.safetensors"
+
+
+def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a model file on the CPU, and what the file remembers, its `temperature` too."""
+    network = plugin.network()
+    network.load_state_dict(load_file(path))
+    about = _metadata(path)
+    return network.eval(), {**json.loads(about["made"]), "temperature": float(about["temperature"])}
+
+
+def history(folder: Path) -> list[Epoch]:
+    """The log of a run; empty if it has none."""
+    path = folder / "state.safetensors"
+    return [Epoch(**row) for row in json.loads(_metadata(path)["state"])["history"]] if path.is_file() else []
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:
+    return {f"{prefix}.{k}": v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
+
+
+def _take(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+
+
+def _save_model(network: nn.Module, path: Path, about: dict[str, str]) -> None:
+    _write(path, {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}, about)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
+    """All or nothing: the file appears under its name when it is whole."""
+    part = path.with_suffix(".part")
+    save_file(tensors, part, metadata=about)
+    part.replace(path)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata() or {})

@@ -1,0 +1,185 @@
+"""How good a classifier is, in figures. Pure numpy and scipy.
+
+All functions take `truth` (n,) class numbers and `probabilities` (n, k) whose rows sum to 1, n >= 1; the
+predicted class is the most probable one, the first of equals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Doubles = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.int64]
+
+BINS = 15
+"""Of equal width, for the calibration error (Guo et al., ICML 2017)."""
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class PerClass:
+    """One class; a ratio whose denominator is 0 counts as 0."""
+
+    label: str
+    n: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What `fertool evaluate` reports of one model on one split."""
+
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    """95 % of bootstrap resamples of the faces have their accuracy in here."""
+    macro_f1: float
+    uar: float
+    """Unweighted average recall, over the classes that occur."""
+    ece: float
+    classes: tuple[PerClass, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Rows: true class, columns: predicted class."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def score(truth: Integers, probabilities: Doubles, labels: Sequence[str], seed: int = 0) -> Scores:
+    """All figures at once; the bootstrap is deterministic by `seed`."""
+    predicted = probabilities.argmax(axis=1)
+    table = confusion(truth, predicted, len(labels))
+    classes = tuple(per_class(table, labels))
+    present = [c for c in classes if c.n]
+    right = predicted == truth
+    return Scores(
+        n=len(truth),
+        accuracy=float(right.mean()),
+        interval=bootstrap(right, seed),
+        macro_f1=float(np.mean([c.f1 for c in present])),
+        uar=float(np.mean([c.recall for c in present])),
+        ece=calibration_error(truth, probabilities),
+        classes=classes,
+        confusion=tuple(tuple(int(v) for v in row) for row in table),
+    )
+
+
+def confusion(truth: Integers, predicted: Integers, k: int) -> Integers:
+    """(k, k) counts; rows: true class, columns: predicted class."""
+    return np.bincount(truth * k + predicted, minlength=k * k).reshape(k, k).astype(np.int64)
+
+
+def per_class(table: Integers, labels: Sequence[str]) -> list[PerClass]:
+    """Precision, recall and F1 of every class of a confusion matrix."""
+
+    def ratio(a: float, b: float) -> float:
+        return a / b if b else 0.0
+
+    rows = []
+    for i, label in enumerate(labels):
+        hit, true, said = float(table[i, i]), float(table[i].sum()), float(table[:, i].sum())
+        rows.append(
+            PerClass(label, int(true), ratio(hit, said), ratio(hit, true), ratio(2 * hit, true + said))
+        )
+    return rows
+
+
+def bootstrap(right: npt.NDArray[np.bool_], seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the share of true values, by resampling (Efron 1979).
+
+    Resampling n values with replacement and counting the true ones is a binomial draw.
+    """
+    draws = np.random.default_rng(seed).binomial(len(right), right.mean(), RESAMPLES) / len(right)
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def calibration_error(truth: Integers, probabilities: Doubles, bins: int = BINS) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over bins of equal width,
+    weighted by their numbers of faces (Guo et al., ICML 2017, eq. 3)."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, right - confidence, minlength=bins)  # summed: weight times gap
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def temperature(truth: Integers, logits: Doubles) -> float:
+    """The T > 0 for which softmax(logits / T) is most likely to give the truth (Guo et al., sec. 4.2).
+
+    Fit it on the validation split. The most probable class stays what it is.
+    """
+
+    def loss(log_t: float) -> float:
+        scaled = logits / np.exp(log_t)
+        top = scaled.max(axis=1)
+        normaliser = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float((normaliser - scaled[np.arange(len(truth)), truth]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same faces."""
+
+    only_first: int
+    """Faces that only the first one got right."""
+    only_second: int
+    p: float
+    """Of McNemar's exact test: how likely at least such a difference is if both are equally good."""
+    difference: float
+    """Accuracy of the first minus that of the second."""
+    interval: tuple[float, float]
+    """95 % of paired bootstrap resamples."""
+
+
+def compare(truth: Integers, first: Doubles, second: Doubles, seed: int = 0) -> Comparison:
+    """McNemar's exact test (1947) and a paired bootstrap of the difference in accuracy."""
+    a, b = first.argmax(axis=1) == truth, second.argmax(axis=1) == truth
+    won, lost = int((a & ~b).sum()), int((b & ~a).sum())
+    p = binomtest(won, won + lost).pvalue if won + lost else 1.0
+    n = len(truth)
+    chances = np.array([won, lost, n - won - lost]) / n
+    draws = np.random.default_rng(seed).multinomial(n, chances, RESAMPLES)
+    low, high = np.quantile((draws[:, 0] - draws[:, 1]) / n, (0.025, 0.975))
+    return Comparison(won, lost, float(p), (won - lost) / n, (float(low), float(high)))
+
+
+def majority(members: Sequence[Doubles]) -> Doubles:
+    """Each member (n, k) has one vote per face; ties go to the class with the higher mean probability."""
+    stack = np.stack(members)
+    votes = np.eye(stack.shape[2])[stack.argmax(axis=2)].sum(axis=0)
+    return np.asarray((votes + stack.mean(axis=0) * 0.5) / (len(members) + 0.5))
+
+
+def average(members: Sequence[Doubles], weights: Sequence[float] | None = None) -> Doubles:
+    """Weighted mean of the members' probabilities; equal weights when left out."""
+    return np.asarray(np.average(np.stack(members), axis=0, weights=weights))
+
+
+def fit_weights(truth: Integers, members: Sequence[Doubles], rounds: int = 50) -> list[float]:
+    """Weights for `average`, chosen greedily on the validation split: in every round the member whose
+    addition helps accuracy most is added once more (Caruana et al., ICML 2004); of equals, the one that
+    believes most in the truth. They sum to 1."""
+    counts = np.zeros(len(members))
+    total = np.zeros_like(members[0])
+    each = np.arange(len(truth))
+    belief = [m[each, truth].mean() for m in members]
+    for _ in range(rounds):
+        gains = [((total + m).argmax(axis=1) == truth).mean() for m in members]
+        best = max(range(len(members)), key=lambda i: (gains[i], belief[i]))
+        counts[best] += 1
+        total = total + members[best]
+    return [float(c) for c in counts / counts.sum()]

@@ -1,0 +1,70 @@
+"""`aly2023`: ResNet-50 with CBAM and averaging shortcuts (Aly, Ghallab and Fathi, 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from fertool import Augment, Crop, Recipe, hookimpl
+from fertool_plugins.nets.trained import Trained
+
+if TYPE_CHECKING:
+    import torch
+
+    from fertool import Plugin
+
+PAPER = Recipe(epochs=100, batch=16, lr=1e-4, augment=Augment(flip=True))
+BEST = Recipe(
+    epochs=150,
+    batch=128,
+    lr=0.05,
+    weight_decay=5e-4,
+    schedule="cosine",
+    warmup_epochs=5,
+    augment=Augment(flip=True, rotate_deg=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.2, erase=0.3),
+    mixup=0.2,
+    label_smoothing=0.1,
+    ema=0.999,
+    clip_norm=5.0,
+)
+
+
+@dataclass
+class Aly2023(Trained):
+    """CBAM at the end of each of the 16 blocks (section IV.A.1), before the sum with the shortcut.
+
+    Where the text leaves room:
+    - the down-sampling blocks (IV.A.2): "a 1x1 kernel at a stride of 2" is, in the ResNet-50 of PyTorch,
+      which the authors use, that of the shortcut alone. A 2x2 mean of stride 2 now stands before it and its
+      own stride is 1; the 3x3 convolution goes on striding, which skips nothing. He et al. (2019) call this
+      ResNet-D.
+    - CBAM's reduction is not given: 16, as in Woo et al.; its formulas are followed, without biases.
+    - the size of the input is not given: FER2013's own 48 pixels, gray. Option `stem`: `paper` is
+      ResNet-50's own, which leaves 2 x 2 positions of them; `small` leaves 6 x 6, and is what `best` is
+      meant for.
+    - of epochs, momentum, weight decay and augmentation nothing is said: 100, 0.9, none, flip. Weights
+      start at random: at this learning rate, the published figures are hard to reach without outside
+      pretraining.
+    """
+
+    name: ClassVar[str] = "aly2023"
+    version: ClassVar[str] = "1"
+    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST}
+
+    stem: Literal["small", "paper"] = field(
+        default="small",
+        metadata={"help": "small: 3x3, stride 1; paper: 7x7, stride 2, and max pooling, as in ResNet-50"},
+    )
+
+    def network(self) -> torch.nn.Module:
+        """See `Trainable.network`."""
+        from fertool_plugins.nets.attention import Cbam
+        from fertool_plugins.nets.resnet import Pooled, resnet50
+
+        return Pooled(resnet50(self.stem, Cbam, pooled=True), len(self.labels))
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [Aly2023]

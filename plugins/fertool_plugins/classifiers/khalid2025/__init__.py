@@ -1,0 +1,89 @@
+"""`khalid2025`: a CNN whose positions attend to one another, drawn to landmarks (Khalid et al., 2025)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from fertool import Augment, Crop, Recipe, hookimpl
+from fertool_plugins.nets.trained import Trained
+
+if TYPE_CHECKING:
+    import torch
+
+    from fertool import Plugin
+
+PAPER = Recipe(
+    epochs=100,
+    batch=32,
+    lr=1e-4,
+    optimizer="adam",
+    weight_decay=1e-4,
+    schedule="plateau",
+    patience=7,
+    stop_after=11,
+    min_gain=5e-5,
+    augment=Augment(flip=True, rotate_deg=15, brightness=0.2, blur=0.2),
+)
+BEST = Recipe(
+    epochs=200,
+    batch=128,
+    lr=0.05,
+    weight_decay=5e-4,
+    schedule="cosine",
+    warmup_epochs=5,
+    augment=Augment(flip=True, rotate_deg=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.2, erase=0.2),
+    mixup=0.2,
+    label_smoothing=0.1,
+    ema=0.999,
+    clip_norm=5.0,
+)
+
+
+@dataclass
+class Khalid2025(Trained):
+    """Convolutions of 32, then pairs of 64, 128 and 256, self-attention (equation 7), one dense layer.
+
+    Where the text leaves room or disagrees with itself:
+    - ReLU in equation 2, ELU in the training setup: ELU.
+    - a max pooling between the convolution of 32 and the pairs is named too; with it, 9 positions would be
+      left to attend to, so there is one after each pair only, which leaves 36.
+    - batch norm is not mentioned: option `norm`, on for `best`; `norm=false` is the network as printed.
+    - equation 7 does not say what becomes of the attended values: they are added to what came in. The width
+      of keys (d_k) is not given: a quarter of the channels.
+    - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by
+      `pull` * exp(-d^2 / (2 * 0.1^2)), d being its distance to the nearest landmark in sides of the
+      picture.
+    - table 4 speaks of RGB, FER2013 is gray: gray. Of its 50 epochs and the text's 100: 100, for training
+      stops early anyhow. The text watches validation accuracy, a `Recipe` validation loss.
+    - "dropout and L2 both at a rate of 0.5": such an L2 would leave no weight: 1e-4. The amounts of the
+      augmentation are not given; saturation means nothing in gray.
+    - `resnet50` starts at random here, not pretrained, with a 3x3 stem for 48 pixels.
+    """
+
+    name: ClassVar[str] = "khalid2025"
+    version: ClassVar[str] = "1"
+    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST}
+
+    backbone: Literal["cnn", "resnet50"] = field(default="cnn", metadata={"help": "what finds the features"})
+    norm: bool = field(
+        default=True, metadata={"help": "batch norm in the cnn, which the paper does not mention"}
+    )
+    pull: float = field(
+        default=1.0, metadata={"help": "how much landmarks, where they are given, draw the attention"}
+    )
+
+    def network(self) -> torch.nn.Module:
+        """See `Trainable.network`; its `forward` takes landmarks too."""
+        from fertool_plugins.classifiers.khalid2025.net import KhalidNet, cnn
+        from fertool_plugins.nets.resnet import resnet50
+
+        if self.backbone == "resnet50":
+            return KhalidNet(resnet50("small"), 2048, len(self.labels), self.pull)
+        return KhalidNet(cnn(self.norm), 256, len(self.labels), self.pull)
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [Khalid2025]

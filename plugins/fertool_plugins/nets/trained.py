@@ -1,0 +1,117 @@
+"""What every trainable classifier does alike: find its weights, load them, classify. Light: no torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fertool import FertoolError, Trainable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from fertool import Floats
+
+SHIPPED = Path(__file__).parent / "weights"
+"""`NAME.safetensors` in it is used when no file is given."""
+AT_ONCE = 64
+"""Faces per pass: bounds memory, and more at once are no quicker."""
+
+
+@dataclass
+class Trained(Trainable):
+    """A `Trainable` whose weights are a safetensors file of its network's `state_dict`, float16 or float32.
+
+    The file's metadata may hold `temperature`, by which logits are divided (Guo et al., 2017), and
+    `labels`, a JSON list, which must be the classifier's.
+    """
+
+    concurrent: ClassVar[bool] = True
+
+    file: str = field(
+        default="", metadata={"help": "weights to use, a .safetensors file that `fertool train` wrote"}
+    )
+    exact: bool = field(
+        default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
+    )
+
+    def weights(self) -> dict[str, str]:
+        path = self._path()
+        if not path.is_file():
+            return {}
+        with path.open("rb") as stored:
+            return {path.name: hashlib.file_digest(stored, "sha256").hexdigest()}
+
+    def available(self) -> str:
+        if self._path().is_file():
+            return ""
+        if self.file:
+            return (
+                f"there is no weights file {self.file}: give one that exists with `-o {self.name}.file=FILE`"
+            )
+        train = f"`fertool train {self.name} --data PATH`"
+        return f"it has no weights: train it with {train}, then `-o {self.name}.file=FILE`"
+
+    def load(self, device: str) -> None:
+        import torch
+
+        from fertool_plugins.faceapi.nets import quick_bfloat16
+
+        if reason := self.available():
+            raise FertoolError(f"classifier {self.name!r} cannot run: {reason}")
+        tensors, about = _read(self._path())
+        self._check_labels(about)
+        network = self.network()
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            what = f"{self._path()} holds no weights of {self.name!r} with these options"
+            raise FertoolError(what, "give the options it was trained with, or another file") from error
+        self._temperature = float(about.get("temperature", "1"))
+        self._device = device
+        self._bfloat16 = not self.exact and quick_bfloat16(device)
+        # torch's annotation of `to` forgets memory formats.
+        self._network = network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
+        """See `Classifier.classify`."""
+        import torch
+
+        kind = torch.device(self._device).type
+        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self._bfloat16):
+            parts = [self._shares(crops[i : i + AT_ONCE]) for i in range(0, len(crops), AT_ONCE)]
+            shares: Floats = torch.cat(parts).cpu().numpy()
+        return shares
+
+    def _shares(self, crops: npt.NDArray[np.uint8]) -> Any:
+        import torch
+
+        images = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float() / 255
+        return torch.softmax(self._network(images).float() / self._temperature, 1)
+
+    def _path(self) -> Path:
+        return Path(self.file).expanduser() if self.file else SHIPPED / f"{self.name}.safetensors"
+
+    def _check_labels(self, about: dict[str, str]) -> None:
+        stored = json.loads(about["labels"]) if "labels" in about else list(self.labels)
+        if stored != list(self.labels):
+            what = f"{self._path()} was trained for the labels {', '.join(stored)}"
+            raise FertoolError(what, f"{self.name!r} has {', '.join(self.labels)}")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Tensors and metadata of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as stored:
+            names = stored.keys()
+            return {name: stored.get_tensor(name) for name in names}, stored.metadata() or {}
+    except SafetensorError as error:
+        raise FertoolError(
+            f"{path} is no safetensors file: {error}", "give one that `fertool train` wrote"
+        ) from error

@@ -1,0 +1,187 @@
+"""`fertool train` and `fertool evaluate`, from made faces to figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fertool.types import EMOTIONS
+
+# A network of a dozen filters; KILL_AT ends its own process at a given step, as `kill -9` would.
+TINY = """
+import os, signal
+from dataclasses import dataclass
+from fertool import Crop, Recipe, Trainable, hookimpl
+
+@dataclass
+class Tiny(Trainable):
+    name, version, crop = "tiny", "1", Crop(16, channels=1)
+    recipes = {"best": Recipe(epochs=3, batch=8, lr=0.05, schedule="cosine", ema=0.5)}
+    file: str = ""
+    steps = 0
+
+    def network(self):
+        from torch import nn
+        return nn.Sequential(nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(),
+                             nn.Dropout(0.1), nn.Linear(192, 7))
+
+    def loss(self, network, images, targets):
+        Tiny.steps += 1
+        if Tiny.steps == int(os.environ.get("KILL_AT", "0")):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().loss(network, images, targets)
+
+    def load(self, device):
+        from safetensors.torch import load_file
+        self.ready = self.network().eval()
+        self.ready.load_state_dict(load_file(self.file))
+
+    def classify(self, crops):
+        import torch
+        with torch.inference_mode():
+            images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+            return torch.softmax(self.ready(images), 1).numpy()
+
+@hookimpl
+def fertool_plugins():
+    return [Tiny]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tiny.py, and bars/: a bright bar at the height of its class, 6 for training and 3 held out of each."""
+    root = tmp_path_factory.mktemp("train")
+    (root / "tiny.py").write_text(TINY)
+    chance = np.random.default_rng(0)
+    for split, count in (("train", 6), ("public", 3)):
+        for number, label in enumerate(EMOTIONS):
+            place = root / "bars" / split / label
+            place.mkdir(parents=True)
+            for i in range(count):
+                image = chance.integers(0, 60, (16, 16), np.uint8)
+                image[number * 2 + 1 : number * 2 + 3] = 220
+                cv2.imwrite(str(place / f"{i}.png"), image)
+    return root
+
+
+def train(folder: Path, out: str, *flags: str, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
+    words = ["train", "tiny", "--data", "bars", "--plugin", "tiny.py", "--out", out, "--seed", "4", *flags]
+    env = {**os.environ, "KILL_AT": str(kill_at)}
+    command = [sys.executable, "-m", "fertool", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env)
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> Path:
+    done = train(folder, "whole")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "whole/model.safetensors\nwhole/report.html\n"
+    assert done.stderr.count("epoch ") == 3
+    assert "epoch 3/3: loss" in done.stderr
+    return folder / "whole" / "model.safetensors"
+
+
+def test_killed_and_resumed_ends_with_the_same_weights(folder: Path, trained: Path) -> None:
+    # 42 pictures in batches of 8: six steps an epoch. In the first epoch, then in the second of what is left.
+    assert train(folder, "killed", kill_at=3).returncode == -signal.SIGKILL
+    assert train(folder, "killed", "--resume", kill_at=8).returncode == -signal.SIGKILL
+    done = train(folder, "killed", "--resume")
+    assert done.returncode == 0, done.stderr
+    first, second = load_file(trained), load_file(folder / "killed" / "model.safetensors")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_page_shows_curves_and_what_went_wrong(trained: Path) -> None:
+    page = (trained.parent / "report.html").read_text(encoding="utf-8")
+    assert "tiny, recipe best, seed 4" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    assert page.count("<tr><td>3</td>") == 1, "the third epoch"
+    assert all(f"as {label}" in page for label in EMOTIONS)
+    assert (trained.parent / "plotly.min.js").stat().st_size > 1e6
+
+
+def test_evaluate_a_weights_file(fertool, folder: Path, trained: Path) -> None:
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    done = fertool("evaluate", trained, *words, "--json")
+    assert done.code == 0, done.err
+    model = json.loads(done.out)["models"][0]
+    assert (model["name"], model["n"]) == ("tiny", 21)
+    assert sum(map(sum, model["confusion"])) == 21
+    assert set(model["faces_per_s"]) == {"1", "16"}
+    assert "was used to select these weights" in done.err
+    taught = fertool("evaluate", trained, *words, "--split", "train")
+    assert "is what these weights were trained on" in taught.err
+    assert "accuracy" in taught.out
+
+
+def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Path) -> None:
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py", "--ensemble", "average"]
+    done = fertool("evaluate", trained, trained, *words, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["comparison"]["p"] == 1
+    assert found["ensemble"]["accuracy"] == found["models"][0]["accuracy"]
+    shown = fertool("evaluate", trained, trained, *words)
+    assert "McNemar p = 1" in shown.out
+
+
+def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> None:
+    done = fertool("evaluate", "faceapi", "--data", folder / "bars", "--tta", "--json")
+    assert done.code == 0, done.err
+    model = json.loads(done.out)["models"][0]
+    assert model["n"] == 21
+    assert model["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "faceapi", "--data", "bars"], "classifier 'faceapi' cannot be trained"),
+        (["train", "tini", "--data", "bars"], "did you mean 'tiny'?"),
+        (["train", "tiny", "--data", "nowhere"], "nowhere"),
+        (["train", "tiny", "--data", "bars", "--recipe", "secret"], "has no recipe 'secret' (it has: best)"),
+        (["train", "tiny", "--data", "bars", "-o", "tiny.deep=yes"], "has no option 'deep'"),
+        (["evaluate", "gone.safetensors", "--data", "bars"], "gone.safetensors: no such file"),
+        (["evaluate", "faceapi", "--data", "bars", "--split", "private"], "no split 'private'"),
+        (["evaluate", "faceapi", "--data", "bars", "--ensemble", "best"], "expected majority or average"),
+    ],
+)
+def test_errors_say_what_to_do(fertool, folder: Path, monkeypatch, words: list[str], message: str) -> None:
+    monkeypatch.chdir(folder)
+    done = fertool(*words, "--plugin", "tiny.py")
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_another_seed_is_not_a_continuation(folder: Path, trained: Path) -> None:
+    words = [
+        "train",
+        "tiny",
+        "--data",
+        "bars",
+        "--plugin",
+        "tiny.py",
+        "--out",
+        "whole",
+        "--resume",
+        "--seed",
+        "5",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "fertool", *words], capture_output=True, text=True, cwd=folder
+    )
+    assert done.returncode == 2
+    assert "cannot resume: another seed" in done.stderr

@@ -1,0 +1,159 @@
+"""Training is deterministic by its seed, learns what can be learned, and survives being interrupted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from fertool.errors import FertoolError
+from fertool.recipes import Recipe
+from fertool.training import loop
+from fertool.training.data import load
+
+
+class Interrupted(Exception):
+    pass
+
+
+def after(epochs: int):
+    """A report that interrupts the run, as Ctrl-C or a full disk would, after so many epochs."""
+
+    def report(done: loop.Epoch) -> None:
+        if done.epoch == epochs:
+            raise Interrupted
+
+    return report
+
+
+def same(a: Path, b: Path) -> bool:
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.mark.parametrize("recipe", ["best", "paper"])
+def test_interrupted_and_resumed_is_as_if_it_had_not_been(
+    tiny, bars: Path, tmp_path: Path, recipe: str
+) -> None:
+    data, plan = load(bars, 16), tiny.recipes[recipe]
+    whole = loop.train(tiny, plan, data, tmp_path / "whole", seed=3)
+    for epoch in (1, 3):
+        with pytest.raises(Interrupted):
+            loop.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True, report=after(epoch))
+    parts = loop.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True)
+    assert same(whole, parts)
+    assert loop.history(tmp_path / "parts") == loop.history(tmp_path / "whole")
+    assert [e.epoch for e in loop.history(tmp_path / "parts")] == [1, 2, 3, 4]
+
+
+def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), replace(tiny.recipes["best"], epochs=2)
+    first, again, other = (
+        loop.train(tiny, plan, data, tmp_path / name, seed=seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_it_learns(tiny, bars: Path, tmp_path: Path) -> None:
+    plan = Recipe(epochs=12, batch=8, lr=0.05, schedule="cosine")
+    data = load(bars, 16)
+    path = loop.train(tiny, plan, data, tmp_path / "run", seed=0)
+    log = loop.history(tmp_path / "run")
+    assert log[-1].loss < log[0].loss / 3
+    assert max(e.val_accuracy for e in log) > 0.9
+    network = tiny.network()
+    network.load_state_dict(load_file(path))
+    kept = (loop.predict(network, data.take("public")).argmax(1) == data.take("public").labels).mean()
+    assert kept == max(e.val_accuracy for e in log), "the best epoch is kept, not the last"
+
+
+def test_a_model_remembers_what_it_was_made_of(tiny, bars: Path, tmp_path: Path) -> None:
+    data = load(bars, 16)
+    path = loop.train(tiny, replace(tiny.recipes["best"], epochs=1), data, tmp_path / "run", seed=5)
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    made = json.loads(about["made"])
+    assert float(about["temperature"]) > 0
+    assert (made["classifier"], made["seed"], made["selected_on"]) == ("tiny", 5, "public")
+    assert made["data"] == {"train": data.digest("train"), "selected_on": data.digest("public")}
+    assert made["recipe"]["epochs"] == 1
+    assert made["options"] == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"), [({"seed": 9}, "seed"), ({"recipe": Recipe(epochs=9, batch=4, lr=0.1)}, "recipe")]
+)
+def test_another_run_s_state_is_not_continued(
+    tiny, bars: Path, tmp_path: Path, change: dict, word: str
+) -> None:
+    data, plan = load(bars, 16), replace(tiny.recipes["best"], epochs=1)
+    loop.train(tiny, plan, data, tmp_path / "run", seed=0)
+    with pytest.raises(FertoolError, match=f"cannot resume: another {word}"):
+        loop.train(
+            tiny, change.get("recipe", plan), data, tmp_path / "run", seed=change.get("seed", 0), resume=True
+        )
+
+
+def test_without_gain_it_stops_early(tiny, bars: Path, tmp_path: Path) -> None:
+    plan = Recipe(epochs=50, batch=16, lr=0.0, stop_after=3, min_gain=1e-4)  # nothing is learned
+    still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
+    tiny.network = lambda: still
+    loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    assert len(loop.history(tmp_path / "run")) == 4
+
+
+def test_the_plateau_halves_the_rate(tiny, bars: Path, tmp_path: Path) -> None:
+    plan = Recipe(epochs=5, batch=16, lr=1e-12, schedule="plateau", patience=2, min_gain=1e-3)
+    still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
+    tiny.network = lambda: still
+    loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    rates = [e.lr / 1e-12 for e in loop.history(tmp_path / "run")]
+    assert rates == [1, 1, 1, 0.5, 0.5]  # the first epoch gains, the next two do not
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epoch", "share"),
+    [
+        (Recipe(10, 1, 2.0), 7.0, 1.0),  # constant
+        (Recipe(10, 1, 2.0, schedule="cosine"), 0.0, 1.0),
+        (Recipe(10, 1, 2.0, schedule="cosine"), 5.0, 0.5),  # half way
+        (Recipe(10, 1, 2.0, schedule="cosine"), 10.0, 0.0),
+        (Recipe(10, 1, 2.0, schedule="cosine", warmup_epochs=2), 1.0, 0.505),  # half of the warm-up
+        (Recipe(10, 1, 2.0, schedule="cosine", warmup_epochs=2), 6.0, 0.5),  # half of the rest
+    ],
+)
+def test_the_learning_rate(recipe: Recipe, epoch: float, share: float) -> None:
+    assert loop.rate(recipe, epoch) == pytest.approx(2.0 * share, abs=1e-9)
+
+
+def test_only_weights_decay(tiny) -> None:
+    groups = loop._optimizer(tiny.network(), Recipe(1, 1, 0.1, weight_decay=0.01)).param_groups
+    assert [(g["weight_decay"], {p.ndim for p in g["params"]}) for g in groups] == [
+        (0.01, {2, 4}),
+        (0.0, {1}),
+    ]
+
+
+def test_flipping_at_prediction_gives_the_same_to_a_face_and_its_mirror_image(tiny, bars: Path) -> None:
+    data = load(bars, 16).take("public")
+    mirrored = replace(data, images=data.images[:, :, ::-1].copy())
+    network = tiny.network()
+    first, second = (loop.predict(network, d, flip=True) for d in (data, mirrored))
+    assert first == pytest.approx(second, abs=1e-6)
+    assert first != pytest.approx(loop.predict(network, data), abs=1e-6)
+
+
+def test_probabilities_sharpen_with_a_low_temperature() -> None:
+    import numpy as np
+
+    logits = np.array([[1.0, 0.0]])
+    rows = [loop.probabilities(logits, t) for t in (0.5, 1.0, 2.0)]
+    assert all(row.sum() == pytest.approx(1) for row in rows)
+    assert rows[0][0, 0] > rows[1][0, 0] > rows[2][0, 0]

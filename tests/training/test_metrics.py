@@ -1,0 +1,128 @@
+"""Figures of a classifier, against values computed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fertool.training import metrics
+
+LABELS = ("a", "b", "c")
+TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 2])
+# 3 of 4 a's, 1 of 3 b's and no c is right.
+SAID = np.array([0, 0, 0, 1, 1, 0, 2, 0])
+
+
+def certain(said: np.ndarray, k: int = 3, confidence: float = 1.0) -> np.ndarray:
+    rows = np.full((len(said), k), (1 - confidence) / (k - 1))
+    rows[np.arange(len(said)), said] = confidence
+    return rows
+
+
+def test_confusion_has_the_truth_in_rows() -> None:
+    assert metrics.confusion(TRUTH, SAID, 3).tolist() == [[3, 1, 0], [1, 1, 1], [1, 0, 0]]
+
+
+def test_all_figures_by_hand() -> None:
+    scores = metrics.score(TRUTH, certain(SAID), LABELS)
+    assert scores.n == 8
+    assert scores.accuracy == 4 / 8
+    a, b, c = scores.classes
+    assert (a.n, a.precision, a.recall, a.f1) == (4, 3 / 5, 3 / 4, pytest.approx(2 / 3))
+    assert (b.n, b.precision, b.recall, b.f1) == (3, 1 / 2, 1 / 3, pytest.approx(0.4))
+    assert (c.n, c.precision, c.recall, c.f1) == (1, 0, 0, 0)
+    assert scores.macro_f1 == pytest.approx((2 / 3 + 0.4 + 0) / 3)
+    assert scores.uar == pytest.approx((3 / 4 + 1 / 3 + 0) / 3)
+    assert scores.ece == pytest.approx(0.5)  # always certain, half of the time right
+    assert scores.interval[0] < 0.5 < scores.interval[1]
+
+
+def test_classes_that_do_not_occur_are_left_out_of_means() -> None:
+    scores = metrics.score(np.array([0, 0]), certain(np.array([0, 0])), LABELS)
+    assert (scores.macro_f1, scores.uar) == (1, 1)
+    assert scores.classes[2].n == 0
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "ece"),
+    [
+        (1.0, 8, 0.0),  # certain and right
+        (1.0, 0, 1.0),  # certain and wrong
+        (0.75, 6, 0.0),  # as sure as it should be
+        (0.6, 8, 0.4),  # too modest
+    ],
+)
+def test_calibration_error(confidence: float, right: int, ece: float) -> None:
+    truth = np.zeros(8, np.int64)
+    said = np.array([0] * right + [1] * (8 - right))
+    assert metrics.calibration_error(truth, certain(said, 3, confidence)) == pytest.approx(ece)
+
+
+def test_calibration_error_looks_at_each_bin() -> None:
+    """Too sure here and too modest there do not cancel."""
+    rows = np.concatenate([certain(np.zeros(10, int), 2, 0.95), certain(np.zeros(10, int), 2, 0.55)])
+    truth = np.array([0] * 5 + [1] * 5 + [0] * 10)  # at 0.95 half is right, at 0.55 all
+    assert metrics.calibration_error(truth, rows) == pytest.approx((0.45 + 0.45) / 2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(scale=st.floats(0.2, 6), seed=st.integers(0, 99))
+def test_temperature_undoes_scaled_logits(scale: float, seed: int) -> None:
+    """Labels drawn from softmax(logits): given scale * logits, the temperature is the scale."""
+    chance = np.random.default_rng(seed)
+    logits = chance.normal(0, 2, (4000, 4))
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = (p.cumsum(1) > chance.random((4000, 1))).argmax(1)
+    assert metrics.temperature(truth, logits * scale) == pytest.approx(scale, rel=0.15)
+
+
+def test_bootstrap_interval_is_deterministic_and_narrows() -> None:
+    few, many = np.arange(100) < 70, np.arange(10_000) < 7000
+    assert metrics.bootstrap(few) == metrics.bootstrap(few)
+    assert np.diff(metrics.bootstrap(many))[0] < np.diff(metrics.bootstrap(few))[0] / 5
+    low, high = metrics.bootstrap(many)  # 0.7 +- 1.96 * sqrt(0.7 * 0.3 / 10000)
+    assert (low, high) == (pytest.approx(0.691, abs=1e-3), pytest.approx(0.709, abs=1e-3))
+
+
+def test_mcnemar_by_hand() -> None:
+    """The first alone is right 6 times, the second alone never: p = 2 / 2**6."""
+    truth = np.zeros(10, np.int64)
+    first, second = certain(np.array([0] * 8 + [1] * 2)), certain(np.array([0] * 2 + [1] * 8))
+    found = metrics.compare(truth, first, second)
+    assert (found.only_first, found.only_second) == (6, 0)
+    assert found.p == pytest.approx(2 / 2**6)
+    assert found.difference == pytest.approx(0.6)
+    assert 0 < found.interval[0] <= 0.6 <= found.interval[1]
+
+
+def test_two_that_agree_do_not_differ() -> None:
+    found = metrics.compare(TRUTH, certain(SAID), certain(SAID))
+    assert (found.p, found.difference, found.interval) == (1.0, 0.0, (0.0, 0.0))
+
+
+def test_majority_counts_heads_and_average_counts_belief() -> None:
+    doubtful, sure = certain(np.array([0]), 3, 0.4), certain(np.array([1]), 3, 0.9)
+    assert metrics.majority([doubtful, doubtful, sure]).argmax() == 0
+    assert metrics.average([doubtful, doubtful, sure]).argmax() == 1
+    assert metrics.average([doubtful, sure], [1, 0]).argmax() == 0
+    assert metrics.majority([doubtful, sure]).argmax() == 1, "a tie goes to the more certain"
+
+
+@given(st.integers(2, 5), st.integers(1, 6))
+def test_ensembles_give_probabilities(k: int, members: int) -> None:
+    chance = np.random.default_rng(k * 10 + members)
+    rows = [chance.dirichlet(np.ones(k), 20) for _ in range(members)]
+    for mixed in (metrics.majority(rows), metrics.average(rows)):
+        assert np.allclose(mixed.sum(1), 1)
+        assert (mixed >= 0).all()
+
+
+def test_weights_prefer_the_better_member() -> None:
+    chance = np.random.default_rng(0)
+    truth = chance.integers(0, 3, 300)
+    good, bad = certain(truth, 3, 0.8), certain(chance.integers(0, 3, 300), 3, 0.8)
+    weights = metrics.fit_weights(truth, [bad, good])
+    assert weights[1] > 0.9
+    assert sum(weights) == pytest.approx(1)
