@@ -6,7 +6,6 @@ import importlib
 import os
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
@@ -47,6 +46,8 @@ def doctor() -> None:
 
 
 def _package(module: str, dist: str) -> tuple[str, str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, for every command
+
     try:
         importlib.import_module(module)
         return "ok", dist, version(dist)
