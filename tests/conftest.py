@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
+
+# No deadlines: the machines this runs on are shared. In CI the examples are the same every time, so that a
+# change is judged by itself; elsewhere, hypothesis goes on looking.
+settings.register_profile("fertool", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("fertool")
 
 _SUPPORT = Path(__file__).parent / "support"
 
