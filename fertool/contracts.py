@@ -136,6 +136,7 @@ class Rule(Plugin):
     needs: ClassVar[tuple[str, ...]] = ()
     """Emotion labels that must have been classified."""
     scope: ClassVar[Scope] = "segment"
+    """How wide a window is; `course` and `all` are judged lecture by lecture so far."""
     subject: ClassVar[Subject] = "student"
 
     @abstractmethod
