@@ -155,7 +155,7 @@ def test_absent_time_stamps_are_estimated_and_said(fertool, videos: ModuleType, 
     ("flags", "words"),
     [
         (["--detector", "sdd"], ["unknown detector 'sdd'", "did you mean 'ssd'?"]),
-        (["--classifier", "none-such"], ["unknown classifier 'none-such'", "known: faceapi"]),
+        (["--classifier", "none-such"], ["unknown classifier 'none-such'", "known: ", "faceapi"]),
         (["--detector", "insightface"], ["cannot run", "fertool models pull insightface"]),  # no weights here
         (["-o", "ssd.treshold=0.4"], ["no option 'treshold'", "did you mean 'threshold'?"]),
         (["-o", "sdd.threshold=0.4"], ["'sdd' is not in use", "did you mean 'ssd'?"]),
