@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fertool import FertoolError, Trainable
+from fertool import Augment, FertoolError, Recipe, Trainable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,22 @@ SHIPPED = Path(__file__).parent / "weights"
 """`NAME.safetensors` in it is used when no file is given."""
 AT_ONCE = 64
 """Faces per pass: bounds memory, and more at once are no quicker."""
+
+FROM_SCRATCH = Recipe(
+    epochs=150,
+    batch=128,
+    lr=0.05,
+    weight_decay=5e-4,
+    schedule="cosine",
+    warmup_epochs=5,
+    augment=Augment(flip=True, rotate_deg=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.2, erase=0.3),
+    mixup=0.2,
+    label_smoothing=0.1,
+    ema=0.999,
+    clip_norm=5.0,
+)
+"""The common ground of the `best` recipes: what published work on small faces without outside pretraining
+agrees on. Not tuned here yet."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -25,19 +25,7 @@ PAPER = Recipe(
     augment=Augment(flip=True, rotate_deg=30),
     balanced=True,
 )
-BEST = Recipe(
-    epochs=150,
-    batch=128,
-    lr=0.05,
-    weight_decay=5e-4,
-    schedule="cosine",
-    warmup_epochs=5,
-    augment=Augment(flip=True, rotate_deg=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.2, erase=0.3),
-    mixup=0.2,
-    label_smoothing=0.1,
-    ema=0.999,
-    clip_norm=5.0,
-)
+BEST = FROM_SCRATCH
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -25,19 +25,7 @@ PAPER = Recipe(
     min_gain=5e-5,
     augment=Augment(flip=True, rotate_deg=15, brightness=0.2, blur=0.2),
 )
-BEST = Recipe(
-    epochs=200,
-    batch=128,
-    lr=0.05,
-    weight_decay=5e-4,
-    schedule="cosine",
-    warmup_epochs=5,
-    augment=Augment(flip=True, rotate_deg=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.2, erase=0.2),
-    mixup=0.2,
-    label_smoothing=0.1,
-    ema=0.999,
-    clip_norm=5.0,
-)
+BEST = replace(FROM_SCRATCH, epochs=200, augment=replace(FROM_SCRATCH.augment, erase=0.2))
 
 
 @dataclass
