@@ -25,7 +25,7 @@ class Settings:
     every: str = "1s"
     detector: str = "auto"
     encoder: str = "faceapi"
-    classifier: str = "faceapi"
+    classifier: str = "compact"
     policy: str = "full"
     device: str = "auto"
     plugins: list[str] = field(default_factory=list)

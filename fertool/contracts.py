@@ -15,6 +15,7 @@ from fertool.types import EMOTIONS, Crop, Faces, Scope, Signal, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
@@ -119,12 +120,32 @@ class Trainable(Classifier):
         """A fresh network with random weights: (n, channels, size, size) float32 in 0..1, gray or BGR as
         `crop` says -> (n, len(labels)) logits. Normalisation of pixels is the network's own business."""
 
-    def loss(self, network: torch.nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    @property
+    def path(self) -> Path:
+        """The weights in use: option `file`; where there are others that ship, override this."""
+        from pathlib import Path
+
+        return Path(getattr(self, "file", ""))
+
+    def prepare(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """What is done to faces before a network sees them, in training and in use alike: (n, size, size)
+        or (n, size, size, c) uint8 -> the same shape and type. Nothing, unless overridden."""
+        return images
+
+    def loss(
+        self,
+        network: torch.nn.Module,
+        images: torch.Tensor,
+        targets: torch.Tensor,
+        votes: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """The scalar to be minimised, in training mode: `images` as `network` wants them, `targets`
-        (n, len(labels)) float32 probabilities. Cross-entropy unless a paper has more to it."""
+        (n, len(labels)) float32 probabilities, `votes` likewise, given if the recipe says `votes_apart`.
+        Cross-entropy with `targets` unless a paper has more to it. In mixed precision it is called under
+        autocast: compute losses in float32."""
         import torch
 
-        return torch.nn.functional.cross_entropy(network(images), targets)
+        return torch.nn.functional.cross_entropy(network(images).float(), targets)
 
 
 class Rule(Plugin):

@@ -26,6 +26,9 @@ class Augment:
     """Probability of a 3 x 3 blur."""
     erase: float = 0.0
     """Probability that a rectangle is painted over (Zhong et al., 2020)."""
+    crop: float = 0.0
+    """So much of the side is cut away, the window being at another place in every batch. For networks that
+    take any side; they are used with the whole picture all the same (Touvron et al., 2019)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,19 @@ class Recipe:
     label_smoothing: float = 0.0
     votes: float = 0.0
     """Share of the FER+ votes in the target, the rest being the data set's own label; 0: label only."""
+    votes_apart: bool = False
+    """The FER+ votes are a second target, for a network that has outputs of their own for them."""
+    teacher: float = 0.0
+    """Share of the teachers' probabilities in the target (distillation; Hinton et al., 2015), of what is left
+    the label and the votes: `fertool train --teacher`."""
     balanced: bool = False
     """Draw every class equally often."""
     ema: float = 0.0
-    """Decay of the moving average of the weights that is evaluated and kept; 0: off."""
+    """Decay of the moving average of the weights that is evaluated and kept, less at first; 0: off."""
     clip_norm: float = 0.0
     """Gradients are scaled down to this norm; 0: off."""
+    mixed: bool = False
+    """Convolutions and products in bfloat16 (mixed precision; Micikevicius et al., 2018)."""
+    half_until: float = 0.0
+    """Share of the epochs, from the first, in which pictures have half their side (progressive resizing): a
+    quarter of the work, for networks that take any side."""

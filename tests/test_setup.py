@@ -171,7 +171,7 @@ def test_a_bad_option_is_a_config_error(pairs, message):
 
 def test_namesakes_of_two_kinds_take_the_options_they_know():
     """The encoder `faceapi` can refine, the classifier `faceapi` cannot; both can be exact."""
-    tools = chosen(["faceapi.refine=no", "faceapi.exact=yes"])
+    tools = chosen(["faceapi.refine=no", "faceapi.exact=yes"], classifier="faceapi")
     assert (tools.encoder.plugin.refine, tools.encoder.plugin.exact) == (False, True)
     assert tools.classifier.plugin.exact is True
 

@@ -10,7 +10,20 @@ import sys
 
 import typer
 
-from fertool.cli import analyze, assess, demo, doctor, evaluate, models, plugins, query, report, runs, train
+from fertool.cli import (
+    analyze,
+    assess,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    models,
+    plugins,
+    query,
+    report,
+    runs,
+    train,
+)
 from fertool.errors import FertoolError
 
 app = typer.Typer(
@@ -20,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate):
+for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
     module.register(app)
 models.register(app)
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fertool.cli.common import Json, Options, PluginFiles, print_json, print_table
-from fertool.cli.train import Data
+from fertool.cli.train import Align, Data, encoder
 
 if TYPE_CHECKING:
-    from fertool.contracts import Classifier
+    from fertool.contracts import Classifier, Encoder
     from fertool.training.evaluate import Measured
+
+
+ENSEMBLES = ("majority", "average", "weighted")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +35,18 @@ def evaluate(
     ] = "public",
     tta: Annotated[bool, typer.Option("--tta", help="Mean over the face and its mirror image.")] = False,
     ensemble: Annotated[
-        str | None, typer.Option("--ensemble", help="Also all together: majority or average.", metavar="E")
+        str | None,
+        typer.Option("--ensemble", help="Also all together: majority, average or weighted.", metavar="E"),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="Of a weighted ensemble: 0.5,0.3,0.2 [default: fitted on split validation or public].",
+            metavar="W,W,...",
+        ),
+    ] = None,
+    align: Align = False,
     option: Options = None,
     plugin: PluginFiles = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
@@ -43,12 +56,16 @@ def evaluate(
     from fertool import setup
     from fertool.training import evaluate as evaluation
 
+    given = _check(ensemble, weights, len(models))
     place = setup.device(device)
-    loaded = [_classifier(model, option or [], plugin or []) for model in models]
+    loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
         classifier.load(place)
-    found = [evaluation.measure(c, data, split, tta=tta) for c in loaded]
-    together = _together(found, ensemble)
+    by_eyes = encoder(place) if align else None
+    found = [evaluation.measure(c, data, split, tta=tta, encoder=by_eyes) for c in loaded]
+    if ensemble == "weighted" and given is None:
+        given = _fitted(loaded, data, by_eyes, tta=tta)
+    together = _together(found, ensemble, given)
     pair = _compare(found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
         print(f"fertool: {warning}", file=sys.stderr)
@@ -59,7 +76,7 @@ def evaluate(
     _print(models, found, together, pair)
 
 
-def _classifier(model: str, pairs: list[str], files: list[Path]) -> Classifier:
+def chosen(model: str, pairs: list[str], files: list[Path]) -> Classifier:
     """A classifier by its name, or the one that a weights file was trained for."""
     from fertool import setup
     from fertool.config import Settings
@@ -70,7 +87,7 @@ def _classifier(model: str, pairs: list[str], files: list[Path]) -> Classifier:
     if Path(model).suffix == ".safetensors":
         if not Path(model).is_file():
             raise FertoolError(f"{model}: no such file")
-        about = made(model)
+        about = made(Path(model))
         name = about.get("classifier", "")
         if not name:
             raise FertoolError(
@@ -78,23 +95,64 @@ def _classifier(model: str, pairs: list[str], files: list[Path]) -> Classifier:
             )
         built = [f"{name}.{option}={value}" for option, value in about.get("options", {}).items()]
         pairs = [*built, *pairs, f"{name}.file={model}"]
-    chosen = setup.toolbox(Settings(classifier=name, detector="ssd"), pairs, files).classifier
-    assert chosen is not None
-    return chosen.plugin
+    plugged = setup.toolbox(Settings(classifier=name, detector="ssd"), pairs, files).classifier
+    assert plugged is not None
+    return plugged.plugin
 
 
-def _together(found: list[Measured], ensemble: str | None) -> dict[str, Any] | None:
-    from fertool.errors import ConfigError
+def _together(
+    found: list[Measured], ensemble: str | None, weights: list[float] | None
+) -> dict[str, Any] | None:
     from fertool.training import metrics
     from fertool.types import EMOTIONS
 
     if ensemble is None:
         return None
-    ways = {"majority": metrics.majority, "average": metrics.average}
-    if ensemble not in ways:
-        raise ConfigError(f"--ensemble: expected {' or '.join(ways)}, got {ensemble!r}")
-    rows = ways[ensemble]([m.probabilities for m in found])
-    return {"how": ensemble, **metrics.score(found[0].truth, rows, EMOTIONS).to_dict()}
+    members = [m.probabilities for m in found]
+    rows = metrics.majority(members) if ensemble == "majority" else metrics.average(members, weights)
+    scores = metrics.score(found[0].truth, rows, EMOTIONS).to_dict()
+    return {"how": ensemble, "weights": weights, **scores}
+
+
+def _check(ensemble: str | None, weights: str | None, count: int) -> list[float] | None:
+    """The weights that were given, if any; before anything takes time."""
+    from fertool.errors import ConfigError
+
+    if ensemble not in {None, *ENSEMBLES}:
+        raise ConfigError(f"--ensemble: expected {', '.join(ENSEMBLES)}, got {ensemble!r}")
+    if weights is None:
+        return None
+    if ensemble != "weighted":
+        raise ConfigError("--weights is for --ensemble weighted")
+    return _numbers(weights, count)
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    from fertool.errors import ConfigError
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or min(numbers) < 0 or not sum(numbers) > 0:
+        raise ConfigError(f"--weights: expected {count} numbers from 0 on, got {text!r}", "such as 0.5,0.5")
+    return [number / sum(numbers) for number in numbers]
+
+
+def _fitted(loaded: list[Classifier], path: Path, by_eyes: Encoder | None, *, tta: bool) -> list[float]:
+    """Fitted on the validation split of the data alone."""
+    from fertool.training import evaluate, loop, metrics
+    from fertool.training.alignment import aligned
+    from fertool.training.data import load
+
+    members = []
+    for member in loaded:
+        faces = load(path, member.crop.size, member.crop.channels)
+        held_out = faces.take(loop.selection(faces))
+        if by_eyes is not None:
+            held_out = aligned(held_out, by_eyes, member.crop)
+        members.append(evaluate.classify(member, held_out, tta=tta))
+    return metrics.fit_weights(held_out.labels, members)
 
 
 def _compare(found: list[Measured]) -> dict[str, Any] | None:
@@ -143,7 +201,8 @@ def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -
         pace = " / ".join(f"{v:.0f}" for v in m.faces_per_s.values())
         rows.append((model, *_figures(m.scores.to_dict()), unseen, pace))
     if together:
-        rows.append((together["how"], *_figures(together), "", ""))
+        shares = ", ".join(f"{w:.2f}" for w in together["weights"] or ())
+        rows.append((f"{together['how']} {shares}".strip(), *_figures(together), "", ""))
     print_table(columns, rows)
     for model, m in zip(models, found, strict=True):
         table = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +13,18 @@ import typer
 from fertool.cli.common import Options, PluginFiles, clock
 
 if TYPE_CHECKING:
-    from fertool.contracts import Trainable
+    from collections.abc import Iterator
+
+    from fertool.contracts import Encoder, Trainable
     from fertool.training.data import Dataset
     from fertool.training.loop import Epoch
 
 Data = Annotated[
     Path, typer.Option("--data", help="Parquet, FER2013's CSV, or a folder of classes.", metavar="PATH")
+]
+Align = Annotated[
+    bool,
+    typer.Option("--align", help="Cut faces by their eyes first, as analyze does (encoder faceapi)."),
 ]
 
 
@@ -40,6 +47,15 @@ def train(
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--teacher",
+            help="Classifier or weights file to learn from as well, for recipes that say so; repeatable.",
+            metavar="NAME|FILE",
+        ),
+    ] = None,
+    align: Align = False,
 ) -> None:
     """Train a classifier on split `train`, selecting the best epoch on `validation` (or `public`).
 
@@ -49,6 +65,7 @@ def train(
 
     from fertool import setup
     from fertool.training import loop
+    from fertool.training.alignment import aligned
     from fertool.training.data import load
 
     chosen = trainable(name, option or [], plugin or [])
@@ -60,11 +77,23 @@ def train(
         print(f"{data}: {note}", file=sys.stderr)
     folder = out or Path(f"{name}-{recipe}")
     place = setup.device(device)
-    shown = _Shown(plan.epochs)
+    if align:
+        faces = aligned(faces, encoder(place), chosen.crop)
+    teachers = _taught(teacher or [], plugin or [], faces, place)
     try:
-        path = loop.train(
-            chosen, plan, faces, folder, seed=seed, device=place, resume=resume, report=shown.epoch
-        )
+        with _shown(plan.epochs) as shown:
+            path = loop.train(
+                chosen,
+                plan,
+                faces,
+                folder,
+                seed=seed,
+                device=place,
+                resume=resume,
+                report=shown.epoch,
+                step=shown.step,
+                teachers=teachers,
+            )
     except KeyboardInterrupt:
         print("Stopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -74,11 +103,14 @@ def train(
 
 def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
     """The run's page, beside its weights."""
+    from dataclasses import replace
+
     from fertool.training import loop, metrics, page
 
     network, about = loop.restored(plugin, path)
     data = faces.take(about["selected_on"])
-    rows = loop.probabilities(loop.predict(network, data), about.pop("temperature"))
+    seen = replace(data, images=plugin.prepare(data.images))
+    rows = loop.probabilities(loop.predict(network, seen), about.pop("temperature"))
     scores = metrics.score(data.labels, rows, plugin.labels)
     title = f"{plugin.name}, recipe {recipe}, seed {about['seed']}"
     return page.write(path.parent, title, about, loop.history(path.parent), scores, data, rows)
@@ -110,6 +142,34 @@ def _recipe(plugin: Trainable, name: str) -> Any:
     return plugin.recipes[name]
 
 
+def encoder(device: str) -> Encoder:
+    """The built-in one, ready to find eyes."""
+    from fertool import setup
+    from fertool.config import Settings
+
+    found = setup.toolbox(Settings(detector="ssd"), [], []).encoder.plugin
+    found.load(device)
+    return found
+
+
+def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -> dict[str, Any]:
+    """What the teachers say of the training pictures, in the form in which the pupil sees them."""
+    from fertool.cli.evaluate import chosen
+    from fertool.errors import ConfigError
+    from fertool.training import evaluate
+
+    said = {}
+    pupil = (faces.images.shape[1], 1 if faces.images.ndim == 3 else 3)
+    for model in models:
+        member = chosen(model, [], files)
+        if (member.crop.size, member.crop.channels) != pupil:
+            what = f"--teacher {model}: it sees {member.crop.size} pixels and {member.crop.channels} channels"
+            raise ConfigError(what, f"expected {pupil[0]} and {pupil[1]}, as the network to be trained")
+        member.load(device)
+        said[model] = evaluate.classify(member, faces.take("train"), tta=True)
+    return said
+
+
 class _Shown:
     """One line per epoch, with the time left."""
 
@@ -118,13 +178,56 @@ class _Shown:
         self.first: tuple[int, float] | None = None
         self.began = time.monotonic()
 
+    def step(self, done: int, steps: int, loss: float) -> None:
+        """Nothing between epochs: a log wants no more."""
+
     def epoch(self, done: Epoch) -> None:
         self.first = self.first or (done.epoch - 1, self.began)
         each = (time.monotonic() - self.first[1]) / (done.epoch - self.first[0])
         left = clock(each * (self.epochs - done.epoch))
-        print(
+        self.message(
             f"epoch {done.epoch}/{self.epochs}: loss {done.loss:.4f}, validation loss {done.val_loss:.4f}, "
-            f"accuracy {done.val_accuracy:.2%}, {each:.1f} s an epoch, {left} left",
-            file=sys.stderr,
-            flush=True,
+            f"accuracy {done.val_accuracy:.2%}, {each:.1f} s an epoch, {left} left"
         )
+
+    def message(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+class _Bar(_Shown):
+    """The same lines, and below them a bar of the epoch under way."""
+
+    def __init__(self, epochs: int, bars: Any) -> None:
+        super().__init__(epochs)
+        self.bars = bars
+        self.task = bars.add_task("epoch 1", total=None, loss="")
+
+    def step(self, done: int, steps: int, loss: float) -> None:
+        self.bars.update(self.task, completed=done, total=steps, loss=f"loss {loss:.4f}")
+
+    def epoch(self, done: Epoch) -> None:
+        super().epoch(done)
+        self.bars.reset(self.task, description=f"epoch {done.epoch + 1}", loss="")
+
+    def message(self, text: str) -> None:
+        self.bars.console.print(text, highlight=False)
+
+
+@contextmanager
+def _shown(epochs: int) -> Iterator[_Shown]:
+    """A bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Shown(epochs)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _Bar(epochs, bars)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fertool.training.data import Dataset
     from fertool.types import Floats
 
+    Doubles = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
 ERASED = (0.02, 0.33)
 """Area of an erased rectangle, as a share of the picture."""
 ASPECT = 0.3
@@ -31,21 +33,33 @@ BLUR = (0.25, 0.5, 0.25)
 """The 3 x 3 blur, per direction: binomial, so nearly a Gaussian of 0.7 pixels."""
 
 
-def targets(dataset: Dataset, recipe: Recipe) -> Floats:
-    """(n, 7) float32, rows sum to 1: the label, mixed with the share of FER+ votes, then smoothed.
+def targets(dataset: Dataset, recipe: Recipe, taught: Doubles | None = None) -> Floats:
+    """(n, 1, 7) float32, rows sum to 1: the label, mixed with the share of FER+ votes, smoothed, then mixed
+    with the teachers' share; `taught` (n, 7) is what they say.
 
-    ConfigError if the recipe wants votes and the data have none.
+    With `votes_apart` (n, 2, 7), the second being the votes as they are. ConfigError if the recipe wants
+    votes and the data have none, or a teacher and there is none.
     """
     count = len(EMOTIONS)
     wanted = np.eye(count, dtype=np.float32)[dataset.labels]
     if recipe.votes:
-        if dataset.votes is None:
-            raise ConfigError(
-                f"the recipe wants FER+ votes, but {dataset.source} has none",
-                "put fer2013new.csv beside it, or train with votes=0",
-            )
-        wanted = wanted * (1 - recipe.votes) + dataset.votes * recipe.votes
-    return np.asarray(wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / count, np.float32)
+        wanted = wanted * (1 - recipe.votes) + _votes(dataset) * recipe.votes
+    wanted = wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / count
+    if recipe.teacher:
+        if taught is None:
+            raise ConfigError("the recipe wants a teacher", "name one with --teacher, or take another recipe")
+        wanted = np.asarray(wanted * (1 - recipe.teacher) + taught * recipe.teacher, np.float32)
+    every = [wanted, _votes(dataset)] if recipe.votes_apart else [wanted]
+    return np.stack(every, axis=1).astype(np.float32)
+
+
+def _votes(dataset: Dataset) -> Floats:
+    if dataset.votes is None:
+        raise ConfigError(
+            f"the recipe wants FER+ votes, but {dataset.source} has none",
+            "put fer2013new.csv beside it, or take a recipe without votes",
+        )
+    return dataset.votes
 
 
 def steps(count: int, recipe: Recipe) -> int:
@@ -61,9 +75,9 @@ def batches(
     train: bool = True,
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch: images (b, c, h, w) float32 in 0..1 and targets (b, k) float32, on `device`.
+    """One epoch: images (b, c, h, w) float32 in 0..1 and targets (b, t, k) float32, on `device`.
 
-    `images` (n, h, w) or (n, h, w, c) uint8, `targets` (n, k) float32 whose rows sum to 1; they may lie
+    `images` (n, h, w) or (n, h, w, c) uint8, `targets` (n, t, k) float32 whose rows sum to 1; they may lie
     on `device` already. In training: in random order, augmented and mixed as the recipe says;
     otherwise as they come. Batches are as equal as can be and at most `recipe.batch` long: a rest of
     one picture would have no variance for a batch norm.
@@ -101,6 +115,8 @@ def augment(images: Tensor, how: Augment, generator: Generator) -> Tensor:
         images = _move(images, how, generator)
     if how.erase:
         images = _some(images, _erased(images, generator), how.erase, generator)
+    if how.crop:
+        images = _window(images, how.crop, generator)
     return images
 
 
@@ -125,11 +141,11 @@ def blur(images: Tensor) -> Tensor:
 
 def _order(targets: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
     """(n,) indices of one epoch. Balanced: drawn with replacement, each class equally likely; a
-    picture's class is the likeliest in its target."""
+    picture's class is the likeliest in its first target."""
     count = len(targets)
     if not recipe.balanced:
         return torch.randperm(count, generator=generator, device=generator.device)
-    classes = targets.argmax(dim=1).to(generator.device)
+    classes = targets[:, 0].argmax(dim=1).to(generator.device)
     weights = 1 / torch.bincount(classes).double()[classes]
     return torch.multinomial(weights, count, replacement=True, generator=generator)
 
@@ -157,6 +173,14 @@ def _move(images: Tensor, how: Augment, generator: Generator) -> Tensor:
     matrices = torch.stack([torch.stack([cosine, -sine, x], 1), torch.stack([sine, cosine, y], 1)], 1)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _window(images: Tensor, crop: float, generator: Generator) -> Tensor:
+    """The same window of all pictures, `crop` of the side smaller: slices of them, nothing is copied."""
+    cut = round(images.shape[-1] * crop)
+    top, left = torch.randint(cut + 1, (2,), generator=generator, device=generator.device).tolist()
+    side = images.shape[-1] - cut
+    return images[:, :, top : top + side, left : left + side]
 
 
 def _erased(images: Tensor, generator: Generator) -> Tensor:

@@ -14,14 +14,16 @@ import numpy as np
 from safetensors import safe_open
 
 from fertool import checks
+from fertool.contracts import Trainable
 from fertool.errors import FertoolError
 from fertool.training import metrics
+from fertool.training.alignment import aligned
 from fertool.training.data import load
 from fertool.training.duplicates import near
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from fertool.contracts import Classifier
+    from fertool.contracts import Classifier, Encoder
     from fertool.training.data import Dataset
 
     Doubles = Any
@@ -47,9 +49,16 @@ class Measured:
 
 
 def measure(
-    classifier: Classifier, path: Path, split: str, *, tta: bool = False, speed: bool = True
+    classifier: Classifier,
+    path: Path,
+    split: str,
+    *,
+    tta: bool = False,
+    speed: bool = True,
+    encoder: Encoder | None = None,
 ) -> Measured:
-    """Evaluate a loaded classifier on one split of the data at `path`.
+    """Evaluate a loaded classifier on one split of the data at `path`; with a loaded `encoder`, its faces are
+    aligned by the eyes first.
 
     Raises FertoolError if its labels do not cover the seven of the data.
     """
@@ -57,6 +66,8 @@ def measure(
     if missing:
         raise FertoolError(f"classifier {classifier.name!r} has no label {', '.join(missing)}")
     data = load(path, classifier.crop.size, classifier.crop.channels)
+    if encoder is not None:
+        data = aligned(data, encoder, classifier.crop)
     part = data.take(split)
     rows = classify(classifier, part, tta=tta)
     fresh = _unseen(data, part, split)
@@ -90,9 +101,9 @@ def classify(classifier: Classifier, data: Dataset, *, tta: bool = False) -> Dou
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
-def made(file: str) -> dict[str, Any]:
-    """What a weights file remembers of its training; empty if nothing."""
-    if not file:
+def made(file: Path | None) -> dict[str, Any]:
+    """What a weights file remembers of its training; empty if nothing, or if there is no such file."""
+    if file is None or not file.is_file():
         return {}
     with safe_open(file, "np") as opened:
         about = opened.metadata() or {}
@@ -102,7 +113,7 @@ def made(file: str) -> dict[str, Any]:
 
 def _warnings(classifier: Classifier, part: Dataset, split: str) -> list[str]:
     """A figure on data that the weights were selected on, or trained on, flatters."""
-    data = made(getattr(classifier, "file", "")).get("data", {})
+    data = made(classifier.path if isinstance(classifier, Trainable) else None).get("data", {})
     digest = part.digest()
     if data.get("selected_on") == digest:
         return [f"split {split!r} was used to select these weights: the figures flatter them"]

@@ -10,29 +10,33 @@ from __future__ import annotations
 import json
 import math
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import options
+from fertool import options, packed
 from fertool.errors import FertoolError
 from fertool.training import metrics
 from fertool.training.batches import as_input, batches, steps, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor, nn
 
     from fertool.contracts import Trainable
     from fertool.recipes import Recipe
+    from fertool.training.batches import Doubles
     from fertool.training.data import Dataset
 
     Report = Callable[["Epoch"], None]
+    Step = Callable[[int, int, float], None]
+    """Called after every step: steps done, steps of the epoch, mean loss so far."""
 
 AT_ONCE = 256
 """Faces per step when nothing is learned."""
@@ -83,22 +87,33 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     report: Report = lambda _: None,
+    step: Step = lambda *_: None,
+    teachers: Mapping[str, Doubles] | None = None,
 ) -> Path:
     """Train on split `train`, select on `validation` (the split of that name, else `public`).
+
+    `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
+    probabilities of the training pictures, in order; their mean is taken.
 
     Writes into `folder`: `state.safetensors` and `state.json` after each epoch, and in the end
     `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    held_out = "validation" if "validation" in data.splits() else "public"
+    held_out = selection(data)
     taught, validation = data.take("train"), data.take(held_out)
     identity = _identity(plugin, recipe, taught, validation, seed)
+    if teachers:
+        identity["teachers"] = sorted(teachers)
+    said = np.mean(list(teachers.values()), axis=0) if teachers else None
     state = _begin(plugin, recipe, seed, device)
     if resume:
         _restore(state, folder, identity)
-    images, goal = torch.from_numpy(taught.images), torch.from_numpy(targets(taught, recipe))
+    # Where data and memory allow, pictures lie on the device once and for all.
+    images = torch.from_numpy(plugin.prepare(taught.images)).to(device)
+    goal = torch.from_numpy(targets(taught, recipe, said)).to(device)
+    validation = replace(validation, images=plugin.prepare(validation.images))
     while state.epoch < recipe.epochs and not _done(state, recipe):
-        loss, lr = _one_epoch(plugin, recipe, state, images, goal, seed, device)
+        loss, lr = _one_epoch(plugin, recipe, state, images, goal, seed, device, step)
         logits = predict(state.kept, validation, device)
         _note(state, recipe, lr, loss, logits, validation)
         if state.history[-1].val_accuracy > state.best_accuracy:
@@ -109,8 +124,14 @@ def train(
     return _finish(plugin, folder, validation, held_out, identity, device)
 
 
+def selection(data: Dataset) -> str:
+    """The split to select on: `validation`, else `public`."""
+    return "validation" if "validation" in data.splits() else "public"
+
+
 def predict(network: nn.Module, data: Dataset, device: str = "cpu", *, flip: bool = False) -> Any:
-    """(n, labels) float64 logits of every face, in order; with `flip` the mean with the mirrored face."""
+    """(n, labels) float64 logits of every face, in order; with `flip` the mean with the mirrored face.
+    Pictures are taken as they are: `Trainable.prepare` comes before."""
     network.eval()
     parts = []
     with torch.inference_mode():
@@ -132,29 +153,42 @@ def probabilities(logits: Any, temperature: float = 1.0) -> Any:
 
 
 def _one_epoch(
-    plugin: Trainable, recipe: Recipe, state: State, images: Tensor, goal: Tensor, seed: int, device: str
+    plugin: Trainable,
+    recipe: Recipe,
+    state: State,
+    images: Tensor,
+    goal: Tensor,
+    seed: int,
+    device: str,
+    tell: Step,
 ) -> tuple[float, float]:
     """Mean training loss and the learning rate at the end."""
     # The network's own chance (dropout) comes from the global generator, the batches' from this one.
     torch.manual_seed(seed * 100_003 + state.epoch)
     generator = torch.Generator().manual_seed(seed * 100_003 + state.epoch)
     count = steps(len(images), recipe)
-    total, lr = 0.0, 0.0
+    total, seen, lr = 0.0, 0, 0.0
+    half = state.epoch < recipe.epochs * recipe.half_until
     state.network.train()
     for step, (batch, wanted) in enumerate(batches(images, goal, recipe, generator, device=device)):
         lr = rate(recipe, state.epoch + step / count) * state.plateau
         for group in state.optimizer.param_groups:
             group["lr"] = lr
-        loss = plugin.loss(state.network, batch, wanted)
+        if half:
+            batch = torch.nn.functional.avg_pool2d(batch, 2)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.mixed):
+            loss = plugin.loss(state.network, batch, *wanted.unbind(1))
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if recipe.clip_norm:
             torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip_norm)
         state.optimizer.step()
         if state.average is not None:
-            _follow(state.average, state.network, recipe.ema)
+            _follow(state.average, state.network, _decay(recipe.ema, state.epoch * count + step))
         total += loss.item() * len(batch)
-    return total / len(images), lr
+        seen += len(batch)
+        tell(step + 1, count, total / seen)
+    return total / seen, lr
 
 
 def rate(recipe: Recipe, epoch: float) -> float:
@@ -165,6 +199,11 @@ def rate(recipe: Recipe, epoch: float) -> float:
         return recipe.lr
     done = (epoch - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1)
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _decay(ema: float, step: int) -> float:
+    """Less at first, or the random weights of the beginning would count for thousands of steps."""
+    return min(ema, (1 + step) / (10 + step))
 
 
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
@@ -296,8 +335,8 @@ def _finish(
 def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a model file on the CPU, and what the file remembers, its `temperature` too."""
     network = plugin.network()
-    network.load_state_dict(load_file(path))
-    about = _metadata(path)
+    tensors, about = packed.read(path)
+    network.load_state_dict(tensors)
     return network.eval(), {**json.loads(about["made"]), "temperature": float(about["temperature"])}
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from fertool.types import EMOTIONS
@@ -26,7 +27,10 @@ from fertool import Crop, Recipe, Trainable, hookimpl
 @dataclass
 class Tiny(Trainable):
     name, version, crop = "tiny", "1", Crop(16, channels=1)
-    recipes = {"best": Recipe(epochs=3, batch=8, lr=0.05, schedule="cosine", ema=0.5)}
+    recipes = {
+        "best": Recipe(epochs=3, batch=8, lr=0.05, schedule="cosine", ema=0.5),
+        "taught": Recipe(epochs=1, batch=8, lr=0.05, teacher=0.5),
+    }
     file: str = ""
     steps = 0
 
@@ -137,6 +141,30 @@ def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Pa
     assert "McNemar p = 1" in shown.out
 
 
+def test_weights_of_an_ensemble_are_fitted_on_validation(fertool, folder: Path, trained: Path) -> None:
+    words = ["evaluate", "faceapi", trained, "--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    done = fertool(*words, "--ensemble", "weighted", "--split", "train", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)["ensemble"]
+    # Bars are nothing to a network that knows faces.
+    assert found["weights"][1] > 0.5
+    assert sum(found["weights"]) == pytest.approx(1)
+    given = fertool(*words, "--ensemble", "weighted", "--weights", "0,2", "--json")
+    assert json.loads(given.out)["ensemble"]["weights"] == [0, 1]
+    models = json.loads(given.out)["models"]
+    assert json.loads(given.out)["ensemble"]["accuracy"] == models[1]["accuracy"]
+    assert "weighted 0.00, 1.00" in fertool(*words, "--ensemble", "weighted", "--weights", "0,2").out
+
+
+def test_a_pupil_remembers_its_teacher(folder: Path, trained: Path) -> None:
+    done = train(folder, "pupil", "--recipe", "taught", "--teacher", str(trained))
+    assert done.returncode == 0, done.stderr
+    with safe_open(folder / "pupil" / "model.safetensors", "np") as opened:
+        made = json.loads(opened.metadata()["made"])
+    assert made["teachers"] == [str(trained)]
+    assert made["recipe"]["teacher"] == 0.5
+
+
 def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> None:
     done = fertool("evaluate", "faceapi", "--data", folder / "bars", "--tta", "--json")
     assert done.code == 0, done.err
@@ -151,11 +179,23 @@ def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> 
         (["train", "faceapi", "--data", "bars"], "classifier 'faceapi' cannot be trained"),
         (["train", "tini", "--data", "bars"], "did you mean 'tiny'?"),
         (["train", "tiny", "--data", "nowhere"], "nowhere"),
-        (["train", "tiny", "--data", "bars", "--recipe", "secret"], "has no recipe 'secret' (it has: best)"),
+        (
+            ["train", "tiny", "--data", "bars", "--recipe", "secret"],
+            "no recipe 'secret' (it has: best, taught)",
+        ),
         (["train", "tiny", "--data", "bars", "-o", "tiny.deep=yes"], "has no option 'deep'"),
         (["evaluate", "gone.safetensors", "--data", "bars"], "gone.safetensors: no such file"),
         (["evaluate", "faceapi", "--data", "bars", "--split", "private"], "no split 'private'"),
-        (["evaluate", "faceapi", "--data", "bars", "--ensemble", "best"], "expected majority or average"),
+        (
+            ["evaluate", "faceapi", "--data", "bars", "--ensemble", "best"],
+            "expected majority, average, weighted",
+        ),
+        (["evaluate", "faceapi", "--data", "bars", "--weights", "1"], "--weights is for --ensemble weighted"),
+        (
+            ["evaluate", "faceapi", "faceapi", "--data", "bars", "--ensemble", "weighted", "--weights", "1"],
+            "expected 2 numbers from 0 on, got '1'",
+        ),
+        (["train", "tiny", "--data", "bars", "--recipe", "taught"], "the recipe wants a teacher"),
     ],
 )
 def test_errors_say_what_to_do(fertool, folder: Path, monkeypatch, words: list[str], message: str) -> None:

@@ -31,7 +31,8 @@ def floats(count=400, side=16):
 
 
 def one_hot(count=30):
-    return torch.eye(7)[torch.arange(count) % 7]
+    """(count, 1, 7): one target each."""
+    return torch.eye(7)[torch.arange(count) % 7][:, None]
 
 
 def epoch(recipe, seed=0, images=None, targets=None, **options):
@@ -54,20 +55,40 @@ def test_targets_are_labels_then_votes_then_smoothed():
     votes[0, :2] = 0.5
     votes[1:, 6] = 1
     data = dataset(votes)
-    assert shown.targets(data, PLAIN).argmax(axis=1).tolist() == [0, 3, 6]
+    assert shown.targets(data, PLAIN)[:, 0].argmax(axis=1).tolist() == [0, 3, 6]
     mixed = shown.targets(data, replace(PLAIN, votes=0.5))
-    np.testing.assert_allclose(mixed[0], [0.75, 0.25, 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(mixed[1], [0, 0, 0, 0.5, 0, 0, 0.5])
-    np.testing.assert_allclose(shown.targets(data, replace(PLAIN, votes=1.0)), votes)
+    np.testing.assert_allclose(mixed[0, 0], [0.75, 0.25, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(mixed[1, 0], [0, 0, 0, 0.5, 0, 0, 0.5])
+    np.testing.assert_allclose(shown.targets(data, replace(PLAIN, votes=1.0))[:, 0], votes)
     smooth = shown.targets(data, replace(PLAIN, votes=0.5, label_smoothing=0.14))
-    np.testing.assert_allclose(smooth[0], [0.665, 0.235, 0.02, 0.02, 0.02, 0.02, 0.02], rtol=1e-5)
+    np.testing.assert_allclose(smooth[0, 0], [0.665, 0.235, 0.02, 0.02, 0.02, 0.02, 0.02], rtol=1e-5)
     assert smooth.dtype == np.float32
-    np.testing.assert_allclose(smooth.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(smooth.sum(axis=2), 1, rtol=1e-6)
 
 
 def test_votes_that_are_wanted_must_be_there():
     with pytest.raises(ConfigError, match=r"wants FER\+ votes, but made\.csv has none"):
         shown.targets(dataset(), replace(PLAIN, votes=0.3))
+
+
+def test_votes_apart_are_a_second_target_as_they_are():
+    votes = np.full((3, 7), 1 / 7, np.float32)
+    both = shown.targets(dataset(votes), replace(PLAIN, votes_apart=True, label_smoothing=0.7))
+    assert both.shape == (3, 2, 7)
+    np.testing.assert_allclose(both[0, 0], [0.4, *[0.1] * 6], rtol=1e-5)
+    np.testing.assert_allclose(both[:, 1], votes)
+
+
+def test_a_teacher_has_its_share_after_smoothing():
+    said = np.tile([0, 0, 1.0, 0, 0, 0, 0], (3, 1))
+    recipe = replace(PLAIN, teacher=0.25, label_smoothing=0.7)
+    np.testing.assert_allclose(
+        shown.targets(dataset(), recipe, said)[0, 0],
+        [0.3, 0.075, 0.325, 0.075, 0.075, 0.075, 0.075],
+        rtol=1e-5,
+    )
+    with pytest.raises(ConfigError, match="wants a teacher .name one with --teacher"):
+        shown.targets(dataset(), recipe)
 
 
 # -- order ------------------------------------------------------------------------------------------------
@@ -91,7 +112,7 @@ def test_training_shows_every_picture_once_with_its_own_target():
     numbers = (torch.cat([i[:, 0, 0, 0] for i, _ in got]) * 255).round().long()
     assert numbers.sort().values.tolist() == list(range(30))
     assert numbers.tolist() != list(range(30))
-    assert torch.cat([t for _, t in got]).argmax(dim=1).tolist() == (numbers % 7).tolist()
+    assert torch.cat([t for _, t in got])[:, 0].argmax(dim=1).tolist() == (numbers % 7).tolist()
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 17, 63])
@@ -129,17 +150,17 @@ def test_the_generator_alone_decides():
 
 
 def test_balanced_draws_classes_equally():
-    targets = torch.eye(7)[torch.cat([torch.zeros(6300), torch.arange(700) % 7]).long()]
+    targets = torch.eye(7)[torch.cat([torch.zeros(6300), torch.arange(700) % 7]).long()][:, None]
     got = epoch(replace(PLAIN, batch=500, balanced=True), images=gray(7000, 2), targets=targets)
-    counts = torch.cat([t for _, t in got]).sum(dim=0)
+    counts = torch.cat([t for _, t in got]).sum(dim=(0, 1))
     assert counts.sum() == 7000
     # The deviation of a binomial of 7,000 draws at 1/7 is 29.
     assert ((counts - 1000).abs() < 120).all()
 
 
 def test_balanced_with_a_class_that_is_missing():
-    targets = torch.eye(7)[torch.arange(30) % 3]
-    counts = sum(t.sum(dim=0) for _, t in epoch(replace(PLAIN, balanced=True), targets=targets))
+    targets = torch.eye(7)[torch.arange(30) % 3][:, None]
+    counts = sum(t.sum(dim=(0, 1)) for _, t in epoch(replace(PLAIN, balanced=True), targets=targets))
     assert counts[3:].sum() == 0
 
 
@@ -162,6 +183,17 @@ def test_flip_turns_half_and_twice_is_nothing():
     assert (turned ^ same).all()
     assert 150 < turned.sum() < 250
     assert torch.equal(augmented(once, flip=True), images)  # the same seed turns the same ones back
+
+
+def test_crop_shows_one_window_of_all_pictures_and_all_places_come():
+    images = torch.arange(256.0).view(1, 1, 16, 16).expand(5, 1, 16, 16)
+    corners = set()
+    for seed in range(200):
+        window = augmented(images, seed, crop=1 / 8)
+        assert window.shape == (5, 1, 14, 14)
+        assert (window == window[:1]).all()
+        corners.add(divmod(int(window[0, 0, 0, 0]), 16))
+    assert corners == {(row, column) for row in range(3) for column in range(3)}
 
 
 @pytest.mark.parametrize("how", [{"rotate_deg": 1e-4}, {"scale": 1e-6}, {"shift": 1e-6}])

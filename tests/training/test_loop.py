@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -157,3 +158,77 @@ def test_probabilities_sharpen_with_a_low_temperature() -> None:
     rows = [loop.probabilities(logits, t) for t in (0.5, 1.0, 2.0)]
     assert all(row.sum() == pytest.approx(1) for row in rows)
     assert rows[0][0, 0] > rows[1][0, 0] > rows[2][0, 0]
+
+
+def anysize() -> torch.nn.Module:
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d((8, 1)), nn.Flatten(), nn.Linear(64, 7)
+    )
+
+
+def test_half_the_side_at_first(tiny, bars: Path, tmp_path: Path) -> None:
+    seen = []
+    plain = tiny.loss
+    tiny.network = anysize
+    tiny.loss = lambda network, images, targets: (
+        seen.append(images.shape[-1]) or plain(network, images, targets)
+    )
+    plan = Recipe(epochs=4, batch=56, lr=0.01, half_until=0.5)
+    loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    assert seen == [8, 8, 16, 16]
+
+
+def test_mixed_precision_learns_and_is_as_repeatable(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=8, batch=8, lr=0.05, schedule="cosine", mixed=True)
+    kinds = set()
+    plain = tiny.loss
+
+    def loss(network, images, targets):
+        kinds.add(network[0](images).dtype)
+        return plain(network, images, targets)
+
+    tiny.loss = loss
+    first = loop.train(tiny, plan, data, tmp_path / "a", seed=1)
+    again = loop.train(tiny, plan, data, tmp_path / "b", seed=1)
+    assert kinds == {torch.bfloat16}
+    assert same(first, again)
+    log = loop.history(tmp_path / "a")
+    assert log[-1].loss < log[0].loss / 2
+    assert all(weights.dtype != torch.bfloat16 for weights in load_file(first).values())
+
+
+def test_the_average_follows_at_once_and_slowly_later() -> None:
+    decays = [loop._decay(0.99, step) for step in (0, 8, 89, 890, 10_000)]
+    assert decays == pytest.approx([0.1, 0.5, 10 / 11, 0.99, 0.99])
+
+
+def test_pictures_are_prepared_for_training_and_for_selection(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=4, batch=8, lr=0.05)
+    plain = loop.train(tiny, plan, data, tmp_path / "plain")
+    tiny.prepare = lambda images: 255 - images
+    inverted = loop.train(tiny, plan, data, tmp_path / "inverted")
+    assert not same(plain, inverted)
+    by_hand = replace(data, images=255 - data.images)
+    del tiny.prepare
+    assert same(inverted, loop.train(tiny, plan, by_hand, tmp_path / "by-hand"))
+
+
+def test_teachers_are_averaged_and_remembered(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.05, teacher=1.0)
+    rows = np.eye(7)[data.take("train").labels]
+    wrong, right = np.roll(rows, 1, axis=1), rows
+    both = loop.train(tiny, plan, data, tmp_path / "both", teachers={"b": wrong, "a": right})
+    mean = loop.train(tiny, plan, data, tmp_path / "mean", teachers={"mean": (rows + wrong) / 2})
+    assert same(both, mean)
+    _, about = loop.restored(tiny, both)
+    assert about["teachers"] == ["a", "b"]
+
+
+def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> None:
+    told = []
+    plan = Recipe(epochs=2, batch=20, lr=0.01)
+    loop.train(tiny, plan, load(bars, 16), tmp_path / "run", step=lambda *now: told.append(now))
+    assert [(done, count) for done, count, _ in told] == [(1, 3), (2, 3), (3, 3)] * 2
+    assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in loop.history(tmp_path / "run")])

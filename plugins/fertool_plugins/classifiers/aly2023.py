@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ class Aly2023(Trained):
     name: ClassVar[str] = "aly2023"
     version: ClassVar[str] = "1"
     crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
-    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST}
+    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST, "short": SHORT}
 
     stem: Literal["small", "paper"] = field(
         default="small",

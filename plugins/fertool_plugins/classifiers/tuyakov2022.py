@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import Trained
+from fertool_plugins.nets.trained import SHORT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +57,7 @@ class Tuyakov2022(Trained):
         "paper": PAPER,
         "paper-1e-3": replace(PAPER, lr=1e-3),
         "best": BEST,
+        "short": replace(SHORT, epochs=6, lr=0.02),
     }
 
     def network(self) -> torch.nn.Module:

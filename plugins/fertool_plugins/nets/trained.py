@@ -6,9 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fertool import Augment, FertoolError, Recipe, Trainable
+from fertool import Augment, FertoolError, Recipe, Trainable, light, packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +38,25 @@ FROM_SCRATCH = Recipe(
 agrees on. Not tuned here yet."""
 
 
+SHORT = Recipe(
+    epochs=8,
+    batch=64,
+    lr=0.05,
+    weight_decay=5e-4,
+    schedule="cosine",
+    warmup_epochs=1,
+    augment=Augment(flip=True, rotate_deg=10, scale=0.1, shift=0.05, brightness=0.2),
+    label_smoothing=0.1,
+    ema=0.995,
+    clip_norm=5.0,
+    mixed=True,
+)
+"""For a machine without a GPU: few epochs, so little augmentation, and no mixing of pictures."""
+
+
 @dataclass
 class Trained(Trainable):
-    """A `Trainable` whose weights are a safetensors file of its network's `state_dict`, float16 or float32.
+    """A `Trainable` whose weights are a safetensors file of its network's `state_dict`, or that packed.
 
     The file's metadata may hold `temperature`, by which logits are divided (Guo et al., 2017), and
     `labels`, a JSON list, which must be the classifier's.
@@ -54,16 +70,25 @@ class Trained(Trainable):
     exact: bool = field(
         default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
     )
+    lighting: Literal["as-is", "equalise", "clahe", "dct"] = field(
+        default="as-is",
+        metadata={"help": "what is done to a face's light first, in training and use: give both the same"},
+    )
+
+    @property
+    def path(self) -> Path:
+        """See `Trainable.path`."""
+        return Path(self.file).expanduser() if self.file else SHIPPED / f"{self.name}.safetensors"
 
     def weights(self) -> dict[str, str]:
-        path = self._path()
+        path = self.path
         if not path.is_file():
             return {}
         with path.open("rb") as stored:
             return {path.name: hashlib.file_digest(stored, "sha256").hexdigest()}
 
     def available(self) -> str:
-        if self._path().is_file():
+        if self.path.is_file():
             return ""
         if self.file:
             return (
@@ -79,19 +104,23 @@ class Trained(Trainable):
 
         if reason := self.available():
             raise FertoolError(f"classifier {self.name!r} cannot run: {reason}")
-        tensors, about = _read(self._path())
+        tensors, about = packed.read(self.path)
         self._check_labels(about)
         network = self.network()
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
-            what = f"{self._path()} holds no weights of {self.name!r} with these options"
+            what = f"{self.path} holds no weights of {self.name!r} with these options"
             raise FertoolError(what, "give the options it was trained with, or another file") from error
         self._temperature = float(about.get("temperature", "1"))
         self._device = device
         self._bfloat16 = not self.exact and quick_bfloat16(device)
         # torch's annotation of `to` forgets memory formats.
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def prepare(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """See `Trainable.prepare`."""
+        return images if self.lighting == "as-is" else light.METHODS[self.lighting](images)
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Classifier.classify`."""
@@ -106,28 +135,12 @@ class Trained(Trainable):
     def _shares(self, crops: npt.NDArray[np.uint8]) -> Any:
         import torch
 
-        images = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float() / 255
+        seen = torch.from_numpy(self.prepare(crops)).to(self._device)
+        images = seen.permute(0, 3, 1, 2).float() / 255
         return torch.softmax(self._network(images).float() / self._temperature, 1)
-
-    def _path(self) -> Path:
-        return Path(self.file).expanduser() if self.file else SHIPPED / f"{self.name}.safetensors"
 
     def _check_labels(self, about: dict[str, str]) -> None:
         stored = json.loads(about["labels"]) if "labels" in about else list(self.labels)
         if stored != list(self.labels):
-            what = f"{self._path()} was trained for the labels {', '.join(stored)}"
+            what = f"{self.path} was trained for the labels {', '.join(stored)}"
             raise FertoolError(what, f"{self.name!r} has {', '.join(self.labels)}")
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Tensors and metadata of a safetensors file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as stored:
-            names = stored.keys()
-            return {name: stored.get_tensor(name) for name in names}, stored.metadata() or {}
-    except SafetensorError as error:
-        raise FertoolError(
-            f"{path} is no safetensors file: {error}", "give one that `fertool train` wrote"
-        ) from error

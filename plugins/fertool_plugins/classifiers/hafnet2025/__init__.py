@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,11 @@ class Hafnet2025(Trained):
     name: ClassVar[str] = "hafnet2025"
     version: ClassVar[str] = "1"
     crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
-    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST}
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "paper": PAPER,
+        "best": BEST,
+        "short": replace(SHORT, half_until=0.75),
+    }
 
     heads: int = field(default=4, metadata={"help": "attention heads, at least 1"})
     clustering: Literal["affinity", "affinity-printed", "centre", "none"] = field(
@@ -79,7 +83,13 @@ class Hafnet2025(Trained):
 
         return HafNet(len(self.labels), self.heads, self.stem)
 
-    def loss(self, network: torch.nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self,
+        network: torch.nn.Module,
+        images: torch.Tensor,
+        targets: torch.Tensor,
+        votes: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """See `Trainable.loss`. Computed in float32 also under autocast: squares outgrow small formats."""
         import torch
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ class Khalid2025(Trained):
     name: ClassVar[str] = "khalid2025"
     version: ClassVar[str] = "1"
     crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
-    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST}
+    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST, "short": SHORT}
 
     backbone: Literal["cnn", "resnet50"] = field(default="cnn", metadata={"help": "what finds the features"})
     norm: bool = field(

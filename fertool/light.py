@@ -1,4 +1,4 @@
-"""What papers do to pictures before a network sees them. Pure: uint8 in, uint8 of the same shape out.
+"""The light on a face, evened before a network sees it, as several papers do. Pure: uint8 in, uint8 out.
 
 Pictures are (n, h, w) or (n, h, w, 1) gray, or (n, h, w, 3) BGR, of which only the lightness (Y of YCrCb)
 is changed.
@@ -15,7 +15,9 @@ from scipy import fft
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fertool.training.adapters import Pixels
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
 
     Change = Callable[[Pixels], Any]
     """(h, w) uint8 -> an array of the same shape and type (OpenCV's own types do not say so)."""

@@ -1,0 +1,47 @@
+"""The network of `compact`: nine 3x3 convolutions, and outputs for two kinds of labels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fertool_plugins.nets.resnet import conv_norm, normalise
+
+STAGES = ((32, 32), (64, 64), (128, 128), (256, 256, 256))
+"""Channels of the convolutions; the side is halved between stages."""
+DROPOUT = 0.2
+
+
+class CompactNet(nn.Module):
+    """(n, 1, h, w) pictures in 0..1, sides of 16 and more -> logits of the data set's own labels."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 1
+        for number, stage in enumerate(STAGES):
+            layers += [nn.MaxPool2d(2)] if number else []
+            for outputs in stage:
+                layers += [conv_norm(inputs, outputs, 3), nn.ReLU(inplace=True)]
+                inputs = outputs
+        self.features = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.label = nn.Linear(inputs, classes)
+        self.votes = nn.Linear(inputs, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.see(images)[0]
+
+    def see(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the label, and of the votes of ten people (FER+)."""
+        seen = self.dropout(self.features(normalise(images)).mean((2, 3)))
+        label: Tensor = self.label(seen)
+        votes: Tensor = self.votes(seen)
+        return label, votes
+
+
+def loss(seen: tuple[Tensor, Tensor], targets: Tensor, votes: Tensor | None) -> Tensor:
+    """Cross-entropy with the label, and with the votes where there are any, both counting the same."""
+    label, voted = (logits.float() for logits in seen)
+    total = torch.nn.functional.cross_entropy(label, targets)
+    return total if votes is None else total + torch.nn.functional.cross_entropy(voted, votes)

@@ -1,0 +1,167 @@
+"""A finished training run -> the weights that ship, with their model card.
+
+    python plugins/tools/ship_weights.py RUN/model.safetensors --data fer2013.parquet
+
+Writes below plugins/fertool_plugins/nets/weights: NAME.safetensors (int8 per output channel), NAME.md and
+NAME.svg. Stops if packing costs more than 0.3 points of accuracy on the split that the run was selected on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from fertool.cli import evaluate as command
+from fertool.packed import pack
+from fertool.recipes import Recipe
+from fertool.training import evaluate, loop
+
+WEIGHTS = Path(__file__).parents[1] / "fertool_plugins" / "nets" / "weights"
+LOSS = 0.003
+"""Accuracy that packing may cost."""
+CLAIMS = {
+    "compact": "none: fertool's own network",
+    "tuyakov2022": "66.56 % on FER2013 (validation)",
+    "aly2023": "73.43 % on FER2013's private and 88.13 % on its public split",
+    "khalid2025": "83 % on FER2013 (a split of 80/10/10 of its own)",
+    "hafnet2025": "none on FER2013 (89.7 % on RAF-DB)",
+}
+CARD = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    given = parser.parse_args()
+    with safe_open(given.model, "pt") as stored:
+        about = stored.metadata()
+    made = json.loads(about["made"])
+    name, split = made["classifier"], made["selected_on"]
+    WEIGHTS.mkdir(exist_ok=True)
+    target = WEIGHTS / f"{name}.safetensors"
+    save_file(pack(load_file(given.model)), target, metadata=about)
+    before = measured(str(given.model), given.data, split)
+    after = measured(str(target), given.data, split, speed=True)
+    lost = before.scores.accuracy - after.scores.accuracy
+    if lost > LOSS:
+        target.unlink()
+        sys.exit(f"packing costs {lost:.2%} of accuracy")
+    mirrored = measured(str(target), given.data, split, tta=True)
+    epochs = loop.history(given.model.parent)
+    card = written(name, target, made, len(epochs), after, mirrored, lost)
+    (WEIGHTS / f"{name}.md").write_text(card, encoding="utf-8")
+    (WEIGHTS / f"{name}.svg").write_text(drawn(after.scores), encoding="utf-8")
+    print(f"{target}: {after.scores.accuracy:.2%}, {mirrored.scores.accuracy:.2%} with --tta")
+
+
+def measured(model: str, data: Path, split: str, *, tta: bool = False, speed: bool = False) -> Any:
+    chosen = command.chosen(model, [], [])
+    chosen.load("cpu")
+    return evaluate.measure(chosen, data, split, tta=tta, speed=speed)
+
+
+def written(
+    name: str, target: Path, made: dict[str, Any], epochs: int, plain: Any, mirrored: Any, lost: float
+) -> str:
+    chosen = command.chosen(str(target), [], [])
+    said = " ".join((type(chosen).__doc__ or "").split())
+    split = made["selected_on"]
+    lines = [
+        row(split, plain.scores),
+        row(f"{split}, no near-duplicates", plain.unseen),
+        row(f"{split}, `--tta`", mirrored.scores),
+    ]
+    pace = plain.faces_per_s
+    return CARD.format(
+        name=name,
+        about=said.replace(" - ", "\n- "),
+        selected=split,
+        epochs=epochs,
+        train_hash=made["data"]["train"][:16],
+        selected_hash=made["data"]["selected_on"][:16],
+        recipe=recipe_name(chosen, made["recipe"]),
+        seed=made["seed"],
+        changed=", ".join(f"`{k}={v}`" for k, v in different(made["recipe"]).items()),
+        options=", ".join(f"`{k}={v}`" for k, v in made["options"].items()) or "none",
+        claim=CLAIMS[name],
+        votes="FER+ votes were used too." if voted(made["recipe"]) else "No other data (no FER+ votes).",
+        file=target.name,
+        size=target.stat().st_size / 1e6,
+        sha=hashlib.sha256(target.read_bytes()).hexdigest(),
+        lost=lost * 100,
+        rows="\n".join(lines),
+        one=pace[1],
+        sixteen=pace[16],
+        classes="\n".join(
+            f"| {c.label} | {c.n} | {c.precision:.3f} | {c.recall:.3f} | {c.f1:.3f} |"
+            for c in plain.scores.classes
+        ),
+    )
+
+
+def row(title: str, scores: Any) -> str:
+    low, high = scores.interval
+    rest = " | ".join(f"{value:.3f}" for value in (scores.macro_f1, scores.uar, scores.ece))
+    return f"| {title} | {scores.n} | {scores.accuracy:.2%} | {low:.1%} to {high:.1%} | {rest} |"
+
+
+def recipe_name(chosen: Any, recipe: dict[str, Any]) -> str:
+    """Its name, if the plugin still has it as it was."""
+    same = [name for name, known in chosen.recipes.items() if different(plain(known)) == different(recipe)]
+    return same[0] if same else "its own"
+
+
+def voted(recipe: dict[str, Any]) -> bool:
+    return bool(recipe["votes"] or recipe["votes_apart"])
+
+
+def different(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What is not as in an empty recipe; of the augmentation, likewise."""
+    empty = plain(Recipe(epochs=0, batch=0, lr=0.0))
+    found = {k: v for k, v in recipe.items() if v != empty[k]}
+    if "augment" in found:
+        found["augment"] = {k: v for k, v in found["augment"].items() if v != empty["augment"][k]}
+    return found
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(asdict(recipe)))
+
+
+def drawn(scores: Any) -> str:
+    """The confusion matrix as an SVG: rows are true, shares of a row as shades."""
+    names, side, left, top = [c.label for c in scores.classes], 62, 84, 40
+    width, height = left + side * len(names) + 10, top + side * len(names) + 10
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        f'font-size="12"><rect width="{width}" height="{height}" fill="#fff"/>'
+    ]
+    for i, (name, counts) in enumerate(zip(names, scores.confusion, strict=True)):
+        middle = side * (i + 0.5)
+        parts.append(f'<text x="{left - 8}" y="{top + middle + 4}" text-anchor="end">{name}</text>')
+        parts.append(f'<text x="{left + middle}" y="{top - 10}" text-anchor="middle">{name}</text>')
+        for j, count in enumerate(counts):
+            share = count / max(sum(counts), 1)
+            ink = "#fff" if share > 0.5 else "#111"
+            x, y = left + side * j, top + side * i
+            parts.append(
+                f'<rect x="{x}" y="{y}" width="{side - 2}" height="{side - 2}" fill="#1f5f99" '
+                f'fill-opacity="{share:.3f}" stroke="#ddd"/>'
+                f'<text x="{x + side / 2 - 1}" y="{y + side / 2 + 3}" text-anchor="middle" fill="{ink}">'
+                f"{share:.0%}</text>"
+            )
+    return "".join(parts) + '<text x="6" y="14">true (rows), said (columns)</text></svg>\n'
+
+
+if __name__ == "__main__":
+    main()
