@@ -103,7 +103,7 @@ class Classifier(Plugin):
 
     @abstractmethod
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
-        """(n, size, size, channels) uint8 crops, n >= 1 -> (n, len(labels)) float32, rows sum to 1."""
+        """(n, size, size, planes) uint8 crops, n >= 1 -> (n, len(labels)) float32, rows sum to 1."""
 
 
 class Trainable(Classifier):

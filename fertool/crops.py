@@ -32,18 +32,32 @@ Both figures: `FaceLandmarks.alignDlib` of face-api.js (relScale, relX and relY)
 
 
 def cut(image: Image, boxes: Floats, landmarks: Floats | None, crop: Crop) -> npt.NDArray[np.uint8]:
-    """The faces of one frame as (n, size, size, channels) uint8, BGR or gray; black outside the frame.
+    """The faces of one frame as (n, size, size, planes) uint8, BGR or gray; black outside the frame.
 
     `image` (H, W, 3) uint8 BGR; `boxes` (n, 4) pixels; `landmarks` (n, 68 | 5, 2) pixels or None.
     n may be 0. The geometry is that of `matrices`.
     """
-    crops = np.empty((len(boxes), crop.size, crop.size, crop.channels), np.uint8)
-    for face, matrix in zip(crops, matrices(boxes, landmarks, crop), strict=True):
+    crops = np.zeros((len(boxes), crop.size, crop.size, crop.planes), np.uint8)
+    maps = matrices(boxes, landmarks, crop)
+    for face, matrix in zip(crops[..., : crop.channels], maps, strict=True):
         bgr = cv2.warpAffine(
             image, matrix, (crop.size, crop.size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         )
         face[:] = bgr if crop.channels == 3 else cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)[:, :, None]
+    if crop.anchors and landmarks is not None:
+        for face, points in zip(crops[..., crop.channels], to_crop(landmarks, maps), strict=True):
+            face[:] = _nearness(points, crop)
     return crops
+
+
+def _nearness(points: Doubles, crop: Crop) -> npt.NDArray[np.uint8]:
+    """(k, 2) landmarks in crop pixels -> (size, size): the plane that `Crop.anchors` describes."""
+    known = points[np.isfinite(points).all(axis=1)]
+    pixels = np.arange(crop.size)
+    across = (pixels[:, None] - known[:, 0]) ** 2  # (size, k)
+    down = (pixels[:, None] - known[:, 1]) ** 2
+    squared = (down[:, None] + across[None]).min(axis=2, initial=np.inf)
+    return np.asarray(np.rint(255 * np.exp(-squared / (2 * (crop.anchors * crop.size) ** 2))), np.uint8)
 
 
 def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
@@ -83,6 +97,12 @@ def to_frame(points: Floats, matrices: Matrices) -> Floats:
     """(n, k, 2) points in crop pixels -> (n, k, 2) float32 in frame pixels; inverse of what `cut` did."""
     turned = np.einsum("nij,nkj->nki", matrices[:, :, :2], points)
     return np.asarray(turned + matrices[:, None, :, 2], np.float32)
+
+
+def to_crop(points: Floats, matrices: Matrices) -> Doubles:
+    """(n, k, 2) points in frame pixels -> (n, k, 2) in crop pixels; the inverse of `to_frame`."""
+    moved = points - matrices[:, None, :, 2]
+    return np.asarray(np.einsum("nij,nkj->nki", np.linalg.inv(matrices[:, :, :2]), moved))
 
 
 def eyes(landmarks: Floats) -> Doubles:

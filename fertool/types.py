@@ -91,6 +91,14 @@ class Crop:
     (without them the square around the box is cut)."""
     channels: Literal[1, 3] = 3
     """3: BGR; 1: gray."""
+    anchors: float = 0.0
+    """More than 0: one more plane, which says how near the nearest landmark is: 255 exp(-d^2 / (2 s^2)), s
+    being `anchors` sides of the crop. Black without landmarks."""
+
+    @property
+    def planes(self) -> int:
+        """How many values a pixel of the crop has."""
+        return self.channels + (self.anchors > 0)
 
 
 @dataclass(frozen=True, slots=True)

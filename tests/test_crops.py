@@ -228,3 +228,37 @@ def test_a_turned_photograph_is_set_upright():
     assert difference.mean() < 3  # interpolated once more
     (crooked,) = crops.cut(turned, box, moved, Crop(112, align=False))
     assert np.abs(before.astype(int) - crooked).mean() > 10
+
+
+def face_at(*points: tuple[float, float]) -> np.ndarray:
+    """(1, 68, 2) landmarks: these, the last one repeated."""
+    rows = [*points, *[points[-1]] * (68 - len(points))]
+    return np.array([rows], np.float32)
+
+
+def test_a_plane_says_how_near_a_landmark_is_by_hand() -> None:
+    # A box of 40 pixels becomes a crop of 20: landmarks at (50, 60) and (86, 60) fall on (0, 5) and (18, 5).
+    crop = Crop(20, align=False, channels=1, anchors=0.1)
+    cut = crops.cut(ramp(), boxes((50, 50, 90, 90)), face_at((50, 60), (86, 60)), crop)
+    assert cut.shape == (1, 20, 20, 2)
+    near = cut[0, :, :, 1].astype(float)
+    assert near[5, 0] == near[5, 18] == 255
+    # Two pixels away at a spread of two: exp(-1/2).
+    assert near[7, 0] == near[5, 2] == near[3, 18] == round(255 * np.exp(-0.5))
+    assert near[19, 9] < 1
+    plain = crops.cut(ramp(), boxes((50, 50, 90, 90)), None, Crop(20, align=False, channels=1))
+    np.testing.assert_array_equal(cut[..., :1], plain)
+
+
+@pytest.mark.parametrize("landmarks", [None, np.full((1, 68, 2), np.nan, np.float32)])
+def test_unknown_landmarks_leave_the_plane_black(landmarks) -> None:
+    cut = crops.cut(ramp(), boxes((50, 50, 90, 90)), landmarks, Crop(20, align=False, anchors=0.1))
+    assert cut.shape == (1, 20, 20, 4)
+    assert not cut[..., 3].any()
+    assert cut[..., :3].any()
+
+
+def test_to_crop_undoes_to_frame() -> None:
+    points = np.random.default_rng(0).uniform(0, 40, (3, 5, 2)).astype(np.float32)
+    maps = crops.matrices(boxes((10, 20, 50, 70), (0, 0, 9, 9), (5, 5, 99, 60)), None, Crop(40, margin=0.2))
+    np.testing.assert_allclose(crops.to_crop(crops.to_frame(points, maps), maps), points, atol=1e-3)

@@ -64,6 +64,7 @@ def train(
     from dataclasses import replace
 
     from fertool import setup
+    from fertool.errors import ConfigError
     from fertool.training import loop
     from fertool.training.alignment import aligned
     from fertool.training.data import load
@@ -77,6 +78,8 @@ def train(
         print(f"{data}: {note}", file=sys.stderr)
     folder = out or Path(f"{name}-{recipe}")
     place = setup.device(device)
+    if chosen.crop.anchors and not align:
+        raise ConfigError(f"classifier {name!r} with these options needs landmarks", "add --align")
     if align:
         faces = aligned(faces, encoder(place), chosen.crop)
     teachers = _taught(teacher or [], plugin or [], faces, place)

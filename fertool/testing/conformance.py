@@ -120,10 +120,10 @@ def noise(height: int, width: int, seed: int = 0) -> Image:
 
 
 def noise_crops(n: int, crop: Crop) -> npt.NDArray[np.uint8]:
-    """(n, size, size, channels) uint8."""
+    """(n, size, size, planes) uint8."""
     import numpy as np
 
-    shape = (n, crop.size, crop.size, crop.channels)
+    shape = (n, crop.size, crop.size, crop.planes)
     return np.random.default_rng(n).integers(0, 256, shape, np.uint8)
 
 

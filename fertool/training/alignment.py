@@ -24,13 +24,14 @@ def aligned(data: Dataset, encoder: Encoder, crop: Crop) -> Dataset:
     """Every picture turned and scaled as its landmarks say; black where the picture has nothing to show.
 
     `encoder` is loaded and takes the whole picture for the box of the face. `crop` is the classifier's, whose
-    size and channels `data` was loaded in. A picture whose landmarks fall into one point stays as it is.
+    size and channels `data` was loaded in; its `anchors` make a further plane. A picture whose landmarks fall
+    into one point stays as it is.
     """
-    images = np.empty_like(data.images)
+    images = np.empty((len(data), crop.size, crop.size, crop.planes), np.uint8)
     for start in range(0, len(data), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        images[some] = _cut(data.images[some], encoder, crop).reshape(images[some].shape)
-    return replace(data, images=images)
+        images[some] = _cut(data.images[some], encoder, crop)
+    return replace(data, images=images[..., 0] if crop.planes == 1 else images)
 
 
 def _cut(images: Pixels, encoder: Encoder, crop: Crop) -> Pixels:

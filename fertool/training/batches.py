@@ -104,17 +104,21 @@ def augment(images: Tensor, how: Augment, generator: Generator) -> Tensor:
     """(n, c, h, w) float32 in 0..1 -> the same, every picture changed at random in its own way.
 
     Light comes before geometry, so that the black that moves in neither counts for a picture's mean nor
-    is brightened.
+    is brightened. A plane of landmarks (`Crop.anchors`) is moved with its picture and keeps its light.
     """
-    images = _light(images, how, generator)
+    seen = images.shape[1] - 1 + images.shape[1] % 2  # 1 or 3 of what may be 2 or 4 planes
+    lit = _light(images[:, :seen], how, generator)
     if how.blur:
-        images = _some(images, blur(images), how.blur, generator)
+        lit = _some(lit, blur(lit), how.blur, generator)
+    images = torch.cat([lit, images[:, seen:]], dim=1)
     if how.flip:
         images = _some(images, images.flip(-1), 0.5, generator)
     if how.rotate_deg or how.scale or how.shift:
         images = _move(images, how, generator)
     if how.erase:
-        images = _some(images, _erased(images, generator), how.erase, generator)
+        lit = images[:, :seen]
+        lit = _some(lit, _erased(lit, generator), how.erase, generator)
+        images = torch.cat([lit, images[:, seen:]], dim=1)
     if how.crop:
         images = _window(images, how.crop, generator)
     return images

@@ -47,7 +47,7 @@ def export(plugin: Trainable, file: Path) -> float:
     """
     network, about = restored(plugin, plugin.path)
     whole = Probabilities(network, about.pop("temperature")).eval()
-    faces = torch.rand(TRIED, plugin.crop.channels, plugin.crop.size, plugin.crop.size)
+    faces = torch.rand(TRIED, plugin.crop.planes, plugin.crop.size, plugin.crop.size)
     part = file.with_suffix(".part")
     try:
         _write(whole, faces, part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -54,28 +55,44 @@ def network() -> nn.Module:
     return Khalid2025().network().eval()
 
 
+def two_planes(near: torch.Tensor) -> torch.Tensor:
+    """Two faces with what is near a landmark as their second plane."""
+    pixels = torch.rand(2, 1, 48, 48, generator=torch.Generator().manual_seed(1))
+    return torch.cat([pixels, near], 1)
+
+
 def test_without_landmarks_the_bias_is_zero(network: nn.Module) -> None:
-    images = torch.rand(2, 1, 48, 48)
-    plain = network(images)
-    torch.testing.assert_close(network(images, torch.full((2, 68, 2), torch.nan)), plain)
-    far = network(images, torch.full((2, 68, 2), 50.0))  # nowhere near the picture
-    torch.testing.assert_close(far, plain)
+    images = two_planes(torch.zeros(2, 1, 48, 48))
+    torch.testing.assert_close(network(images), network(images[:, :1]))
 
 
 def test_landmarks_move_the_attention_of_their_own_face_only(network: nn.Module) -> None:
-    images = torch.rand(2, 1, 48, 48)
-    plain = network(images)
-    anchors = torch.full((2, 68, 2), torch.nan)
-    anchors[0] = torch.rand(68, 2) / 4
-    drawn = network(images, anchors)
+    near = torch.zeros(2, 1, 48, 48)
+    near[0, :, :16, :16] = 1
+    images = two_planes(near)
+    drawn, plain = network(images), network(images[:, :1])
     assert not torch.allclose(drawn[0], plain[0])
     torch.testing.assert_close(drawn[1], plain[1])
 
 
+def test_landmarks_everywhere_draw_nowhere(network: nn.Module) -> None:
+    images = two_planes(torch.ones(2, 1, 48, 48))
+    torch.testing.assert_close(network(images), network(images[:, :1]))
+
+
 def test_pull_of_zero_ignores_landmarks() -> None:
     network = Khalid2025(pull=0.0).network().eval()
-    images = torch.rand(1, 1, 48, 48)
-    torch.testing.assert_close(network(images, torch.rand(1, 68, 2)), network(images))
+    images = two_planes(torch.rand(2, 1, 48, 48))
+    torch.testing.assert_close(network(images), network(images[:, :1]))
+
+
+def test_the_crop_has_a_plane_for_landmarks_if_they_are_wanted() -> None:
+    assert Khalid2025().crop.planes == 1
+    assert Khalid2025(anchors=True).crop.planes == 2
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 2), np.uint8)
+    prepared = Khalid2025(anchors=True, lighting="equalise").prepare(faces)
+    assert not np.array_equal(prepared[..., 0], faces[..., 0])
+    np.testing.assert_array_equal(prepared[..., 1], faces[..., 1])
 
 
 def test_recipe_of_the_paper() -> None:

@@ -19,7 +19,7 @@ from fertool_plugins.classifiers.aly2023 import Aly2023
 from fertool_plugins.classifiers.hafnet2025 import Hafnet2025
 from fertool_plugins.classifiers.khalid2025 import Khalid2025
 from fertool_plugins.classifiers.tuyakov2022 import Tuyakov2022
-from fertool_plugins.nets.attention import Cbam, ChannelAttention, SelfAttention, SpatialAttention, nearness
+from fertool_plugins.nets.attention import Cbam, ChannelAttention, SelfAttention, SpatialAttention
 from fertool_plugins.nets.resnet import Basic, Block, Bottleneck, normalise, resnet18, resnet50, shortcut
 from fertool_plugins.nets.trained import Trained
 
@@ -119,23 +119,6 @@ def test_a_bias_draws_every_position_to_its_key() -> None:
     drawn = attention(x, torch.tensor([[0.0, 3.0]]))
     torch.testing.assert_close(drawn[0, 1, 0], torch.tensor([0.0, 1.0]) + 2 * sigmoid(3))
     torch.testing.assert_close(attention(x, torch.zeros(1, 2)), attention(x))
-
-
-def test_nearness_by_hand() -> None:
-    # Cells of a map of 1 row and 2 columns: (0.25, 0.5) and (0.75, 0.5).
-    anchors = torch.tensor([[[0.25, 0.5], [0.75, 0.7]], [[0.25, 0.5], [0.25, 0.5]]])
-    expected = torch.tensor([[1.0, math.exp(-0.04 / 0.08)], [1.0, math.exp(-0.25 / 0.08)]])
-    torch.testing.assert_close(nearness(anchors, 1, 2, 0.2), expected)
-
-
-def test_nearness_knows_x_from_y() -> None:
-    near = nearness(torch.tensor([[[0.9, 0.1]]]), 2, 3, 0.1).reshape(2, 3)  # top right
-    assert near.argmax() == 2
-
-
-def test_unknown_anchors_are_near_nothing() -> None:
-    anchors = torch.full((1, 68, 2), torch.nan)
-    assert nearness(anchors, 6, 6, 0.1).tolist() == [[0.0] * 36]
 
 
 # --- residual networks ---------------------------------------------------------------------------
@@ -354,5 +337,5 @@ def test_a_step_moves_every_parameter(kind: type[Trained]) -> None:
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_is_trained_with_the_papers_recipe_or_the_best(kind: type[Trained]) -> None:
     assert {"paper", "best"} <= set(kind.recipes)
-    assert kind.crop == Crop(48, margin=0.0, align=True, channels=1)
+    assert kind().crop == Crop(48, margin=0.0, align=True, channels=1)
     assert kind.labels == EMOTIONS

@@ -73,3 +73,14 @@ def test_nothing_but_pixels_changes_and_nothing_is_fine(encoder: FaceApi) -> Non
     assert changed.labels is data.labels
     none = aligned(data.at(np.zeros(0, np.int64)), encoder, Crop(SIDE, align=True, channels=1))
     assert none.images.shape == (0, SIDE, SIDE)
+
+
+def test_landmarks_become_a_plane_of_their_own(encoder: FaceApi) -> None:
+    data = dataset(np.stack([turned(0), turned(10)]))
+    crop = Crop(SIDE, margin=0.1, align=True, channels=1, anchors=0.05)
+    images = aligned(data, encoder, crop).images
+    assert images.shape == (2, SIDE, SIDE, 2)
+    near = images[..., 1].astype(float)
+    # Eyes, nose and mouth lie in the middle third, nobody's landmarks in the upper corners.
+    assert near[:, SIDE // 3 : 2 * SIDE // 3, SIDE // 3 : 2 * SIDE // 3].mean() > 100
+    assert near[:, :5, :5].max() < 30

@@ -321,3 +321,14 @@ def test_without_mixup_nothing_changes():
     got = shown.mixup(images, targets, 0, generator())
     assert got[0] is images
     assert got[1] is targets
+
+
+def test_a_plane_of_landmarks_moves_with_its_picture_and_keeps_its_light():
+    pixels = dots(6, -9, count=60)
+    both = torch.cat([pixels, pixels], 1)
+    moved = augmented(both, flip=True, rotate_deg=30, scale=0.2, shift=0.1, crop=1 / 8)
+    assert moved.shape == (60, 2, 56, 56)
+    torch.testing.assert_close(moved[:, 0], moved[:, 1])
+    lit = augmented(both, brightness=0.5, contrast=0.5, blur=1.0, erase=1.0)
+    torch.testing.assert_close(lit[:, 1:], pixels)
+    assert not torch.allclose(lit[:, :1], pixels)

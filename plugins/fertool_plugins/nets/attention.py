@@ -70,16 +70,3 @@ class SelfAttention(nn.Module):
         seen = torch.softmax(logits, -1) @ value
         result: Tensor = x + seen.transpose(1, 2).reshape(x.shape)
         return result
-
-
-def nearness(anchors: Tensor, rows: int, columns: int, spread: float) -> Tensor:
-    """How near each cell of a map is to the nearest anchor: exp(-d^2 / (2 spread^2)), (n, rows * columns).
-
-    Anchors: (n, k, 2) x, y as shares of the picture's side, as is `spread`. A picture whose anchors are
-    unknown (NaN) gets zeros.
-    """
-    y = (torch.arange(rows, device=anchors.device) + 0.5) / rows
-    x = (torch.arange(columns, device=anchors.device) + 0.5) / columns
-    cells = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(1, 1, -1, 2)
-    squared = (anchors[:, :, None] - cells).square().sum(-1)
-    return torch.exp(-squared / (2 * spread**2)).nan_to_num(0.0).amax(1)

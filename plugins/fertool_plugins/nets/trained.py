@@ -120,7 +120,14 @@ class Trained(Trainable):
 
     def prepare(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """See `Trainable.prepare`."""
-        return images if self.lighting == "as-is" else light.METHODS[self.lighting](images)
+        if self.lighting == "as-is":
+            return images
+        if images.ndim == 3:
+            return light.METHODS[self.lighting](images)
+        prepared = images.copy()
+        pixels = images[..., : self.crop.channels]  # a plane of landmarks has no light
+        prepared[..., : self.crop.channels] = light.METHODS[self.lighting](pixels)
+        return prepared
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Classifier.classify`."""

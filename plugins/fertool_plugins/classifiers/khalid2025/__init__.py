@@ -26,6 +26,8 @@ PAPER = Recipe(
     augment=Augment(flip=True, rotate_deg=15, brightness=0.2, blur=0.2),
 )
 BEST = replace(FROM_SCRATCH, epochs=200, augment=replace(FROM_SCRATCH.augment, erase=0.2))
+SPREAD = 0.1
+"""How far a landmark reaches, in sides of the picture: about one of six cells."""
 
 
 @dataclass
@@ -40,8 +42,9 @@ class Khalid2025(Trained):
     - equation 7 does not say what becomes of the attended values: they are added to what came in. The width
       of keys (d_k) is not given: a quarter of the channels.
     - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by
-      `pull` * exp(-d^2 / (2 * 0.1^2)), d being its distance to the nearest landmark in sides of the
-      picture.
+      `pull` * the mean over the position of exp(-d^2 / (2 * 0.1^2)), d being the distance to the nearest
+      of 68 landmarks in sides of the picture. Option `anchors`, in training (with `--align`, which finds the
+      landmarks) and use alike; without it, the bias is zero.
     - table 4 speaks of RGB, FER2013 is gray: gray. Of its 50 epochs and the text's 100: 100, for training
       stops early anyhow. The text watches validation accuracy, a `Recipe` validation loss.
     - "dropout and L2 both at a rate of 0.5": such an L2 would leave no weight: 1e-4. The amounts of the
@@ -51,19 +54,24 @@ class Khalid2025(Trained):
 
     name: ClassVar[str] = "khalid2025"
     version: ClassVar[str] = "1"
-    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
     recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST, "short": SHORT}
 
     backbone: Literal["cnn", "resnet50"] = field(default="cnn", metadata={"help": "what finds the features"})
     norm: bool = field(
         default=True, metadata={"help": "batch norm in the cnn, which the paper does not mention"}
     )
-    pull: float = field(
-        default=1.0, metadata={"help": "how much landmarks, where they are given, draw the attention"}
+    anchors: bool = field(
+        default=False, metadata={"help": "landmarks draw the attention; train with it and --align, too"}
     )
+    pull: float = field(default=1.0, metadata={"help": "how much they draw it"})
+
+    @property
+    def crop(self) -> Crop:  # type: ignore[override]  # an option decides
+        """With `anchors`, one more plane."""
+        return Crop(48, margin=0.0, align=True, channels=1, anchors=SPREAD if self.anchors else 0.0)
 
     def network(self) -> torch.nn.Module:
-        """See `Trainable.network`; its `forward` takes landmarks too."""
+        """See `Trainable.network`."""
         from fertool_plugins.classifiers.khalid2025.net import KhalidNet, cnn
         from fertool_plugins.nets.resnet import resnet50
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch.nn.functional as F
 from torch import nn
 
-from fertool_plugins.nets.attention import SelfAttention, nearness
+from fertool_plugins.nets.attention import SelfAttention
 from fertool_plugins.nets.resnet import normalise
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SPREAD = 0.1
-"""How far a landmark reaches, in sides of the picture: about one of six cells."""
 
 
 def cnn(norm: bool) -> nn.Sequential:
@@ -40,10 +38,10 @@ class KhalidNet(nn.Module):
         self.pull = pull
         self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * 36, classes))
 
-    def forward(self, images: Tensor, anchors: Tensor | None = None) -> Tensor:
-        """(n, 1, 48, 48) in 0..1 -> logits. Anchors: (n, k, 2) landmarks x, y as shares of the picture's
-        side; NaN where a face has none."""
-        x = self.backbone(normalise(images))
-        bias = None if anchors is None else self.pull * nearness(anchors, x.shape[2], x.shape[3], SPREAD)
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 1, 48, 48) in 0..1 -> logits; a second plane is the nearness of landmarks (`Crop.anchors`)."""
+        x = self.backbone(normalise(images[:, :1]))
+        near = images[:, 1:]
+        bias = self.pull * F.adaptive_avg_pool2d(near, x.shape[2:]).flatten(1) if near.shape[1] else None
         logits: Tensor = self.last(self.attention(x, bias))
         return logits
