@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fertool.cli.common import Json, Options, PluginFiles, print_json, print_table
-from fertool.cli.train import Align, Data, encoder
+from fertool.cli.train import Align, Data, check_align, encoder
 
 if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder
@@ -60,6 +60,7 @@ def evaluate(
     place = setup.device(device)
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
+        check_align(classifier, align=align)
         classifier.load(place)
     by_eyes = encoder(place) if align else None
     found = [evaluation.measure(c, data, split, tta=tta, encoder=by_eyes) for c in loaded]

@@ -15,7 +15,7 @@ from fertool.cli.common import Options, PluginFiles, clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fertool.contracts import Encoder, Trainable
+    from fertool.contracts import Classifier, Encoder, Trainable
     from fertool.training.data import Dataset
     from fertool.training.loop import Epoch
 
@@ -64,7 +64,6 @@ def train(
     from dataclasses import replace
 
     from fertool import setup
-    from fertool.errors import ConfigError
     from fertool.training import loop
     from fertool.training.alignment import aligned
     from fertool.training.data import load
@@ -78,8 +77,7 @@ def train(
         print(f"{data}: {note}", file=sys.stderr)
     folder = out or Path(f"{name}-{recipe}")
     place = setup.device(device)
-    if chosen.crop.anchors and not align:
-        raise ConfigError(f"classifier {name!r} with these options needs landmarks", "add --align")
+    check_align(chosen, align=align)
     if align:
         faces = aligned(faces, encoder(place), chosen.crop)
     teachers = _taught(teacher or [], plugin or [], faces, place)
@@ -143,6 +141,14 @@ def _recipe(plugin: Trainable, name: str) -> Any:
         known = ", ".join(plugin.recipes)
         raise ConfigError(f"classifier {plugin.name!r} has no recipe {name!r}", f"it has: {known}")
     return plugin.recipes[name]
+
+
+def check_align(classifier: Classifier, *, align: bool) -> None:
+    """One that looks at landmarks cannot do without them."""
+    from fertool.errors import ConfigError
+
+    if classifier.crop.anchors and not align:
+        raise ConfigError(f"classifier {classifier.name!r} with these options needs landmarks", "add --align")
 
 
 def encoder(device: str) -> Encoder:
