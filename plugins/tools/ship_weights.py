@@ -41,13 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--to", type=Path, default=WEIGHTS)
     given = parser.parse_args()
     with safe_open(given.model, "pt") as stored:
         about = stored.metadata()
     made = json.loads(about["made"])
     name, split = made["classifier"], made["selected_on"]
-    WEIGHTS.mkdir(exist_ok=True)
-    target = WEIGHTS / f"{name}.safetensors"
+    given.to.mkdir(exist_ok=True)
+    target = given.to / f"{name}.safetensors"
     save_file(pack(load_file(given.model)), target, metadata=about)
     before = measured(str(given.model), given.data, split)
     after = measured(str(target), given.data, split, speed=True)
@@ -58,8 +59,8 @@ def main() -> None:
     mirrored = measured(str(target), given.data, split, tta=True)
     epochs = loop.history(given.model.parent)
     card = written(name, target, made, len(epochs), after, mirrored, lost)
-    (WEIGHTS / f"{name}.md").write_text(card, encoding="utf-8")
-    (WEIGHTS / f"{name}.svg").write_text(drawn(after.scores), encoding="utf-8")
+    target.with_suffix(".md").write_text(card, encoding="utf-8")
+    target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")
     print(f"{target}: {after.scores.accuracy:.2%}, {mirrored.scores.accuracy:.2%} with --tta")
 
 

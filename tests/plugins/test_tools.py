@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -53,3 +56,30 @@ def test_train_all_then_again_then_join(tmp_path: Path) -> None:
     for name, weights in original.items():
         off = (tensors[name] - weights).abs().max()
         assert off <= (weights.abs().max() / 127 if weights.ndim > 1 else torch.tensor(0.0)), name
+
+
+def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: Path) -> None:
+    data = faces(tmp_path)
+    run = tmp_path / "run"
+    words = ["train", "khalid2025", "--data", data, "--recipe", "short", "--epochs", 1, "--out", run]
+    fertool(*words)
+    script("ship_weights.py", run / "model.safetensors", "--data", data, "--to", tmp_path / "ship")
+    shipped = tmp_path / "ship" / "khalid2025.safetensors"
+    assert shipped.stat().st_size < 2e6
+    card = shipped.with_suffix(".md").read_text(encoding="utf-8")
+    assert "{" not in card.replace("`augment={", ""), "every place in the template is filled"
+    assert f"SHA-256 `{hashlib.sha256(shipped.read_bytes()).hexdigest()}`" in card
+    assert "No other data (no FER+ votes)" in card
+    assert "83 % on FER2013" in card
+    found = json.loads(fertool("evaluate", shipped, "--data", data, "--json"))["models"][0]
+    assert f"| public | 7 | {found['accuracy']:.2%} |" in card
+    drawing = ElementTree.parse(shipped.with_suffix(".svg"))
+    texts = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text for text in texts if text in EMOTIONS] == [label for label in EMOTIONS for _ in range(2)]
+
+
+def fertool(*words: object) -> str:
+    command = [sys.executable, "-m", "fertool", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
