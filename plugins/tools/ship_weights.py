@@ -141,7 +141,7 @@ def plain(recipe: Recipe) -> dict[str, Any]:
 
 def drawn(scores: Any) -> str:
     """The confusion matrix as an SVG: rows are true, shares of a row as shades."""
-    names, side, left, top = [c.label for c in scores.classes], 62, 84, 40
+    names, side, left, top = [c.label for c in scores.classes], 62, 84, 52
     width, height = left + side * len(names) + 10, top + side * len(names) + 10
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
@@ -156,12 +156,18 @@ def drawn(scores: Any) -> str:
             ink = "#fff" if share > 0.5 else "#111"
             x, y = left + side * j, top + side * i
             parts.append(
-                f'<rect x="{x}" y="{y}" width="{side - 2}" height="{side - 2}" fill="#1f5f99" '
-                f'fill-opacity="{share:.3f}" stroke="#ddd"/>'
+                f'<rect x="{x}" y="{y}" width="{side - 2}" height="{side - 2}" fill="{shade(share)}" '
+                'stroke="#ddd"/>'
                 f'<text x="{x + side / 2 - 1}" y="{y + side / 2 + 3}" text-anchor="middle" fill="{ink}">'
                 f"{share:.0%}</text>"
             )
     return "".join(parts) + '<text x="6" y="14">true (rows), said (columns)</text></svg>\n'
+
+
+def shade(share: float) -> str:
+    """White for 0 to blue for 1; not by opacity, which some viewers ignore."""
+    red, green, blue = (round(255 + (full - 255) * share) for full in (31, 95, 153))
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 if __name__ == "__main__":
