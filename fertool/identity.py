@@ -15,6 +15,8 @@ from scipy.spatial.distance import squareform
 from fertool.tracking import mean_direction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from fertool.types import Floats
@@ -29,6 +31,41 @@ then the blocks' clusters are clustered."""
 CONFLICT = 1e9
 """Distance between tracks seen at the same time; unit embeddings are at most 2 apart. So large that one
 such pair keeps two groups apart even when averaged with all their other pairs (a million at most)."""
+MARGIN = 0.05
+"""How much nearer than the runner-up a student has to be: what is closer to call stays unknown."""
+
+
+def match(
+    embeddings: Floats, prototypes: Mapping[str, Floats], limit: float, margin: float = MARGIN
+) -> list[str | None]:
+    """The student that each embedding is, or None where that cannot be told.
+
+    `embeddings` (n, d) float32 unit rows, n may be 0; `prototypes`: student -> (k, d) unit rows, several
+    looks of one person; k and the mapping may be empty. A student is as near as its nearest prototype. The
+    nearest student is the answer if within `limit` and at least `margin` nearer than the runner-up.
+    """
+    labels = list(prototypes)
+    if not len(embeddings) or not labels:
+        return [None] * len(embeddings)
+    distance = np.stack([_nearest(embeddings, prototypes[label]) for label in labels], axis=1)
+    best = distance.argmin(axis=1)
+    first = distance[np.arange(len(distance)), best]
+    distance[np.arange(len(distance)), best] = np.inf
+    sure = (first <= limit) & (first + margin <= distance.min(axis=1))
+    return [labels[k] if known else None for k, known in zip(best, sure, strict=True)]
+
+
+def _nearest(embeddings: Floats, rows: Floats) -> Doubles:
+    """(n, d) and (k, d) -> (n,) distances to the nearest row; infinite where k is 0."""
+    if not len(rows):
+        return np.full(len(embeddings), np.inf)
+    return np.asarray(_distances(embeddings, rows).min(axis=1))
+
+
+def _distances(a: Floats, b: Floats) -> Doubles:
+    """(n, d) and (m, d) unit rows -> (n, m) Euclidean distances, 0 to 2."""
+    squared = 2 - 2 * a.astype(np.float64) @ b.astype(np.float64).T  # unit rows: |a - b|^2 = 2 - 2 a.b
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
@@ -75,9 +112,7 @@ def by_time_on_screen(labels: Labels, weights: Doubles) -> list[int]:
 def _cluster(embeddings: Floats, conflict: Bools, limit: float) -> Labels:
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), np.int64)
-    rows = embeddings.astype(np.float64)
-    squared = np.maximum(2 - 2 * rows @ rows.T, 0)  # unit rows: |a - b|^2 = 2 - 2 a.b
-    distance = np.where(conflict, CONFLICT, np.sqrt(squared))
+    distance = np.where(conflict, CONFLICT, _distances(embeddings, embeddings))
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")
     return np.asarray(fcluster(tree, limit, criterion="distance"), np.int64) - 1

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fertool import identity
-from fertool.identity import by_time_on_screen, link, overlapping
+from fertool.identity import MARGIN, by_time_on_screen, link, match, overlapping
 
 LIMIT = 0.5
 
@@ -147,3 +147,70 @@ def test_by_time_on_screen():
     assert by_time_on_screen(labels, np.array([1.0, 5, 9, 5, 1])) == [1, 2, 0]
     assert by_time_on_screen(labels, np.array([1.0, 1, 2, 1, 1])) == [0, 1, 2]  # a tie: as they appeared
     assert by_time_on_screen(np.zeros(0, np.int64), np.zeros(0)) == []
+
+
+# --- match ----------------------------------------------------------------------------------------
+
+
+def at(*degrees):
+    """Unit vectors in a plane: two of them are 2 sin(half their angle) apart, 0.0175 a degree."""
+    turn = np.radians(np.array(degrees, np.float64))
+    return np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32).reshape(-1, 2)
+
+
+ANN_AND_BEN = {"ann": at(0), "ben": at(60)}
+MATCHES = [
+    # the embedding at an angle, who is known at which angles, who it is (limit 0.5, margin 0.05)
+    (0, ANN_AND_BEN, "ann"),
+    (28, ANN_AND_BEN, "ann"),  # 0.48 from ann, 0.55 from ben
+    (29, ANN_AND_BEN, None),  # 0.50 from ann and 0.53 from ben: too close to call
+    (30, ANN_AND_BEN, None),
+    (32, ANN_AND_BEN, "ben"),
+    (60, ANN_AND_BEN, "ben"),
+    (90, {"ann": at(0)}, None),  # nobody near
+    (28, {"ann": at(0)}, "ann"),  # no runner-up
+    (29, {"ann": at(0)}, None),  # 0.501: beyond the limit
+    (0, {"ann": at(0), "ben": at(2)}, None),  # look-alikes: the nearer one is not near enough to be sure
+    (0, {"ann": at(0), "ben": at(4)}, "ann"),
+    (80, {"ann": at(0, 75), "ben": at(60)}, "ann"),  # one look of hers is enough
+    (30, {"ann": at(0, 60), "ben": at(90)}, None),  # but not the mean of two: 0.52 from either
+    (0, {"ann": at(0), "ben": at()}, "ann"),  # a student without any embedding is nobody's runner-up
+    (0, {"ben": at()}, None),
+    (0, {}, None),
+]
+
+
+@pytest.mark.parametrize(("angle", "known", "who"), MATCHES)
+def test_match(angle, known, who):
+    assert match(at(angle), known, limit=0.5, margin=0.05) == [who]
+
+
+def test_match_answers_in_order():
+    assert match(at(60, 30, 0), ANN_AND_BEN, 0.5) == ["ben", None, "ann"]
+    assert match(at(), ANN_AND_BEN, 0.5) == []
+
+
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 999))
+@settings(max_examples=40)
+def test_who_is_known_well_is_found_again(count, looks, seed):
+    rows, who = people(count, looks, seed=seed)
+    known = {f"p{k}": rows[who == k] for k in range(count)}
+    fresh, truth = people(count, looks, seed=seed)
+    assert match(fresh, known, LIMIT) == [f"p{k}" for k in truth]
+
+
+@given(st.lists(st.floats(0, 180), max_size=6), st.lists(st.floats(0, 180), min_size=1, max_size=6))
+def test_a_match_is_near_and_nobody_else_is_as_near(angles, looks):
+    known = {f"p{i}": at(angle) for i, angle in enumerate(looks)}
+    for angle, who in zip(angles, match(at(*angles), known, 0.5), strict=True):
+        away = {label: np.linalg.norm(at(angle) - rows) for label, rows in known.items()}
+        if who is not None:
+            assert away[who] <= 0.5 + 1e-6
+            assert all(away[who] + MARGIN <= away[other] + 1e-6 for other in away if other != who)
+
+
+def test_the_order_in_which_students_are_known_does_not_matter():
+    rows, _ = people(4, 3, noise=1.0)
+    known = {"ann": rows[:3], "ben": rows[3:6], "cam": rows[6:9]}
+    back = dict(reversed(known.items()))
+    assert match(rows, known, 1.5) == match(rows, back, 1.5)
