@@ -181,6 +181,7 @@ def _describe(recording: Recording, request: Request, planned: int) -> Run:
     }
     text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
     identity_ = hashlib.sha256(text.encode()).hexdigest()[:12]
+    config["model"] = tools.model  # told apart above already
     return Run(identity_, recording.recording, __version__, request.policy, config, planned)
 
 

@@ -15,7 +15,7 @@ ROWS = [
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
     {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments"},
-    {"tables", "schema", "database", "store"},
+    {"tables", "schema", "database", "store", "roster"},
     {"engine", "chunk", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
