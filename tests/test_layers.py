@@ -14,9 +14,9 @@ ROWS = [
     {"errors", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
-    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments"},
-    {"tables", "schema", "database", "store", "roster"},
-    {"engine", "chunk", "assessing", "pipeline", "report", "training"},
+    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments", "classlist"},
+    {"tables", "schema", "database", "store", "roster", "names", "custody", "erasure"},
+    {"engine", "enrolment", "chunk", "linking", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
@@ -32,6 +32,7 @@ HEAVY = {
     "av",
     "pyarrow",
     "jinja2",
+    "cryptography",
 }
 
 

@@ -513,7 +513,7 @@ VIEWS = {
     "frame_emotions": """course, lecture, recording, student, sample, time_s, x1, y1, x2, y2, detection,
         yaw_deg, pitch_deg, roll_deg, angry, disgust, fear, happy, sad, surprise, neutral, emotion,
         confidence""",
-    "samples_seen": "course, lecture, recording, sample, time_s, faces",
+    "samples_seen": "course, lecture, recording, sample, time_s, faces, dropped",
     "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
         end_s""",
 }
