@@ -1,7 +1,8 @@
-"""Link tracks to students by their mean embeddings. Pure numpy and scipy.
+"""Who is who, by embeddings. Pure numpy and scipy.
 
-Agglomerative clustering with average linkage, and one fact that no distance may overrule: two tracks
-that overlap in time are two people.
+Within a recording: agglomerative clustering with average linkage, and one fact that no distance may
+overrule: two tracks that overlap in time are two people. Across recordings: the people of one are matched
+with those known so far, and what is too close to call stays unknown rather than wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from scipy.spatial.distance import squareform
 from fertool.tracking import mean_direction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -48,11 +49,53 @@ def match(
     if not len(embeddings) or not labels:
         return [None] * len(embeddings)
     distance = np.stack([_nearest(embeddings, prototypes[label]) for label in labels], axis=1)
-    best = distance.argmin(axis=1)
-    first = distance[np.arange(len(distance)), best]
-    distance[np.arange(len(distance)), best] = np.inf
-    sure = (first <= limit) & (first + margin <= distance.min(axis=1))
+    best, _, sure = _sure(distance, limit, margin)
     return [labels[k] if known else None for k, known in zip(best, sure, strict=True)]
+
+
+def assign(
+    people: Sequence[Floats],
+    together: Bools,
+    prototypes: Mapping[str, Floats],
+    limit: float,
+    margin: float = MARGIN,
+) -> list[str | None]:
+    """The student that each person of a recording is, or None; as `match`, for people with several tracks.
+
+    `people`: (k, d) embeddings of the tracks of each, k >= 1; `together` (n, n): seen at the same time.
+    The distance of a person to a student is the median over the tracks, so that a few poor looks do not
+    decide. Two who were seen together are never one student: the nearer one is, the other stays unknown.
+    """
+    labels = list(prototypes)
+    found: list[str | None] = [None] * len(people)
+    if not people or not labels:
+        return found
+    distance = np.array(
+        [[np.median(_nearest(tracks, prototypes[label])) for label in labels] for tracks in people]
+    )
+    best, first, sure = _sure(distance, limit, margin)
+    for person in np.argsort(first, kind="stable"):
+        label = labels[best[person]]
+        if sure[person] and label not in {found[other] for other in np.flatnonzero(together[person])}:
+            found[person] = label
+    return found
+
+
+def _sure(distance: Doubles, limit: float, margin: float) -> tuple[Labels, Doubles, Bools]:
+    """(n, m) distances, m >= 1 -> the nearest column, its distance, and whether that is beyond doubt."""
+    best = distance.argmin(axis=1)
+    first = distance.min(axis=1)
+    others = distance.copy()
+    others[np.arange(len(others)), best] = np.inf
+    return best, first, np.asarray((first <= limit) & (first + margin <= others.min(axis=1)))
+
+
+def seen_together(spans: Doubles, groups: Sequence[Labels]) -> Bools:
+    """Do any two tracks of groups i and j (i != j) overlap in time? `spans` (n, 2), groups of row numbers."""
+    clash = overlapping(spans)
+    return np.array(
+        [[a is not b and clash[np.ix_(a, b)].any() for b in groups] for a in groups], bool
+    ).reshape(len(groups), len(groups))
 
 
 def _nearest(embeddings: Floats, rows: Floats) -> Doubles:

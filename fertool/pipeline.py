@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
-from fertool import __version__, identity, video
+from fertool import __version__, linking, video
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.chunk import Chunk
 from fertool.decode import Samples, prefetch
@@ -119,7 +119,7 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
         remarks = _measure(source, targets, done, request, _Writer(store, recording, run), progress)
     elif _in_place(store, run, request):
         return Outcome(recording.recording, run.run, fresh=False, changed=False, notes=list(source.warnings))
-    students, doubts = _link(store, run, recording, request)
+    students, doubts = linking.link(store, run, recording, request)
     notes = [*source.warnings, *remarks, *doubts]
     store.finish_run(run.run, students, notes, recording)
     _default_segments(store, request.course, request.lecture)
@@ -282,46 +282,7 @@ class _Writer:
             self._wait()
 
 
-# --- students and segments ------------------------------------------------------------------------
-
-
-def _link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
-    """Track -> student for the whole run, and notes for the user."""
-    tracks = store.tracks(run.run)
-    people = _people(tracks, request.same_person, run.planned)
-    named = [request.student] if request.student and people else []
-    fresh = store.claim_students(request.course, recording.recording, len(people) - len(named))
-    for name in named:
-        store.name_student(request.course, name)
-    labels = [*named, *fresh]
-    students = {track: label for label, members in zip(labels, people, strict=True) for track in members}
-    notes = []
-    if named and len(people) > 1:
-        notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
-    lost = len(tracks) - len(students)
-    if lost:
-        notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
-    return students, notes
-
-
-def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> list[list[str]]:
-    """Tracks grouped by person, most time on screen first.
-
-    Somebody seen in fewer than three samples of a longer recording is more likely a false detection.
-    """
-    known = tracks.filter(pl.col("embedding").is_not_null())
-    if known.is_empty():
-        return []
-    embeddings = np.array(known["embedding"].to_list(), np.float32)
-    labels = identity.link(embeddings, known.select("first_s", "last_s").to_numpy(), same_person)
-    weights = known["samples"].to_numpy().astype(np.float64)
-    least = min(3, 1 + planned // 10)
-    names = known["track"].to_numpy()
-    return [
-        names[labels == label].tolist()
-        for label in identity.by_time_on_screen(labels, weights)
-        if weights[labels == label].sum() >= least
-    ]
+# --- segments --------------------------------------------------------------------------------------
 
 
 def _default_segments(store: Store, course: str, lecture: str) -> None:

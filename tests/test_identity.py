@@ -1,4 +1,4 @@
-"""Tracks to students: clusters of embeddings that no overlap in time contradicts."""
+"""Who is who: clusters of embeddings that no overlap in time contradicts, matched with who is known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fertool import identity
-from fertool.identity import MARGIN, by_time_on_screen, link, match, overlapping
+from fertool.identity import MARGIN, assign, by_time_on_screen, link, match, overlapping, seen_together
 
 LIMIT = 0.5
 
@@ -214,3 +214,59 @@ def test_the_order_in_which_students_are_known_does_not_matter():
     known = {"ann": rows[:3], "ben": rows[3:6], "cam": rows[6:9]}
     back = dict(reversed(known.items()))
     assert match(rows, known, 1.5) == match(rows, back, 1.5)
+
+
+# --- people of a recording ------------------------------------------------------------------------
+
+APART, TOGETHER = np.zeros((2, 2), bool), ~np.eye(2, dtype=bool)
+ASSIGNED = [
+    # the angles of the tracks of two people, seen together or not, and who they are (ann 0, ben 60)
+    (((0, 5), (60, 50)), TOGETHER, ["ann", "ben"]),
+    (((0,), (5,)), TOGETHER, ["ann", None]),  # one ann only, and she is the nearer one
+    (((5,), (0,)), TOGETHER, [None, "ann"]),
+    (((0,), (5,)), APART, ["ann", "ann"]),  # she left and came back
+    (((30,), (60,)), TOGETHER, [None, "ben"]),  # too close to call
+    (((0, 2, 120), (60,)), TOGETHER, ["ann", "ben"]),  # a single poor look does not decide
+    (((0, 118, 120), (60,)), TOGETHER, [None, "ben"]),  # most of them do
+    (((180,), (200,)), APART, [None, None]),
+]
+
+
+@pytest.mark.parametrize(("angles", "together", "who"), ASSIGNED)
+def test_assign(angles, together, who):
+    people = [at(*tracks) for tracks in angles]
+    assert assign(people, together, ANN_AND_BEN, limit=0.5, margin=0.05) == who
+
+
+def test_assign_nobody():
+    assert assign([], np.zeros((0, 0), bool), ANN_AND_BEN, 0.5) == []
+    assert assign([at(0)], np.zeros((1, 1), bool), {}, 0.5) == [None]
+
+
+@given(st.lists(st.lists(st.integers(0, 180), min_size=1, max_size=4), max_size=6), st.randoms())
+def test_nobody_is_assigned_twice_at_one_time(angles, random):
+    n = len(angles)
+    together = np.array([[random.random() < 0.5 for _ in range(n)] for _ in range(n)], bool).reshape(n, n)
+    together = (together | together.T) & ~np.eye(n, dtype=bool)
+    who = assign([at(*tracks) for tracks in angles], together, ANN_AND_BEN, 0.5)
+    for i in range(n):
+        for j in range(n):
+            assert not (together[i, j] and who[i] is not None and who[i] == who[j])
+
+
+@given(st.lists(st.floats(0, 180), max_size=6))
+def test_people_of_one_track_who_never_meet_are_matched(angles):
+    apart = np.zeros((len(angles), len(angles)), bool)
+    expected = match(at(*angles), ANN_AND_BEN, 0.5)
+    assert assign([at(angle) for angle in angles], apart, ANN_AND_BEN, 0.5) == expected
+
+
+def test_seen_together():
+    spans = np.array([[0, 5], [10, 15], [4, 8], [20, 25]], float)
+    groups = [np.array([0, 1]), np.array([2]), np.array([3])]
+    assert seen_together(spans, groups).tolist() == [
+        [False, True, False],
+        [True, False, False],
+        [False, False, False],
+    ]
+    assert seen_together(np.zeros((0, 2)), []).shape == (0, 0)
