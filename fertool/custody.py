@@ -206,15 +206,20 @@ class Custody:
             _delete(con, removed, "students", UNSEEN, {})
         return removed
 
-    def drop_expression(self, recording: str, keep: str) -> int:
-        """Delete the superseded runs of a recording in which expression was computed; returns how many.
+    def drop_superseded(
+        self, recording: str, keep: str, *, expression: bool = False, everything: bool = False
+    ) -> int:
+        """Delete other runs of a recording than `keep`, those with expressions or all; returns how many.
 
-        For a re-analysis under the policy `behaviour`: `keep` is its run.
+        For a re-analysis under the policy `behaviour`, or with consent required: what it may not keep must
+        not lie beside it, nor become current again.
         """
-        sql = "SELECT run FROM runs WHERE recording = $r AND run <> $keep AND policy <> 'behaviour'"
+        sql = """SELECT run FROM runs WHERE recording = $r AND run <> $keep
+                 AND ($everything OR ($expression AND policy <> 'behaviour'))"""
         removed = Removed()
         with self.database.transaction() as con:
-            runs = [row[0] for row in con.execute(sql, {"r": recording, "keep": keep}).fetchall()]
+            which = {"r": recording, "keep": keep, "expression": expression, "everything": everything}
+            runs = [row[0] for row in con.execute(sql, which).fetchall()]
             _delete_runs(con, runs, removed)
         return removed.rows.get("runs", 0)
 

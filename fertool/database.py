@@ -62,7 +62,7 @@ class Database:
 
     @contextmanager
     def exclusive(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that keeps everybody else out, with nothing left in the log: to copy the file whole."""
+        """A connection that keeps everybody else out, the log written back: to copy the file whole."""
         con = self._connect(read_only=False)
         try:
             con.execute("CHECKPOINT")

@@ -288,8 +288,12 @@ def test_a_run_without_expression_takes_the_older_ones_with_it(tmp_path: Path) -
                    VALUES ($run, $r, 'finished', '1', $p, '{}', now(), 9)""",
                 {"run": run, "r": home, "p": policy},
             )
-    assert Custody(store.database).drop_expression(str(home), "newest") == 1
+    drop = Custody(store.database).drop_superseded
+    assert drop(str(home), "newest") == 0
+    assert drop(str(home), "newest", expression=True) == 1
     assert store.run_state(full) is None
     assert rows(store, "SELECT count(*) FROM observations") == [(0,)]
     assert store.run_state("older") == store.run_state("newest") == "finished"
-    assert Custody(store.database).drop_expression(str(home), "newest") == 0
+    assert drop(str(home), "newest", expression=True) == 0
+    assert drop(str(home), "newest", everything=True) == 1
+    assert store.run_state("older") is None

@@ -14,8 +14,8 @@ ROWS = [
     {"errors", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
-    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "segments", "classlist"},
-    {"tables", "schema", "database", "store", "roster", "names", "custody", "erasure"},
+    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "consent", "segments", "classlist", "relabel"},
+    {"tables", "schema", "database", "store", "roster", "decisions", "names", "custody", "erasure"},
     {"engine", "enrolment", "chunk", "linking", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
