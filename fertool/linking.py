@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import identity
+from fertool import identity, relabel
+from fertool.decisions import Decisions
 from fertool.roster import Roster
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ def link(store: Store, run: Run, recording: Recording, request: Request) -> tupl
     named = [request.student] if request.student and people else []
     for name in named:
         store.name_student(request.course, name)
-    labels = [*named, *_labels(store, people[len(named) :], recording, request)]
+    decided = Decisions(store.database).settled(request.course, recording.recording, run.run)
+    settled = relabel.settle([person["track"].to_list() for person in people[len(named) :]], decided)
+    open_ = [person for person, label in zip(people[len(named) :], settled, strict=True) if label is None]
+    found = iter(_labels(store, open_, recording, request, {*decided.values()}))
+    labels = [*named, *(next(found) if label is None else label for label in settled)]
     students = {
         track: label for label, person in zip(labels, people, strict=True) for track in person["track"]
-    }
+    } | decided
     notes = []
     if named and len(people) > 1:
         notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
@@ -58,15 +63,21 @@ def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> list[pl.D
     ]
 
 
-def _labels(store: Store, people: list[pl.DataFrame], recording: Recording, request: Request) -> list[str]:
-    """Who of the course each person is; new students for those who cannot be told to be anyone."""
+def _labels(
+    store: Store, people: list[pl.DataFrame], recording: Recording, request: Request, decided: set[str]
+) -> list[str]:
+    """Who of the course each person is; new students for those who cannot be told to be anyone.
+
+    `decided`: students whose tracks in this recording a lecturer has settled; nobody else is one of them.
+    """
     course, limit = request.course, request.same_person
     own = store.own_students(course, recording.recording)
     # What this recording itself showed before must not count: it is being looked at anew.
     roster = Roster(store.database)
     known = roster.prototypes(course, model=request.tools.model, without=recording.recording)
     known = {label: rows for label, rows in known.items() if label in own or not _younger(label, own)}
-    known.pop(request.student or "", None)
+    for label in {request.student, *decided}:
+        known.pop(label or "", None)
     faces, together = [_embeddings(person) for person in people], _together(people)
     found = identity.assign(faces, together, known, limit)
     # Whoever got a number of this recording before keeps it, although somebody else may look alike.
@@ -75,7 +86,7 @@ def _labels(store: Store, people: list[pl.DataFrame], recording: Recording, requ
     again = identity.assign([faces[i] for i in open_], together[np.ix_(open_, open_)], left, limit, margin=0)
     for i, label in zip(open_, again, strict=True):
         found[i] = label
-    fresh = iter(store.claim_students(course, recording.recording, found.count(None), {*known}))
+    fresh = iter(store.claim_students(course, recording.recording, found.count(None), {*known, *decided}))
     return [next(fresh) if label is None else label for label in found]
 
 
