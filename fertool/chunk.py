@@ -16,6 +16,7 @@ import polars as pl
 
 from fertool import crops
 from fertool.engine import Engine, Looked
+from fertool.stillness import Watch
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.tracking import Part, Tracker, anchors, split
 from fertool.types import EMOTIONS, Faces
@@ -60,6 +61,8 @@ class Chunk:
     run: str
     number: int
     _tracker: Tracker = field(default_factory=Tracker)
+    _watch: Watch = field(default_factory=Watch)
+    _changes: dict[int, Floats] = field(default_factory=dict)
     _times: dict[int, float] = field(default_factory=dict)
     _faces: dict[int, Faces] = field(default_factory=dict)
     _classes: dict[int, Floats] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class Chunk:
             # Landmarks have done their work, and a detector's embeddings are kept where needed.
             self._faces[sample.index] = found.with_(landmarks=None, embeddings=None)
             self._classes[sample.index] = look.classes
+            self._changes[sample.index] = self._watch.update(sample.time_s, sample.image, found.boxes, paths)
             self._keep(sample, found, paths)
         return sum(len(look.faces) for look in looked)
 
@@ -162,10 +166,19 @@ class Chunk:
                 "last_s": self._times[part.spots[-1][0]],
                 "samples": len(part.spots),
                 "embedding": None if part.embedding is None else part.embedding.tolist(),
+                "change": self._change(part),
             }
             for part, name in zip(parts, names, strict=True)
         ]
         return pl.DataFrame(rows, schema=TRACKS)
+
+    def _change(self, part: Part) -> float | None:
+        """How much the place of a part's faces changed; None if no face stayed long enough to tell.
+
+        The median: at the moment when another person took over the place, everything changed.
+        """
+        changes = np.array([self._changes[sample][face] for sample, face in part.spots])
+        return None if np.isnan(changes).all() else float(np.nanmedian(changes))
 
     def _observations(self, track_of: dict[Spot, str]) -> pl.DataFrame:
         spots = [(sample, face) for sample in sorted(self._faces) for face in range(len(self._faces[sample]))]

@@ -32,6 +32,8 @@ then the blocks' clusters are clustered."""
 CONFLICT = 1e9
 """Distance between tracks seen at the same time; unit embeddings are at most 2 apart. So large that one
 such pair keeps two groups apart even when averaged with all their other pairs (a million at most)."""
+HINTED = 1.1
+"""A hint counts up to this much of the limit: it settles what is in doubt, and overrules no face."""
 MARGIN = 0.05
 """How much nearer than the runner-up a student has to be: what is closer to call stays unknown."""
 
@@ -111,20 +113,23 @@ def _distances(a: Floats, b: Floats) -> Doubles:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
+def link(embeddings: Floats, spans: Doubles, limit: float, hints: Bools | None = None) -> Labels:
     """Cluster the tracks of one recording into people.
 
     `embeddings` (n, d) float32 unit rows, `spans` (n, 2) seconds of first and last sight, in order of
-    time; `limit`: mean distance up to which two groups are one person. n may be 0. Returns (n,) labels
-    0, 1, ... in order of first appearance.
+    time; `limit`: mean distance up to which two groups are one person; `hints` (n, n): something else
+    says that two tracks are one person (see `tiles`), which holds up to HINTED times the limit. n may be 0.
+    Returns (n,) labels 0, 1, ... in order of first appearance.
     """
+    if hints is None:
+        hints = np.zeros((len(embeddings), len(embeddings)), bool)
     if len(embeddings) <= BLOCK:
-        return _ordered(_cluster(embeddings, overlapping(spans), limit))
+        return _ordered(_cluster(embeddings, overlapping(spans), limit, hints))
     blocks = [slice(i, i + BLOCK) for i in range(0, len(embeddings), BLOCK)]
     groups = np.zeros(len(embeddings), np.int64)
     means: list[Floats] = []
     for block in blocks:
-        inside = link(embeddings[block], spans[block], limit)
+        inside = link(embeddings[block], spans[block], limit, hints[block, block])
         groups[block] = inside + len(means)
         means += [mean_direction(embeddings[block][inside == k]) for k in range(int(inside.max()) + 1)]
     conflict = np.zeros((len(means), len(means)), bool)
@@ -134,7 +139,7 @@ def link(embeddings: Floats, spans: Doubles, limit: float) -> Labels:
         one, other = np.nonzero(_shared(spans[block], spans))
         conflict[here[one], groups[other]] = True
     np.fill_diagonal(conflict, False)
-    return _ordered(_cluster(np.array(means), conflict, limit)[groups])
+    return _ordered(_cluster(np.array(means), conflict, limit, np.zeros_like(conflict))[groups])
 
 
 def overlapping(spans: Doubles) -> Bools:
@@ -146,16 +151,12 @@ def _shared(a: Doubles, b: Doubles) -> Bools:
     return np.asarray((a[:, None, 0] <= b[None, :, 1]) & (b[None, :, 0] <= a[:, None, 1]))
 
 
-def by_time_on_screen(labels: Labels, weights: Doubles) -> list[int]:
-    """The labels in descending order of summed weight (samples seen); ties go to the lower label."""
-    total = np.bincount(labels, weights) if len(labels) else np.zeros(0)
-    return [int(k) for k in np.argsort(-total, kind="stable")]
-
-
-def _cluster(embeddings: Floats, conflict: Bools, limit: float) -> Labels:
+def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Bools) -> Labels:
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), np.int64)
-    distance = np.where(conflict, CONFLICT, _distances(embeddings, embeddings))
+    distance = _distances(embeddings, embeddings)
+    distance[hints & (distance <= HINTED * limit)] = 0
+    distance[conflict] = CONFLICT
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")
     return np.asarray(fcluster(tree, limit, criterion="distance"), np.int64) - 1

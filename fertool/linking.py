@@ -1,6 +1,6 @@
 """From the tracks of one run to students: those of the recording first, then who of the course they are.
 
-What cannot be told is a new student, rather than the wrong one.
+What cannot be told is a new student, rather than the wrong one; a still picture is nobody.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import identity, relabel
+from fertool import identity, relabel, stillness, tiles
 from fertool.decisions import Decisions
 from fertool.roster import Roster
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
     """Track -> student for the whole run, and notes for the user."""
     tracks = store.tracks(run.run)
-    people = _people(tracks, request.same_person, run.planned)
+    people, notes = _people(tracks, request.same_person, run.planned)
     named = [request.student] if request.student and people else []
     for name in named:
         store.name_student(request.course, name)
@@ -36,7 +36,6 @@ def link(store: Store, run: Run, recording: Recording, request: Request) -> tupl
     students = {
         track: label for label, person in zip(labels, people, strict=True) for track in person["track"]
     } | decided
-    notes = []
     if named and len(people) > 1:
         notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
     lost = len(tracks) - len(students)
@@ -45,22 +44,47 @@ def link(store: Store, run: Run, recording: Recording, request: Request) -> tupl
     return students, notes
 
 
-def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> list[pl.DataFrame]:
-    """The tracks of each person, most time on screen first.
+def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> tuple[list[pl.DataFrame], list[str]]:
+    """The tracks of each person, most time on screen first, and notes for the user.
 
     Somebody seen in fewer than three samples of a longer recording is more likely a false detection.
     """
     known = tracks.filter(pl.col("embedding").is_not_null())
     if known.is_empty():
-        return []
-    labels = identity.link(_embeddings(known), _spans(known), same_person)
-    weights = known["samples"].to_numpy().astype(np.float64)
+        return [], []
+    hints, notes = _places(known, same_person)
+    labels = identity.link(_embeddings(known), _spans(known), same_person, hints)
+    groups = [known.filter(labels == label) for label in range(int(labels.max()) + 1)]
+    if pictures := sum(bool(_still(group).any()) for group in groups):
+        notes.append(f"{pictures} still picture{'s were' if pictures > 1 else ' was'} left out")
     least = min(3, 1 + planned // 10)
-    return [
-        known.filter(labels == label)
-        for label in identity.by_time_on_screen(labels, weights)
-        if weights[labels == label].sum() >= least
-    ]
+    people = [person for person in map(_alive, groups) if person["samples"].sum() >= least]
+    return sorted(people, key=lambda person: -person["samples"].sum()), notes
+
+
+def _alive(group: pl.DataFrame) -> pl.DataFrame:
+    """Without the tracks that show a picture; and nothing at all if the rest is too short to tell."""
+    rest = group.filter(~_still(group))
+    if len(rest) < len(group) and not (rest["change"] >= stillness.STILL).any():
+        return rest.clear()
+    return rest
+
+
+def _still(tracks: pl.DataFrame) -> pl.Series:
+    long = tracks["last_s"] - tracks["first_s"] >= stillness.LONG_S
+    return (long & (tracks["change"] < stillness.STILL)).fill_null(False)
+
+
+def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Bools | None, list[str]]:
+    """What places say of who is who, and a note if people were dealt other places."""
+    if tracks["first_box"].null_count():
+        return None, []
+    spans = _spans(tracks)
+    first, last = (np.array(tracks[name].to_list(), np.float32) for name in ("first_box", "last_box"))
+    limit = identity.HINTED * same_person
+    found = tiles.changes(_embeddings(tracks), spans, first, last, limit)
+    dealt = ", ".join(f"{time:.0f} s" for time in tiles.shuffles(found, spans))
+    return tiles.hints(found, spans), [f"people changed places at {dealt}"] if dealt else []
 
 
 def _labels(

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fertool.store import Store
     from fertool.types import Sample
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 BATCH = 4

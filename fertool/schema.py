@@ -85,6 +85,13 @@ MIGRATIONS: list[tuple[str, str]] = [
         """,
     ),
     (
+        "0003_identity",
+        """
+        -- mean change of the pixels where the face was, in grey levels: hardly any in a still picture
+        ALTER TABLE tracks ADD COLUMN change FLOAT;
+        """,
+    ),
+    (
         "0004_roster",
         """
         -- No keys: a student is renamed by an update, and consent is replaced within one transaction.

@@ -190,9 +190,14 @@ class Store:
     # --- students -----------------------------------------------------------------------------
 
     def tracks(self, run: str) -> pl.DataFrame:
-        """The tracks of a run in order of time."""
-        sql = """SELECT track, chunk, first_s, last_s, samples, embedding FROM tracks
-                 WHERE run = $run ORDER BY chunk, track"""
+        """The tracks of a run in order of time; `first_box` and `last_box`: x1, y1, x2, y2 in pixels."""
+        sql = """
+            WITH places AS (
+                SELECT track, arg_min([x1, y1, x2, y2], sample) AS first_box,
+                    arg_max([x1, y1, x2, y2], sample) AS last_box
+                FROM observations WHERE run = $run GROUP BY track)
+            SELECT track, chunk, first_s, last_s, samples, embedding, change, first_box, last_box
+            FROM tracks LEFT JOIN places USING (track) WHERE run = $run ORDER BY chunk, track"""
         return self.query(sql, run=run)
 
     def students(self, run: str) -> set[str]:

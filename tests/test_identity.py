@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fertool import identity
-from fertool.identity import MARGIN, assign, by_time_on_screen, link, match, overlapping, seen_together
+from fertool.identity import MARGIN, assign, link, match, overlapping, seen_together
 
 LIMIT = 0.5
 
@@ -140,13 +140,6 @@ OVERLAPS = [
 def test_overlapping(one, other, shared):
     table = overlapping(np.array([one, other], float))
     assert table.tolist() == [[False, shared], [shared, False]]
-
-
-def test_by_time_on_screen():
-    labels = np.array([0, 1, 2, 1, 0])
-    assert by_time_on_screen(labels, np.array([1.0, 5, 9, 5, 1])) == [1, 2, 0]
-    assert by_time_on_screen(labels, np.array([1.0, 1, 2, 1, 1])) == [0, 1, 2]  # a tie: as they appeared
-    assert by_time_on_screen(np.zeros(0, np.int64), np.zeros(0)) == []
 
 
 # --- match ----------------------------------------------------------------------------------------

@@ -221,3 +221,41 @@ def test_a_recording_that_moves_leaves_behind_whom_others_know(store):
     analyzed(store, "one", THREE, course="optics")
     assert students(store) == ["student-03"]
     assert students(store, "optics") == ["student-01", "student-02", "student-03"]
+
+
+# --- pictures and places --------------------------------------------------------------------------
+
+
+def changing(table, **changes):
+    """The same tracks with a change of so many grey levels, per person (p0, p1, ...)."""
+    person = pl.col("track").str.split("-").list.last()
+    levels = {name.removeprefix("p"): level for name, level in changes.items()}
+    return table.with_columns(change=person.replace_strict(levels, default=None, return_dtype=pl.Float32))
+
+
+def test_a_still_picture_is_nobody(store):
+    table = changing(THREE, p0=0.1, p1=9.0, p2=None)
+    people, notes = analyzed(store, "one", table)
+    assert people == [None, "student-01", "student-02"]
+    assert notes == ["1 still picture was left out", "5 of 12 tracks could not be told to be any student's"]
+    assert store.tracks("run-one").height == 12  # what was measured stays
+
+
+def test_what_is_short_beside_a_picture_is_the_picture(store):
+    """Too short to tell, but the face is the picture's."""
+    table = changing(THREE, p0=0.1, p1=9.0, p2=9.0)
+    first = pl.col("track") == "00-0"
+    table = table.with_columns(last_s=pl.when(first).then(pl.col("first_s") + 5).otherwise("last_s"))
+    assert analyzed(store, "one", table)[0] == [None, "student-01", "student-02"]
+
+
+def test_somebody_whose_camera_froze_stays_a_student(store):
+    table = THREE.with_columns(change=pl.when(pl.col("chunk") == 1).then(0.0).otherwise(9.0).cast(pl.Float32))
+    analyzed(store, "one", table)
+    rows = store.query("SELECT chunk, student FROM tracks WHERE run = 'run-one' AND ends_with(track, '-0')")
+    assert dict(rows.rows()) == {0: "student-01", 1: None, 2: "student-01", 3: "student-01", 4: "student-01"}
+
+
+def test_several_pictures_are_counted(store):
+    notes = analyzed(store, "one", changing(THREE, p0=0.1, p1=0.1, p2=9.0))[1]
+    assert notes[0] == "2 still pictures were left out"

@@ -47,16 +47,17 @@ LOOKS: dict[str, Look] = {
     "dan": Look(3),
     "eve": Look(4),
     "fay": Look(5),
-    "gus": Look(0, -0.8, 0.4, -0.3),
-    "hal": Look(1, 0.0, -0.8),
-    "ida": Look(3, 0.0, -0.8),
-    "jon": Look(0, -0.8, -0.8),
-    "kim": Look(1, 0.4, -0.8, 0.3),
-    "lea": Look(2, -0.4, 0.4),
-    "max": Look(5, -0.4, 0.4, -0.3),
-    "noa": Look(4, 0.4, -0.8, -0.3),
+    "gus": Look(3, 0.25, -0.6),
+    "hal": Look(1, 0.25, -0.6, -0.2),
+    "ida": Look(0, 0.0, -0.6, -0.2),
+    "jon": Look(0, -0.6, 0.3, -0.2),
+    "kim": Look(5, -0.3, 0.3, -0.2),
+    "lea": Look(4, -0.6, 0.3, -0.2),
+    "max": Look(4, 0.25, -0.6, -0.2),
+    "noa": Look(1, -0.3, -0.6, 0.15),
 }
-"""Fourteen people whom the built-in descriptor tells apart."""
+"""Fourteen people whom the built-in descriptor tells apart: the closest two are 0.38 apart, and nobody is
+further than 0.13 from their own mean."""
 ALIKE: dict[str, Look] = {"cam's sister": Look(2, 0.25), "dan's brother": Look(3, 0.0, 0.25)}
 """People whom it takes for cam and dan now and then."""
 
