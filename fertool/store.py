@@ -277,6 +277,19 @@ class Store:
         policies = {row[0] for row in self._rows(sql, {"c": course, "l": lecture})}
         return "behaviour" if "behaviour" in policies else "full"
 
+    def analyzed(self, course: str | None = None, lecture: str | None = None) -> pl.DataFrame:
+        """Recordings that have a finished run: recording, name (of the file), course, lecture."""
+        sql = """SELECT recording, r.name, r.course, r.lecture
+                 FROM current_runs JOIN recordings r USING (recording)
+                 WHERE ($c IS NULL OR r.course = $c) AND ($l IS NULL OR r.lecture = $l) ORDER BY ALL"""
+        return self.query(sql, c=course, l=lecture)
+
+    def faces(self, recordings: Sequence[str]) -> pl.DataFrame:
+        """Every face of these recordings: recording, time_s, student (null for nobody's), x1, y1, x2, y2."""
+        sql = """SELECT recording, time_s, student, x1, y1, x2, y2 FROM frame_emotions
+                 WHERE recording IN (SELECT unnest($r::VARCHAR[])) ORDER BY ALL"""
+        return self.query(sql, r=list(recordings))
+
     # --- what rules see -----------------------------------------------------------------------
 
     def seen(self, course: str, lecture: str) -> pl.DataFrame:

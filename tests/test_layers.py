@@ -11,12 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    {"errors", "types", "models", "recipes"},
+    {"errors", "private", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
-    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "consent", "segments", "classlist", "relabel"},
+    {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "stillness", "tiles", "consent", "policy", "suppression", "segments", "classlist", "relabel"},
     {"tables", "schema", "database", "store", "roster", "decisions", "names", "custody", "erasure"},
-    {"engine", "enrolment", "chunk", "linking", "assessing", "pipeline", "report", "training"},
+    {"engine", "enrolment", "glimpses", "chunk", "linking", "tracing", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}

@@ -10,7 +10,25 @@ import sys
 
 import typer
 
-from fertool.cli import analyze, assess, demo, doctor, evaluate, models, plugins, query, report, runs, train
+from fertool.cli import (
+    analyze,
+    assess,
+    custody,
+    demo,
+    doctor,
+    enroll,
+    evaluate,
+    identity,
+    models,
+    plugins,
+    policy,
+    query,
+    report,
+    review,
+    runs,
+    students,
+    train,
+)
 from fertool.errors import FertoolError
 
 app = typer.Typer(
@@ -22,7 +40,12 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate):
     module.register(app)
-models.register(app)
+for module in (models, policy, custody):
+    module.register(app)
+custody.register_students(students.app)
+students.register(app)
+for module in (enroll, review):
+    module.register(students.app)
 
 
 @app.callback(invoke_without_command=True)
