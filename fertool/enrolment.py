@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +19,7 @@ from fertool.engine import Engine
 from fertool.types import Crop, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fertool.setup import Toolbox
@@ -96,6 +98,27 @@ def sharpness(image: Image, faces: Faces) -> float:
     first = faces.take([0])
     face = crops.cut(image, first.boxes, first.landmarks, _GRAY)[0, :, :, 0]
     return float(cv2.Laplacian(face, cv2.CV_64F).var())
+
+
+def alike(students: Mapping[str, Sequence[Picture]], limit: float) -> list[str]:
+    """A line for every two students with pictures at most `limit` apart: they will be taken for each other,
+    or a picture is in the wrong place."""
+    lines = []
+    for (one, ours), (other, theirs) in combinations(students.items(), 2):
+        near = [
+            (a, b)
+            for a in ours
+            for b in theirs
+            if a.embedding is not None
+            and b.embedding is not None
+            and np.linalg.norm(a.embedding - b.embedding) <= limit
+        ]
+        if near:
+            a, b = near[0]
+            lines.append(
+                f"{one} and {other} look alike: is {a.path.name} or {b.path.name} the wrong picture?"
+            )
+    return lines
 
 
 def _decode(content: bytes) -> Image | None:

@@ -99,7 +99,8 @@ def _labels(
     # What this recording itself showed before must not count: it is being looked at anew.
     roster = Roster(store.database)
     known = roster.prototypes(course, model=request.tools.model, without=recording.recording)
-    known = {label: rows for label, rows in known.items() if label in own or not _younger(label, own)}
+    sure = {*own, *roster.enrolled(course, model=request.tools.model)}
+    known = {label: rows for label, rows in known.items() if label in sure or not _younger(label, own)}
     for label in {request.student, *decided}:
         known.pop(label or "", None)
     faces, together = [_embeddings(person) for person in people], _together(people)

@@ -10,17 +10,16 @@ from __future__ import annotations
 import base64
 import json
 import os
-import tempfile
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fertool import private
 from fertool.errors import FertoolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 FORMAT = 1
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}
@@ -87,7 +86,7 @@ def save(names: Names, path: Path, passphrase: str) -> None:
     head = _head(SCRYPT, text_salt, text_nonce, FORMAT)
     secret = AESGCM(_key(passphrase, salt, SCRYPT)).encrypt(nonce, plain.encode(), head)
     box = {**json.loads(head), "data": base64.b64encode(secret).decode()}
-    _replace(path, json.dumps(box, indent=1) + "\n")
+    private.write(path, json.dumps(box, indent=1) + "\n")
 
 
 def _head(scrypt: Mapping[str, Any], salt: str, nonce: str, number: int) -> bytes:
@@ -102,21 +101,3 @@ def _key(passphrase: str, salt: bytes, scrypt: Mapping[str, int]) -> bytes:
     return Scrypt(salt=salt, length=32, n=scrypt["n"], r=scrypt["r"], p=scrypt["p"]).derive(
         passphrase.encode()
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = None
-    try:
-        # mkstemp makes files that only their owner can read.
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except OSError as error:
-        if draft is not None:
-            with suppress(OSError):
-                Path(draft).unlink()
-        what = f"{path}: could not be written: {error.strerror}"
-        raise FertoolError(what, "check the folder and the disk") from error

@@ -112,14 +112,79 @@ class Roster:
             con.unregister("pictures")
             _know(con, course, pictures["student"].unique(maintain_order=True).to_list())
 
+    # --- where they are seen ------------------------------------------------------------------
+
+    def overview(self, course: str) -> pl.DataFrame:
+        """student, lectures, recordings (counts), seen_s (seconds on screen), pictures, consent, given,
+        expires, withdrawn: every student of the course, in order of label."""
+        sql = """
+            WITH seen AS (
+                SELECT student, count(DISTINCT lecture) AS lectures, count(DISTINCT recording) AS recordings,
+                    sum(last_s - first_s) AS seen_s
+                FROM tracks JOIN current_runs c USING (run) WHERE c.course = $c GROUP BY student
+            ), known AS (
+                SELECT student, count(*) AS pictures FROM enrolled WHERE course = $c GROUP BY student
+            )
+            SELECT student, coalesce(lectures, 0) AS lectures, coalesce(recordings, 0) AS recordings,
+                coalesce(seen_s, 0) AS seen_s, coalesce(pictures, 0) AS pictures,
+                a.consent, a.given, a.expires, a.withdrawn
+            FROM students s LEFT JOIN seen USING (student) LEFT JOIN known USING (student)
+            LEFT JOIN (FROM consents WHERE course = $c) a USING (student)
+            WHERE s.course = $c ORDER BY length(student), student"""
+        return self._table(sql, c=course)
+
+    def sightings(self, course: str, student: str) -> pl.DataFrame:
+        """lecture, name (of the recording), recording, first_s, last_s, samples: a student's tracks in the
+        current runs, by lecture and time."""
+        sql = """SELECT c.lecture, r.name, recording, t.first_s, t.last_s, t.samples
+                 FROM tracks t JOIN current_runs c USING (run) JOIN recordings r USING (recording)
+                 WHERE c.course = $c AND t.student = $s ORDER BY c.lecture, r.name, t.first_s, t.last_s"""
+        return self._table(sql, c=course, s=student)
+
+    def pictures(self, course: str, student: str) -> pl.DataFrame:
+        """picture, model, added_at: what a student was enrolled with."""
+        sql = """SELECT picture, model, added_at FROM enrolled
+                 WHERE course = $c AND student = $s ORDER BY picture, model"""
+        return self._table(sql, c=course, s=student)
+
+    def glimpses(self, course: str, each: int) -> pl.DataFrame:
+        """student, lecture, name, recording, path, bytes, time_s, x1, y1, x2, y2: up to `each` faces of every
+        student of the current runs, spread over the course, large and frontal ones rather than others."""
+        sql = """
+            WITH faces AS (
+                SELECT t.student, c.lecture, r.name, recording, r.path, r.bytes, s.time_s,
+                    o.x1, o.y1, o.x2, o.y2, coalesce(abs(o.yaw_deg), 90) >= 30 AS turned,
+                    ntile($each) OVER (PARTITION BY t.student ORDER BY c.lecture, r.name, s.time_s) AS part
+                FROM observations o JOIN current_runs c USING (run) JOIN samples s USING (run, sample)
+                JOIN tracks t USING (run, track) JOIN recordings r USING (recording)
+                WHERE c.course = $c AND t.student IS NOT NULL AND (c.consent = 'off'
+                    OR (c.course, t.student) IN (SELECT (course, student) FROM consenting))
+            )
+            SELECT * EXCLUDE (turned, part) FROM faces
+            QUALIFY row_number() OVER (
+                PARTITION BY student, part ORDER BY turned, (x2 - x1) * (y2 - y1) DESC, time_s, x1) = 1
+            ORDER BY length(student), student, part"""
+        return self._table(sql, c=course, each=each)
+
+    def seen_together(self, course: str) -> set[tuple[str, str]]:
+        """Pairs of students (in order of name) who are two people: tracks of theirs overlap in time."""
+        sql = """SELECT DISTINCT a.student, b.student AS other
+                 FROM tracks a JOIN tracks b USING (run, chunk) JOIN current_runs c USING (run)
+                 WHERE c.course = $c AND a.student < b.student
+                     AND a.first_s <= b.last_s AND b.first_s <= a.last_s"""
+        return set(self._table(sql, c=course).rows())
+
+    def _table(self, sql: str, **params: Any) -> pl.DataFrame:
+        with self.database.transaction() as con:
+            return pl.DataFrame(con.sql(sql, params=params).pl())
+
     # --- consent ------------------------------------------------------------------------------
 
     def consents(self, course: str) -> pl.DataFrame:
         """Columns of CONSENTS, in order of label."""
         columns = ", ".join(CONSENTS)
         sql = f"SELECT {columns} FROM consents WHERE course = $course ORDER BY length(student), student"  # noqa: S608
-        with self.database.transaction() as con:
-            return pl.DataFrame(con.sql(sql, params={"course": course}).pl()).cast(pl.Schema(CONSENTS))
+        return self._table(sql, course=course).cast(pl.Schema(CONSENTS))
 
     def set_consents(self, course: str, consents: pl.DataFrame) -> None:
         """Replace what is on record of these students (columns of CONSENTS, one row per student)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fertool import names
+from fertool import names, private
 from fertool.errors import FertoolError
 from fertool.names import Names
 
@@ -120,7 +120,7 @@ def test_an_older_file_stays_when_the_new_one_cannot_be_written(path: Path, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(names.os, "fsync", full)
+    monkeypatch.setattr(private.os, "fsync", full)
     with pytest.raises(FertoolError, match="No space left on device"):
         names.save(Names(), path, "open sesame")
     assert names.load(path, "open sesame").known == KNOWN

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, open_store, settings
+from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, passphrase, settings
 
 
 def register(app: typer.Typer) -> None:
@@ -21,13 +21,16 @@ def report(
         "fertool-report"
     ),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    names: NamesFile = None,
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
+    from fertool import names as files
     from fertool.report.render import render
 
+    known = files.load(names, passphrase()) if names else None
     store = open_store(settings(db=db).db, read_only=True)
-    index = render(store, out, course, lecture)
+    index = render(store, out, course, lecture, names=known)
     print(index)
     if show:
         import webbrowser

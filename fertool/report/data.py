@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +167,13 @@ class Lecture:
     def student(self, name: str) -> pl.DataFrame:
         """One student's rows of `seen`, by time."""
         return self.seen.filter(pl.col("student") == name)
+
+
+def named(lecture: Lecture, names: Mapping[str, str]) -> Lecture:
+    """The same with names instead of pseudonyms; students without a name keep theirs."""
+    shown = pl.col("student").replace(dict(names))
+    tables = {"seen": lecture.seen, "assessments": lecture.assessments}
+    return replace(lecture, **{key: table.with_columns(shown) for key, table in tables.items()})
 
 
 def load(store: Store, course: str, lecture: str) -> Lecture:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import jinja2
 
+    from fertool.names import Names
     from fertool.store import Store
 
 MARKER = ".fertool-report"
@@ -26,8 +27,17 @@ MARKER = ".fertool-report"
 STATIC = ("report.css", "report.js")
 
 
-def render(store: Store, out: Path, course: str | None = None, lecture: str | None = None) -> Path:
+def render(
+    store: Store,
+    out: Path,
+    course: str | None = None,
+    lecture: str | None = None,
+    *,
+    names: Names | None = None,
+) -> Path:
     """Write the report into the folder `out`; returns its `index.html`.
+
+    `names` are shown instead of pseudonyms; only here do the two meet.
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
@@ -39,31 +49,33 @@ def render(store: Store, out: Path, course: str | None = None, lecture: str | No
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
     try:
         with _swapped_in(out) as folder:
-            _write(store, folder, Site(lectures))
+            _write(store, folder, Site(lectures), names)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     return out / "index.html"
 
 
-def _write(store: Store, folder: Path, site: Site) -> None:
+def _write(store: Store, folder: Path, site: Site, names: Names | None) -> None:
     """One lecture at a time, so that memory holds one lecture's tables."""
-    environment = _environment()
+    pages = environment()
     summaries = []
     for course, lecture in site.lectures:
         tables = data.load(store, course, lecture)
+        if names is not None:
+            tables = data.named(tables, names.shown(course))
         for lecture_pages in LECTURE_PAGES:
             for page in lecture_pages(site, tables):
-                _write_page(environment, folder, page)
+                _write_page(pages, folder, page)
         summaries.append(tables.summary)
     for site_pages in SITE_PAGES:
         for page in site_pages(site, summaries):
-            _write_page(environment, folder, page)
+            _write_page(pages, folder, page)
     _write_assets(folder / "assets")
     (folder / MARKER).write_text(f"fertool {fertool.__version__}\n", encoding="utf-8")
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
