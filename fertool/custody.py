@@ -18,7 +18,7 @@ from fertool.store import RUN_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     import duckdb
 
@@ -117,6 +117,35 @@ class Custody:
         sql = """SELECT * FROM audit WHERE ($c IS NULL OR course IS NULL OR course = $c)
                  AND ($s IS NULL OR student = $s) ORDER BY done_at DESC, command, student"""
         return self._table(sql, {"c": course, "s": student})
+
+    # --- consent --------------------------------------------------------------------------------
+
+    def answer(self, course: str, student: str, **dates: date | None) -> None:
+        """Consent that was given (`given`, `expires`: a new answer) or withdrawn (`withdrawn`: ends the one
+        on record). Raises StoreError for a student nobody has heard of."""
+        who = {"c": course, "s": student}
+        with self.database.transaction() as con:
+            if not con.execute("FROM students WHERE course = $c AND student = $s", who).fetchall():
+                raise self._unknown(course, student)
+            sql = "SELECT consent FROM consents WHERE course = $c AND student = $s"
+            there = con.execute(sql, who).fetchall()
+            if "withdrawn" in dates and there:
+                sql = "UPDATE consents SET withdrawn = $withdrawn WHERE course = $c AND student = $s"
+                con.execute(sql, who | dates)
+                return
+            con.execute("DELETE FROM consents WHERE course = $c AND student = $s", who)
+            row = {"given": None, "expires": None, "withdrawn": None} | dates
+            yes = "withdrawn" not in dates
+            con.execute(
+                "INSERT INTO consents VALUES ($c, $s, $yes, $given, $expires, $withdrawn)",
+                who | row | {"yes": yes},
+            )
+
+    def required(self, course: str) -> list[tuple[str, str]]:
+        """(course, lecture) pairs of which a current run was made with consent required."""
+        sql = """SELECT DISTINCT course, lecture FROM current_runs
+                 WHERE course = $c AND consent = 'required' ORDER BY ALL"""
+        return [(of, lecture) for of, lecture in self._table(sql, {"c": course}).rows()]
 
     # --- sites ----------------------------------------------------------------------------------
 

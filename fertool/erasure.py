@@ -40,7 +40,7 @@ def rewrite(database: Database) -> None:
     Others wait for the lock meanwhile. Raises StoreError, with the old file as it was, when there is no room.
     """
     path = database.path
-    _check_room(path, copies=1)
+    check_room(database, copies=1)
     try:
         with TemporaryDirectory(prefix=".fertool-", dir=path.parent) as folder:
             fresh = Path(folder, path.name)
@@ -72,7 +72,7 @@ def traces(
     path, labels = database.path, list(labels)
     log = path.with_name(f"{path.name}.wal")
     found = [f"{log}: a log that may hold deleted rows"] if log.exists() else []
-    _check_room(path, copies=3)
+    check_room(database, copies=3)
     telling = [label.encode() for label in labels if searchable(database, label)]
     with TemporaryDirectory(prefix=".fertool-", dir=path.parent) as folder:
         plain = Path(folder, "plain.duckdb")
@@ -139,7 +139,10 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _check_room(path: Path, copies: int) -> None:
+def check_room(database: Database, copies: int = 3) -> None:
+    """Raise StoreError unless so many copies of the file fit beside it; to be asked before anything is
+    deleted that could then not be rewritten."""
+    path = database.path
     free, need = shutil.disk_usage(path.parent).free, copies * path.stat().st_size + MARGIN
     if free < need:
         what = f"{path}: rewriting needs {need / 1e6:.0f} MB beside it, {free / 1e6:.0f} MB are free"

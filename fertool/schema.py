@@ -138,7 +138,8 @@ MIGRATIONS: list[tuple[str, str]] = [
                 AND coalesce(expires >= current_date, true) AND coalesce(withdrawn > current_date, true));
         CREATE OR REPLACE VIEW current_runs AS
             SELECT r.course, r.lecture, runs.*,
-                coalesce(json_extract_string(config, '$.consent.mode'), 'off') AS consent
+                CASE WHEN json_valid(config)
+                    THEN coalesce(json_extract_string(config, '$.consent.mode'), 'off') ELSE 'off' END AS consent
             FROM runs JOIN recordings r USING (recording) WHERE state = 'finished'
             QUALIFY row_number() OVER (PARTITION BY recording ORDER BY finished_at DESC, run) = 1;
         CREATE OR REPLACE VIEW frame_emotions AS

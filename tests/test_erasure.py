@@ -29,7 +29,7 @@ def filled(path: Path, tracks: int = 400) -> tuple[Store, list[bytes]]:
         run = con.execute("SELECT run FROM runs").fetchall()[0][0]
         for i, row in enumerate(vectors):
             values = {"t": f"t{i}", "r": run, "e": row.tolist(), "s": (ANN, BOB)[i % 2]}
-            con.execute("INSERT INTO tracks VALUES ($t, $r, 0, 0, 1, 2, $e, $s)", values)
+            con.execute("INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student) VALUES ($t, $r, 0, 0, 1, 2, $e, $s)", values)
     return store, [row.tobytes() for row in vectors[::2]]
 
 

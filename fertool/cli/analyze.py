@@ -188,10 +188,13 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
 
 
 def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
+    from fertool.custody import Custody
     from fertool.pipeline import analyze as analyze_one
 
     shown.video(file)
     outcome = analyze_one(file, request, store, shown)
+    students = store.students(outcome.run)
+    Custody(store.database).audit("analyze", request.course, students, str(file), request.lecture)
     for note in outcome.notes:
         shown.message(f"{file}: {note}")
     if not outcome.fresh:

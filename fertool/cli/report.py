@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, passphrase, settings
+from fertool.cli.custody import record
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,10 @@ def report(
     ),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     names: NamesFile = None,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
+    ] = None,
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
@@ -29,8 +34,10 @@ def report(
     from fertool.report.render import render
 
     known = files.load(names, passphrase()) if names else None
-    store = open_store(settings(db=db).db, read_only=True)
-    index = render(store, out, course, lecture, names=known)
+    chosen = settings(db=db, k=k)
+    store = open_store(chosen.db)
+    index = render(store, out, course, lecture, names=known, k=chosen.k, retention=chosen.retention)
+    record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
     print(index)
     if show:
         import webbrowser
