@@ -32,6 +32,9 @@ then the blocks' clusters are clustered."""
 CONFLICT = 1e9
 """Distance between tracks seen at the same time; unit embeddings are at most 2 apart. So large that one
 such pair keeps two groups apart even when averaged with all their other pairs (a million at most)."""
+EDGE = 0.2
+"""Tracks may overlap by this share of the shorter one and yet be one person: when somebody takes over a tile
+and cannot be made out at first, that tile is still thought to be the former one's for a moment."""
 HINTED = 1.1
 """A hint counts up to this much of the limit: it settles what is in doubt, and overrules no face."""
 MARGIN = 0.05
@@ -143,12 +146,14 @@ def link(embeddings: Floats, spans: Doubles, limit: float, hints: Bools | None =
 
 
 def overlapping(spans: Doubles) -> Bools:
-    """(n, 2) spans -> (n, n): do the closed spans i and j (i != j) share an instant?"""
+    """(n, 2) closed spans -> (n, n): do spans i and j (i != j) share more than an EDGE of the shorter one?"""
     return np.asarray(_shared(spans, spans) & ~np.eye(len(spans), dtype=bool))
 
 
 def _shared(a: Doubles, b: Doubles) -> Bools:
-    return np.asarray((a[:, None, 0] <= b[None, :, 1]) & (b[None, :, 0] <= a[:, None, 1]))
+    shared = np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    shorter = np.minimum((a[:, 1] - a[:, 0])[:, None], (b[:, 1] - b[:, 0])[None])
+    return np.asarray((shared >= 0) & ((shared > EDGE * shorter) | (shorter == 0)))
 
 
 def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Bools) -> Labels:

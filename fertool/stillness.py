@@ -23,6 +23,8 @@ EVERY_S = 1.0
 """Every face is looked at so often: from frame to frame, nobody changes much."""
 SIDE = 32
 """Places are compared at this size: averaging takes most of the noise of camera and codec away."""
+RIM = 0.2
+"""Share of a box left out on every side: there it may show the neighbouring tile."""
 SAME_PLACE = 0.8
 """Overlap (IoU) with the box that a face had before, above which it is still in its place."""
 STILL = 1.0
@@ -59,9 +61,10 @@ class Watch:
 
 
 def _shown(image: Image, box: Floats) -> Floats:
-    """(SIDE, SIDE) gray levels of a place, around their mean: a light that is dimmed moves nothing."""
+    """(SIDE, SIDE) gray levels of the inside of a place, around their mean: a dimmed light moves nothing."""
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = np.rint(box).astype(int)
+    rim = RIM * (box[2:] - box[:2])
+    x1, y1, x2, y2 = np.rint([*(box[:2] + rim), *(box[2:] - rim)]).astype(int)
     part = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
     if not part.size:
         return np.zeros((SIDE, SIDE), np.float32)

@@ -74,7 +74,7 @@ class Score:
     switches_per_hour: float | None
     """None when there are no hours."""
     purity: float
-    """Share of the students' faces that show the person whom the student shows most."""
+    """Share of the faces found in the truth that show whom their student shows most."""
     coverage: float
     """Share of the truth that was found as any student at all."""
 
@@ -123,7 +123,8 @@ def score(truth: pl.DataFrame, faces: pl.DataFrame) -> Score:
     faces = at_times(faces.select(*FACES).cast(pl.Schema(FACES)), truth)
     named = faces.filter(pl.col("student").is_not_null())
     pairs = overlaps(truth, named)
-    hits, (right, table) = _best(pairs), _together(pairs)
+    hits = _best(pairs)
+    right, shown = _explained(_together(pairs)), _together(hits)
     precision, recall = _share(right, len(named)), _share(right, len(truth))
     changed, hours = switches(hits), _hours(truth)
     return Score(
@@ -136,7 +137,7 @@ def score(truth: pl.DataFrame, faces: pl.DataFrame) -> Score:
         switches=changed,
         hours=hours,
         switches_per_hour=changed / hours if hours else None,
-        purity=_share(int(table.max(axis=0).sum()) if table.size else 0, int(table.sum())),
+        purity=_share(int(shown.max(axis=0, initial=0).sum()), int(shown.sum())),
         coverage=_share(len(hits), len(truth)),
     )
 
@@ -204,17 +205,19 @@ def _assigned(group: pl.DataFrame) -> npt.NDArray[np.intp]:
     return np.asarray(chosen[chosen >= 0])
 
 
-def _together(pairs: pl.DataFrame) -> tuple[int, npt.NDArray[np.int64]]:
-    """Faces that the best assignment of students to people explains; how often each person (rows) was each
-    student (columns)."""
-    if pairs.is_empty():
-        return 0, np.zeros((0, 0), np.int64)
+def _together(pairs: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """How often each person (rows) was each student (columns)."""
     once = pairs.unique(["recording", "time_s", "person", "student"])
     people, i = np.unique(once["person"].to_numpy(), return_inverse=True)
     students, j = np.unique(once["student"].to_numpy(), return_inverse=True)
     table = np.zeros((len(people), len(students)), np.int64)
     np.add.at(table, (i, j), 1)
-    return int(table[linear_sum_assignment(table, maximize=True)].sum()), table
+    return table
+
+
+def _explained(table: npt.NDArray[np.int64]) -> int:
+    """Faces that the best assignment of students to people explains."""
+    return int(table[linear_sum_assignment(table, maximize=True)].sum())
 
 
 def _hours(truth: pl.DataFrame) -> float:

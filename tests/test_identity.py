@@ -129,7 +129,12 @@ def test_the_same_input_gives_the_same_labels():
 
 OVERLAPS = [
     ((0, 1), (2, 3), False),
-    ((0, 1), (1, 2), True),  # seen in the same sample
+    ((0, 10), (5, 15), True),
+    ((0, 10), (8, 18), False),  # a fifth of it: the edge of a track is not sharp
+    ((0, 10), (7.9, 18), True),
+    ((0, 20), (18.5, 28.5), False),  # a fifth of the shorter one
+    ((0, 1), (1, 2), False),
+    ((0, 1), (1, 1), True),  # a track of one sample has no edge
     ((0, 5), (1, 2), True),  # one within the other
     ((3, 3), (3, 3), True),  # one sample each, the same
     ((3, 3), (4, 4), False),

@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate):
     module.register(app)
-for module in (models, policy, custody):
+for module in (models, policy, custody, identity):
     module.register(app)
 custody.register_students(students.app)
 students.register(app)

@@ -72,7 +72,7 @@ MEANINGS = {
     "switches": "how often a person became another student",
     "hours": "of recordings in the truth",
     "switches_per_hour": "",
-    "purity": "share of the students' faces that show the student's most frequent person",
+    "purity": "share of the faces found in the truth that show whom their student shows most",
     "coverage": "share of the truth that was found as any student",
 }
 
