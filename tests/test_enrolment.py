@@ -22,7 +22,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def portraits() -> list[np.ndarray]:
-    return [np.ascontiguousarray(view) for view in gallery._portraits()]
+    return [np.ascontiguousarray(view) for view in gallery.portraits()]
 
 
 def save(path: Path, image: np.ndarray) -> Path:
@@ -126,3 +126,26 @@ def test_sharpness_falls_with_every_blur(portraits) -> None:
         figures = [sharpness(image, whole) for image in [view, *blurred]]
         assert figures == sorted(figures, reverse=True)
         assert figures[0] > 3 * MIN_SHARPNESS > figures[-1]
+
+
+def picture(name: str, *angles: float) -> enrolment.Picture:
+    radians = np.radians(angles[0]) if angles else None
+    vector = None if radians is None else np.array([np.cos(radians), np.sin(radians)], np.float32)
+    return enrolment.Picture(Path(name), embedding=vector, reason="" if angles else "shows no face")
+
+
+@pytest.mark.parametrize(
+    ("students", "pairs"),
+    [
+        ({}, []),
+        ({"Ann": [picture("a.jpg", 0), picture("b.jpg", 5)]}, []),  # one person may look like herself
+        ({"Ann": [picture("a.jpg", 0)], "Bob": [picture("b.jpg", 90)]}, []),
+        ({"Ann": [picture("a.jpg", 0)], "Bob": [picture("b.jpg")]}, []),  # an unfit one is no face
+        (
+            {"Ann": [picture("a.jpg", 0)], "Bob": [picture("b.jpg", 90), picture("c.jpg", 10)]},
+            ["Ann and Bob look alike: is a.jpg or c.jpg the wrong picture?"],
+        ),
+    ],
+)
+def test_students_who_look_alike_are_named_with_their_pictures(students: dict, pairs: list[str]) -> None:
+    assert enrolment.alike(students, 0.5) == pairs

@@ -13,6 +13,7 @@ import pytest
 from fertool.roster import CONSENTS, ENROLLED, PROTOTYPES, Roster
 from fertool.store import Recording, Run, Store
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.testing import store_lecture, timeline
 
 MODEL = "faceapi 1 0123456789ab"
 
@@ -169,3 +170,69 @@ def test_the_last_answer_is_the_one_on_record(roster: Roster, store: Store) -> N
         ("bob", True, None, None, None),
     ]
     assert store.query("SELECT student FROM students ORDER BY 1")["student"].to_list() == ["ann", "bob"]
+
+
+# --- where they are seen --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def course(store: Store) -> Store:
+    """Ann in two lectures, Bob in one; Ann is enrolled and agreed, Cem agreed and was never seen."""
+    two = {"Ann": timeline("happy*90"), "Bob": timeline("absent*30 happy*30 absent*30")}
+    store_lecture(store, "signals", "week 1", two, recording_name="w1.mp4")
+    store_lecture(store, "signals", "week 2", {"Ann": timeline("happy*11")}, recording_name="w2.mp4")
+    roster = Roster(store.database)
+    roster.enrol("signals", pictures(("Ann", "a.jpg", 0), ("Ann", "b.jpg", 9)))
+    roster.set_consents("signals", consents(("Ann", True, FROM, TO, None), ("Cem", True, None, None, None)))
+    return store
+
+
+def test_overview_has_everybody(course: Store) -> None:
+    table = Roster(course.database).overview("signals")
+    assert table.columns == [
+        "student", "lectures", "recordings", "seen_s", "pictures", "consent", "given", "expires", "withdrawn",
+    ]  # fmt: skip
+    assert table.rows() == [
+        ("Ann", 2, 2, 59.0 + 29.0 + 10.0, 2, True, FROM, TO, None),
+        ("Bob", 1, 1, 29.0, 0, None, None, None, None),
+        ("Cem", 0, 0, 0.0, 0, True, None, None, None),
+    ]
+    assert Roster(course.database).overview("algebra").is_empty()
+
+
+def test_sightings_are_tracks_by_lecture_and_time(course: Store) -> None:
+    roster = Roster(course.database)
+    rows = roster.sightings("signals", "Ann").drop("recording").rows()
+    assert rows == [
+        ("week 1", "w1.mp4", 0.0, 59.0, 60),
+        ("week 1", "w1.mp4", 60.0, 89.0, 30),
+        ("week 2", "w2.mp4", 0.0, 10.0, 11),
+    ]
+    assert roster.sightings("signals", "Cem").is_empty()
+    assert roster.pictures("signals", "Ann")["picture"].to_list() == ["a.jpg", "b.jpg"]
+
+
+def test_who_was_seen_at_the_same_time(course: Store) -> None:
+    assert Roster(course.database).seen_together("signals") == {("Ann", "Bob")}
+    assert Roster(course.database).seen_together("algebra") == set()
+
+
+def test_glimpses_are_spread_over_the_course_and_frontal(course: Store) -> None:
+    with course.database.transaction() as con:  # only at second 40 does Ann look into the camera
+        con.execute("""UPDATE observations SET yaw_deg = 50
+                       WHERE sample <> 40 AND track IN (SELECT track FROM tracks WHERE student = 'Ann')""")
+    table = Roster(course.database).glimpses("signals", 2)
+    rows = table.select("student", "name", "time_s").rows()
+    assert rows[0] == ("Ann", "w1.mp4", 40.0)
+    assert [row[0] for row in rows] == ["Ann", "Ann", "Bob", "Bob"]
+    assert rows[1][2] > 50 or rows[1][1] == "w2.mp4"
+    assert table.select("x1", "y1", "x2", "y2").row(0) == (100.0, 80.0, 180.0, 180.0)
+
+
+def test_glimpses_of_consenting_students_only_where_consent_was_required(store: Store) -> None:
+    who = {"Ann": timeline("happy*5"), "Bob": timeline("happy*5")}
+    config = {"consent": {"mode": "required"}}
+    store_lecture(store, "signals", "week 1", who, config=config)
+    roster = Roster(store.database)
+    roster.set_consents("signals", consents(("Ann", True, None, None, None), ("Bob", True, None, None, FROM)))
+    assert set(roster.glimpses("signals", 3)["student"]) == {"Ann"}
