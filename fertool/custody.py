@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool.errors import StoreError
-from fertool.store import RUN_TABLES
+from fertool.store import RUN_TABLES, retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -299,6 +299,7 @@ class _Eraser:
             _delete(self.con, self.removed, table, theirs, where)
 
     def rows(self) -> None:
+        retire(self.con, self.course, self.student)
         for table in PERSONAL:
             _delete(self.con, self.removed, table, "course = $c AND student = $s", self.who)
         decided = "course = $c AND $s IN (student, label)"

@@ -14,13 +14,14 @@ import polars as pl
 
 from fertool import relabel
 from fertool.errors import FertoolError
+from fertool.store import new_numbers, retire
 
 if TYPE_CHECKING:
     import duckdb
 
     from fertool.database import Database
 
-LABELLED = ("students", "enrolled", "consents", "assessments")
+LABELLED = ("students", "enrolled", "consents", "assessments", "audit")
 """Tables with a course and a student in it, beside the tracks and the decisions themselves."""
 
 DECISIONS: dict[str, pl.DataType] = {
@@ -98,6 +99,7 @@ class Decisions:
             if _known(con, course, name):
                 hint = f"if they are one person: fertool students merge {name} {student}"
                 raise FertoolError(f"{course}: there is a student {name!r} already", hint)
+            retire(con, course, student)
             for table in (*LABELLED, "decisions"):
                 _relabel(con, table, course, student, name)
             con.execute("UPDATE decisions SET label = $b WHERE course = $c AND label = $a",
@@ -123,7 +125,8 @@ class Decisions:
                        SELECT (sha256, model) FROM enrolled WHERE course = $c AND student = $keep)""",
                 names | {"keep": keep},
             )
-            for table in ("enrolled", "consents"):
+            retire(con, course, other)
+            for table in ("enrolled", "consents", "audit"):
                 _relabel(con, table, course, other, keep)
             con.execute(
                 "UPDATE decisions SET label = $k WHERE course = $c AND label = $s", names | {"k": keep}
@@ -142,7 +145,7 @@ class Decisions:
             _require(con, course, student)
             tracks = _tracks(con, course, student)
             chosen = _chosen(tracks, part, student)
-            new = _next_label(con, course)
+            (new,) = new_numbers(con, course, 1)
             con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": new})
             con.execute(
                 "UPDATE tracks SET student = $s WHERE track IN (SELECT unnest($t))",
@@ -155,10 +158,9 @@ class Decisions:
         """Pseudonyms for `count` students that have just become known, not from a recording."""
         with self.database.transaction() as con:
             con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": course})
-            labels = []
-            for _ in range(count):
-                labels.append(_next_label(con, course))
-                con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": labels[-1]})
+            labels = new_numbers(con, course, count)
+            for label in labels:
+                con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": label})
             return labels
 
 
@@ -233,18 +235,6 @@ def _lectures(con: duckdb.DuckDBPyConnection, course: str, student: str) -> list
     sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
              WHERE course = $c AND student = $s ORDER BY ALL"""
     return [(row[0], row[1]) for row in con.execute(sql, {"c": course, "s": student}).fetchall()]
-
-
-def _next_label(con: duckdb.DuckDBPyConnection, course: str) -> str:
-    """The next number; one that decisions still speak of is not given again."""
-    highest = con.execute(
-        """SELECT coalesce(max(regexp_extract(name, '^student-(\\d+)$', 1)::INT), 0) FROM (
-               SELECT student AS name FROM students WHERE course = $c
-               UNION ALL SELECT student FROM decisions WHERE course = $c)
-           WHERE regexp_matches(name, '^student-\\d+$')""",
-        {"c": course},
-    ).fetchall()[0][0]
-    return f"student-{highest + 1:02d}"
 
 
 # --- which tracks to split off --------------------------------------------------------------------

@@ -112,6 +112,8 @@ MIGRATIONS: list[tuple[str, str]] = [
             recording VARCHAR NOT NULL, time_s DOUBLE NOT NULL, x FLOAT NOT NULL, y FLOAT NOT NULL,
             decided_at TIMESTAMPTZ NOT NULL
         );
+        -- Numbers of pseudonyms that are gone. A names file may still know them, so nobody else gets them.
+        CREATE TABLE retired (course VARCHAR NOT NULL, number INTEGER NOT NULL);
         """,
     ),
     (
@@ -138,8 +140,8 @@ MIGRATIONS: list[tuple[str, str]] = [
                 AND coalesce(expires >= current_date, true) AND coalesce(withdrawn > current_date, true));
         CREATE OR REPLACE VIEW current_runs AS
             SELECT r.course, r.lecture, runs.*,
-                CASE WHEN json_valid(config)
-                    THEN coalesce(json_extract_string(config, '$.consent.mode'), 'off') ELSE 'off' END AS consent
+                coalesce(CASE WHEN json_valid(config) THEN json_extract_string(config, '$.consent.mode') END,
+                    'off') AS consent
             FROM runs JOIN recordings r USING (recording) WHERE state = 'finished'
             QUALIFY row_number() OVER (PARTITION BY recording ORDER BY finished_at DESC, run) = 1;
         CREATE OR REPLACE VIEW frame_emotions AS

@@ -222,17 +222,12 @@ class Store:
         """
         with self.database.transaction() as con:
             own = [label for label in _own(con, course, recording) if label not in taken]
-            highest = con.execute(
-                """SELECT coalesce(max(regexp_extract(student, '^student-(\\d+)$', 1)::INT), 0)
-                   FROM students WHERE course = $c AND regexp_matches(student, '^student-\\d+$')""",
-                {"c": course},
-            ).fetchall()[0][0]
             labels = own[:count]
+            fresh = new_numbers(con, course, count - len(labels))
             for label in own[count:]:
                 con.execute(
                     _GIVE_UP + " AND course = $c AND student = $s", {"r": recording, "c": course, "s": label}
                 )
-            fresh = [f"student-{highest + 1 + i:02d}" for i in range(count - len(labels))]
             insert = "INSERT INTO students VALUES ($c, $s, $r)"
             for label in fresh:
                 con.execute(insert, {"c": course, "s": label, "r": recording})
@@ -356,6 +351,27 @@ class Store:
     def _rows(self, sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self.database.transaction() as con:
             return con.execute(sql, dict(params)).fetchall()
+
+
+def new_numbers(con: duckdb.DuckDBPyConnection, course: str, count: int) -> list[str]:
+    """The next `count` pseudonyms of a course, not yet given to anybody. Retired ones are not given again."""
+    highest = con.execute(
+        """SELECT coalesce(max(number), 0) FROM (
+               SELECT regexp_extract(student, '^student-(\\d+)$', 1)::INT AS number FROM students
+               WHERE course = $c AND regexp_matches(student, '^student-\\d+$')
+               UNION ALL SELECT number FROM retired WHERE course = $c)""",
+        {"c": course},
+    ).fetchall()[0][0]
+    return [f"student-{highest + 1 + i:02d}" for i in range(count)]
+
+
+def retire(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
+    """Let nobody else have this pseudonym from now on; another label is none of our numbers."""
+    con.execute(
+        """INSERT INTO retired SELECT $c, regexp_extract($s, '^student-(\\d+)$', 1)::INT
+           WHERE regexp_matches($s, '^student-\\d+$')""",
+        {"c": course, "s": student},
+    )
 
 
 def _own(con: duckdb.DuckDBPyConnection, course: str, recording: str) -> list[str]:

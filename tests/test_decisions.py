@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fertool.custody import Custody
 from fertool.decisions import DECISIONS, Decisions, Stretch
 from fertool.errors import FertoolError
 from fertool.roster import CONSENTS, ENROLLED, Roster
@@ -238,10 +239,23 @@ def test_split_by_recording(store, decisions) -> None:
 
 
 def test_a_number_is_never_given_twice(store, decisions) -> None:
+    """A names file may still know it, and would give somebody the name of somebody else."""
     analyse(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
     decisions.merge("signals", ONE, "student-03")
     assert decisions.newcomers("signals", 2) == ["student-04", "student-05"]
+    decisions.rename("signals", "student-05", "Eve")
+    assert store.claim_students("signals", "r9", 1) == ["student-06"]
+    Custody(store.database).forget("signals", "student-06")
+    assert decisions.newcomers("signals", 1) == ["student-07"]
     assert decisions.newcomers("algebra", 1) == ["student-01"]
+
+
+def test_the_audit_follows_the_label(store, decisions) -> None:
+    analyse(store, "r1", {"a": ONE, "b": TWO})
+    Custody(store.database).audit("export", "signals", [ONE, TWO], "all")
+    decisions.rename("signals", ONE, "Ann")
+    decisions.merge("signals", "Ann", TWO)
+    assert Custody(store.database).log("signals")["student"].to_list() == ["Ann", "Ann"]
 
 
 @pytest.mark.parametrize(
