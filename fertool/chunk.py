@@ -8,13 +8,15 @@ identify a track are made.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from fertool import crops
+from fertool import crops, tiles
 from fertool.engine import Engine, Looked
 from fertool.stillness import Watch
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
@@ -119,8 +121,25 @@ class Chunk:
         }
 
     def _identify(self) -> list[Part]:
-        """Every path cut into one-person parts with their mean embeddings."""
-        paths = self._tracker.paths
+        """Every path cut into one-person parts with their mean embeddings.
+
+        When several change their person at once, the tiles were shuffled: then every path is cut there. In
+        some a face could not be made out at first, and would pass for the one who was there before.
+        """
+        parts = self._parts(self._tracker.paths)
+        whole = {path[0] for path in self._tracker.paths}
+        taken_over = [self._times[part.spots[0][0]] for part in parts if part.spots[0] not in whole]
+        dealt = tiles.at_once(taken_over)
+        if not dealt:
+            return parts
+        return self._parts([piece for path in self._tracker.paths for piece in self._pieces(path, dealt)])
+
+    def _pieces(self, path: Sequence[Spot], times: Sequence[float]) -> list[Sequence[Spot]]:
+        """A path cut before these times."""
+        edges = [bisect_left(path, time, key=lambda spot: self._times[spot[0]]) for time in times]
+        return [path[a:b] for a, b in pairwise([0, *edges, len(path)]) if a < b]
+
+    def _parts(self, paths: Sequence[Sequence[Spot]]) -> list[Part]:
         usable = [self._usable(path) for path in paths]
         chosen = [
             [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable

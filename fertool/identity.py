@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Doubles = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]
     Labels = npt.NDArray[np.int64]
+    Pairs = npt.NDArray[np.intp]
 
 BLOCK = 1500
 """Tracks clustered at once; memory and time grow with its square. Longer recordings go block by block,
@@ -37,6 +38,7 @@ EDGE = 0.2
 and cannot be made out at first, that tile is still thought to be the former one's for a moment."""
 HINTED = 1.1
 """A hint counts up to this much of the limit: it settles what is in doubt, and overrules no face."""
+NO_HINTS: Pairs = np.zeros((0, 2), np.intp)
 MARGIN = 0.05
 """How much nearer than the runner-up a student has to be: what is closer to call stays unknown."""
 
@@ -97,10 +99,8 @@ def _sure(distance: Doubles, limit: float, margin: float) -> tuple[Labels, Doubl
 
 def seen_together(spans: Doubles, groups: Sequence[Labels]) -> Bools:
     """Do any two tracks of groups i and j (i != j) overlap in time? `spans` (n, 2), groups of row numbers."""
-    clash = overlapping(spans)
-    return np.array(
-        [[a is not b and clash[np.ix_(a, b)].any() for b in groups] for a in groups], bool
-    ).reshape(len(groups), len(groups))
+    table = [[a is not b and _shared(spans[a], spans[b]).any() for b in groups] for a in groups]
+    return np.array(table, bool).reshape(len(groups), len(groups))
 
 
 def _nearest(embeddings: Floats, rows: Floats) -> Doubles:
@@ -116,23 +116,25 @@ def _distances(a: Floats, b: Floats) -> Doubles:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-def link(embeddings: Floats, spans: Doubles, limit: float, hints: Bools | None = None) -> Labels:
+def link(embeddings: Floats, spans: Doubles, limit: float, hints: Pairs | None = None) -> Labels:
     """Cluster the tracks of one recording into people.
 
     `embeddings` (n, d) float32 unit rows, `spans` (n, 2) seconds of first and last sight, in order of
-    time; `limit`: mean distance up to which two groups are one person; `hints` (n, n): something else
-    says that two tracks are one person (see `tiles`), which holds up to HINTED times the limit. n may be 0.
+    time; `limit`: mean distance up to which two groups are one person; `hints` (m, 2): pairs of
+    tracks that are one person as something else says (see `tiles`), which holds up to HINTED times the limit.
+    n and m may be 0.
     Returns (n,) labels 0, 1, ... in order of first appearance.
     """
     if hints is None:
-        hints = np.zeros((len(embeddings), len(embeddings)), bool)
+        hints = NO_HINTS
     if len(embeddings) <= BLOCK:
         return _ordered(_cluster(embeddings, overlapping(spans), limit, hints))
     blocks = [slice(i, i + BLOCK) for i in range(0, len(embeddings), BLOCK)]
     groups = np.zeros(len(embeddings), np.int64)
     means: list[Floats] = []
     for block in blocks:
-        inside = link(embeddings[block], spans[block], limit, hints[block, block])
+        within = hints[((hints >= block.start) & (hints < block.stop)).all(axis=1)] - block.start
+        inside = link(embeddings[block], spans[block], limit, within)
         groups[block] = inside + len(means)
         means += [mean_direction(embeddings[block][inside == k]) for k in range(int(inside.max()) + 1)]
     conflict = np.zeros((len(means), len(means)), bool)
@@ -142,7 +144,7 @@ def link(embeddings: Floats, spans: Doubles, limit: float, hints: Bools | None =
         one, other = np.nonzero(_shared(spans[block], spans))
         conflict[here[one], groups[other]] = True
     np.fill_diagonal(conflict, False)
-    return _ordered(_cluster(np.array(means), conflict, limit, np.zeros_like(conflict))[groups])
+    return _ordered(_cluster(np.array(means), conflict, limit, NO_HINTS)[groups])
 
 
 def overlapping(spans: Doubles) -> Bools:
@@ -156,11 +158,12 @@ def _shared(a: Doubles, b: Doubles) -> Bools:
     return np.asarray((shared >= 0) & ((shared > EDGE * shorter) | (shorter == 0)))
 
 
-def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Bools) -> Labels:
+def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Pairs) -> Labels:
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), np.int64)
     distance = _distances(embeddings, embeddings)
-    distance[hints & (distance <= HINTED * limit)] = 0
+    i, j = hints[distance[hints[:, 0], hints[:, 1]] <= HINTED * limit].T
+    distance[i, j] = distance[j, i] = 0
     distance[conflict] = CONFLICT
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")

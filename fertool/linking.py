@@ -75,7 +75,7 @@ def _still(tracks: pl.DataFrame) -> pl.Series:
     return (long & (tracks["change"] < stillness.STILL)).fill_null(False)
 
 
-def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Bools | None, list[str]]:
+def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Pairs | None, list[str]]:
     """What places say of who is who, and a note if people were dealt other places."""
     if tracks["first_box"].null_count():
         return None, []

@@ -16,6 +16,8 @@ from fertool import boxes as geometry
 from fertool.tracking import MIN_OVERLAP, enlarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from fertool.types import Floats
@@ -61,24 +63,28 @@ def changes(embeddings: Floats, spans: Doubles, first: Floats, last: Floats, lim
 
 def shuffles(found: list[Change], spans: Doubles) -> list[float]:
     """When the tiles were dealt anew: seconds, in order, of the first sight of somebody in another's tile."""
-    strange = [float(spans[change.after, 0]) for change in found if not change.same]
-    times: list[float] = []
-    while strange:
-        together = [time for time in strange if time - strange[0] <= AT_ONCE_S]
-        if len(together) >= SHUFFLED:
-            times.append(together[0])
-            strange = strange[len(together) :]
-        else:
-            strange = strange[1:]
-    return times
+    return at_once(float(spans[change.after, 0]) for change in found if not change.same)
 
 
-def hints(found: list[Change], spans: Doubles) -> npt.NDArray[np.bool_]:
-    """(n, n) symmetric: does the place say that two tracks are one person? Not across a shuffle."""
-    table = np.zeros((len(spans), len(spans)), bool)
+def at_once(times: Iterable[float]) -> list[float]:
+    """When the tiles were dealt anew, given the seconds at which somebody took over another's tile: in order,
+    the first of every SHUFFLED or more within AT_ONCE_S."""
+    left = sorted(times)
+    dealt: list[float] = []
+    while left:
+        together = [time for time in left if time - left[0] <= AT_ONCE_S]
+        dealt += together[:1] if len(together) >= SHUFFLED else []
+        left = left[len(together) if len(together) >= SHUFFLED else 1 :]
+    return dealt
+
+
+def hints(found: list[Change], spans: Doubles) -> npt.NDArray[np.intp]:
+    """(m, 2) row numbers of two tracks that are one person, says the place. Not across a shuffle."""
     dealt = shuffles(found, spans)
-    for change in found:
+
+    def calm(change: Change) -> bool:
         gone, come = spans[change.before, 1], spans[change.after, 0]
-        if change.same and not any(gone < time <= come + AT_ONCE_S for time in dealt):
-            table[change.before, change.after] = table[change.after, change.before] = True
-    return table
+        return not any(gone < time <= come + AT_ONCE_S for time in dealt)
+
+    pairs = [(change.before, change.after) for change in found if change.same and calm(change)]
+    return np.array(pairs, np.intp).reshape(-1, 2)

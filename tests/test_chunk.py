@@ -391,3 +391,22 @@ def test_a_change_is_not_told_of_a_single_sample_or_of_who_jumps_about():
     assert tables["tracks"]["change"].to_list() == [None]
     hops = [picture((ADA, (20 + 40 * (i % 2), 40), BRIGHT)) for i in range(6)]
     assert measure(hops)["tracks"]["change"].to_list() == [None]
+
+
+def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
+    """Five tiles are dealt anew. In one of them a face is too small to be made out at first."""
+    colours = [ADA, BEN, CAM, (1, 1, 0), (0, 1, 1)]
+    corners = [(20 + 110 * i, 40) for i in range(5)]
+
+    def gallery(order, sides):
+        image = np.zeros((200, 600, 3), np.uint8)
+        for who, (x, y), side in zip(order, corners, sides, strict=True):
+            image[y : y + side, x : x + side] = np.rint(unit(who) * BRIGHT)
+        return image
+
+    before, after = gallery(colours, [60] * 5), gallery([*colours[1:], ADA], [60] * 5)
+    unclear = gallery([*colours[1:], ADA], [60] * 4 + [36])  # the last one: ADA, too small
+    tables = measure([before] * 6 + [unclear] * 3 + [after])
+    spans = tables["tracks"].select("first_s", "last_s").rows()
+    assert sorted(set(spans)) == [(0.0, 5.0), (6.0, 9.0)]
+    assert len(spans) == 10

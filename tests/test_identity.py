@@ -106,6 +106,21 @@ def test_tracks_on_both_sides_of_a_block_s_edge_that_overlap_are_two_people(monk
     assert labels[1] != labels[2]
 
 
+@pytest.mark.parametrize("block", [2, 10_000])
+def test_hints_join_what_is_in_doubt_within_a_block(monkeypatch, block):
+    """0.5 is the limit, 0.55 what a hint reaches."""
+    monkeypatch.setattr(identity, "BLOCK", block)
+    rows, spans = at(0, 30, 90, 121), one_after_the_other(4)  # 0.52 and 0.53 apart
+    assert link(rows, spans, LIMIT).tolist() == [0, 1, 2, 3]
+    assert link(rows, spans, LIMIT, np.array([[0, 1], [3, 2]])).tolist() == [0, 0, 1, 1]
+    assert link(rows, spans, LIMIT, np.array([[1, 2]])).tolist() == [0, 1, 2, 3]  # 1 apart: no hint counts
+
+
+def test_a_hint_does_not_make_one_of_two_who_are_there_together():
+    spans = np.array([[0, 5], [0, 5]], float)
+    assert link(at(0, 1), spans, LIMIT, np.array([[0, 1]])).tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_track_and_one_track(n):
     rows, _ = people(1, n)

@@ -12,6 +12,7 @@ import csv
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +229,18 @@ def _lit(image: Image, moment: float) -> Image:
     import numpy as np
 
     light = 1 + 0.12 * math.sin(moment / 17) + 0.05 * math.sin(moment / 5.3)
-    noise = np.random.default_rng(int(moment * 10)).normal(0, 4, (*image.shape[:2], 1))
-    return np.asarray(np.clip(image * light + noise, 0, 255), np.uint8)
+    height, width = image.shape[:2]
+    down, right = np.random.default_rng(int(moment * 10)).integers(0, 512, 2)
+    noise = _grain()[down : down + height, right : right + width]
+    return np.asarray(np.clip(image * np.float32(light) + noise, 0, 255), np.uint8)
+
+
+@cache
+def _grain() -> Any:
+    """Noise to cut pieces from, (2048, 3072, 1) float32: made once, for it takes longer than all else."""
+    import numpy as np
+
+    return np.random.default_rng(0).normal(0, 4, (2048, 3072, 1)).astype(np.float32)
 
 
 def _box(look: Look, tile: tuple[int, int, int, int], moment: float) -> Box:
