@@ -86,8 +86,17 @@ def enroll(
         files.save(known, names, secret)
     _store_roster(store, chosen.course, listed, good, labels, model=tools.model, named=known is not None)
     _print_enrolled(listed, good, bad, labels, json=json)
-    for line in doubts:
+    for line in [*doubts, *_older(store, chosen.course)]:
         print(f"fertool: {line}", file=sys.stderr)
+
+
+def _older(store: Store, course: str) -> list[str]:
+    """A hint if recordings were analyzed before the students were known."""
+    count = len(store.lectures(course))
+    if not count:
+        return []
+    what = "1 lecture was" if count == 1 else f"{count} lectures were"
+    return [f"{what} analyzed before; `fertool analyze --force` looks for these students there"]
 
 
 def _labels(store: Store, course: str, students: Sequence[str], known: Names | None) -> dict[str, str]:

@@ -23,6 +23,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.custody import record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,6 +52,7 @@ def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: J
     known = read_names(names)
     roster = Roster(open_store(chosen.db, read_only=True).database)
     rows = roster.overview(chosen.course).to_dicts()
+    record(chosen.db, "students list", chosen.course)
     if known is not None:
         rows = [
             {"student": row["student"], "name": known.name(chosen.course, row["student"]), **row}
@@ -98,6 +100,7 @@ def show(
     if not rows:
         hint = "`fertool students list` shows them"
         raise FertoolError(f"{chosen.course}: no student {student!r}", hint)
+    record(chosen.db, "students show", chosen.course, [student])
     about = rows[0] | ({"name": known.name(chosen.course, student)} if known else {})
     decided = Decisions(store.database).all(chosen.course).filter(pl.col("label") == student)
     tables = {
@@ -267,9 +270,12 @@ def read_names(path: Path | None) -> Names | None:
 def open_names(path: Path | None) -> tuple[str, Names | None]:
     """The passphrase and the names, to be changed; a file that is not there yet has none."""
     from fertool import names
+    from fertool.errors import FertoolError
 
     if path is None:
         return "", None
+    if not path.parent.is_dir():
+        raise FertoolError(f"{path}: no such folder: {path.parent}", "create it, or give another --names")
     if not path.exists():
         return passphrase(new=True), names.Names()
     secret = passphrase()

@@ -162,7 +162,10 @@ def test_enrolling_a_recording_s_people_later_takes_another_analysis(
 ) -> None:
     before = labels(filled)
     assert before == [f"student-{i:02d}" for i in range(1, 5)]
-    assert fertool("students", "enroll", pictures, "--names", "n.json", "--detector", "ssd").code == 0
+    done = fertool("students", "enroll", pictures, "--names", "n.json", "--detector", "ssd")
+    assert done.err.splitlines()[-1] == (
+        "fertool: 1 lecture was analyzed before; `fertool analyze --force` looks for these students there"
+    )
     again = ("analyze", four, "--lecture", "week 1", "--detector", "ssd", "--policy", "behaviour", "--force")
     assert fertool(*again).code == 0
     assert labels(filled) == ["student-05", "student-06", "student-08", "student-09"]
@@ -204,7 +207,7 @@ def test_a_roster_of_answers_alone_needs_no_pictures(fertool, tmp_path: Path) ->
     [
         (["nowhere"], "nowhere: no such folder or file"),
         (["bad.csv"], "bad.csv, line 2: consent: expected yes or no, got 'perhaps'"),
-        (["good.csv", "--names", "no/names.json"], "no/names.json: could not be written"),
+        (["good.csv", "--names", "no/names.json"], "no/names.json: no such folder: no"),
         (["good.csv", "--detector", "nothing"], "nothing"),
     ],
 )
@@ -217,6 +220,7 @@ def test_enroll_errors_are_one_line(
     assert done.code == 2
     assert words in done.err
     assert done.err.count("\n") == 1
+    assert not Path("fertool.duckdb").exists()
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -241,6 +245,39 @@ def test_names_need_their_passphrase(fertool, filled: Path, monkeypatch: pytest.
     monkeypatch.delenv("FERTOOL_PASSPHRASE")
     done = fertool("students", "list", "--names", "n.json")
     assert (done.code, done.err) == (2, "fertool: a names file needs a passphrase (set FERTOOL_PASSPHRASE)\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "error"),
+    [
+        (["sesame", "sesame"], ""),  # a new file: typed twice
+        (["sesame", "simsim"], "fertool: the two passphrases differ (try again)\n"),
+        (["", ""], "fertool: n.json: expected a passphrase, got none (set FERTOOL_PASSPHRASE)\n"),
+    ],
+)
+def test_a_passphrase_is_asked_for_on_a_terminal(
+    fertool, filled: Path, monkeypatch, typed, error: str
+) -> None:
+    monkeypatch.delenv("FERTOOL_PASSPHRASE", raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    answers = iter([*typed, "sesame"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(answers))
+    done = fertool("students", "rename", "student-01", "Ann", "--names", "n.json")
+    assert done.err == error
+    assert Path("n.json").exists() == (not error)
+    if not error:  # the file is there now: typed once
+        assert "Ann" in fertool("students", "list", "--names", "n.json").out
+
+
+def test_reading_is_recorded(fertool, filled: Path) -> None:
+    for command in (["list"], ["show", "student-01"], ["review"], ["rename", "student-01", "Ann"]):
+        assert fertool("students", *command).code == 0
+    rows = Store(filled).query(
+        "SELECT command, student FROM audit WHERE command LIKE 'students%' ORDER BY done_at"
+    )
+    assert rows.rows()[:2] == [("students list", None), ("students show", "Ann")]
+    assert ("students review", "student-04") in rows.rows()
+    assert rows.rows()[-1] == ("students rename", "Ann")
 
 
 def test_names_are_joined_in_reports_only(fertool, tmp_path: Path, secret) -> None:
