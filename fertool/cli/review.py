@@ -53,7 +53,9 @@ def review(
     alike = contact.lookalikes(prototypes, roster.seen_together(chosen.course), limit)
     flags = ("--db", db) if db else ()
     audit(store, "students review", chosen.course, [card.student for card in cards if card.shots])
-    private.write(out, contact.sheet(chosen.course, cards, alike, notes, flags))
+    private.write(
+        out, contact.sheet(chosen.course, cards, alike, notes, flags, str(names) if names else None)
+    )
     for note in notes:
         print(f"fertool: {note}", file=sys.stderr)
     print(out.resolve())

@@ -99,8 +99,10 @@ def sheet(
     alike: Sequence[tuple[str, str, float]],
     notes: Sequence[str],
     extra: Sequence[str] = (),
+    names: str | None = None,
 ) -> str:
-    """The page. `alike`: from `lookalikes`; `extra`: flags that the commands on it need, beside --course."""
+    """The page. `alike`: from `lookalikes`; `extra`: flags that the commands on it need, beside --course;
+    `names`: the names file in use."""
     known = {card.student: card for card in cards}
     pairs = [Pair.of(known[a], known[b], d) for a, b, d in alike if a in known and b in known]
     pages = environment()
@@ -113,6 +115,8 @@ def sheet(
         pairs=pairs,
         notes=notes,
         style=style,
+        rename_flags=("--names", names or "names.json"),
+        merge_flags=("--names", names) if names else (),
     )
 
 

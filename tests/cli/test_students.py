@@ -413,7 +413,7 @@ def test_review_shows_everybody_and_stores_no_picture(fertool, filled: Path, sec
     assert page.count("data:image/jpeg;base64,") == 4 * 4
     assert "&lt;b&gt;Zoë&lt;/b&gt;" in page
     assert "<b>Zoë" not in page
-    assert "fertool students merge student-01 OTHER --course course" in page
+    assert "fertool students merge student-01 OTHER --names n.json --course course" in page
     assert "One person, or two" not in page, "all four were seen together"
     assert stat.S_IMODE(Path("sheet.html").stat().st_mode) == 0o600
     assert len(filled.read_bytes()) <= size + 1_000_000

@@ -93,6 +93,11 @@ def test_every_command_on_it_can_be_typed() -> None:
     assert all(words[-4:] == flags for words in typed)
 
 
+def test_commands_carry_the_names_file_in_use() -> None:
+    page = sheet("signals", [card("student-01")], [], [], names="my names.json")
+    assert unescape(page).count("--names 'my names.json' --course signals") == 2
+
+
 def unescape(text: str) -> str:
     import html
 
