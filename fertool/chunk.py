@@ -8,14 +8,17 @@ identify a track are made.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from fertool import crops
+from fertool import crops, tiles
 from fertool.engine import Engine, Looked
+from fertool.stillness import Watch
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.tracking import Part, Tracker, anchors, split
 from fertool.types import EMOTIONS, Faces
@@ -60,6 +63,8 @@ class Chunk:
     run: str
     number: int
     _tracker: Tracker = field(default_factory=Tracker)
+    _watch: Watch = field(default_factory=Watch)
+    _changes: dict[int, Floats] = field(default_factory=dict)
     _times: dict[int, float] = field(default_factory=dict)
     _faces: dict[int, Faces] = field(default_factory=dict)
     _classes: dict[int, Floats] = field(default_factory=dict)
@@ -75,6 +80,7 @@ class Chunk:
             # Landmarks have done their work, and a detector's embeddings are kept where needed.
             self._faces[sample.index] = found.with_(landmarks=None, embeddings=None)
             self._classes[sample.index] = look.classes
+            self._changes[sample.index] = self._watch.update(sample.time_s, sample.image, found.boxes, paths)
             self._keep(sample, found, paths)
         return sum(len(look.faces) for look in looked)
 
@@ -115,8 +121,25 @@ class Chunk:
         }
 
     def _identify(self) -> list[Part]:
-        """Every path cut into one-person parts with their mean embeddings."""
-        paths = self._tracker.paths
+        """Every path cut into one-person parts with their mean embeddings.
+
+        When several change their person at once, the tiles were shuffled: then every path is cut there. In
+        some a face could not be made out at first, and would pass for the one who was there before.
+        """
+        parts = self._parts(self._tracker.paths)
+        whole = {path[0] for path in self._tracker.paths}
+        taken_over = [self._times[part.spots[0][0]] for part in parts if part.spots[0] not in whole]
+        dealt = tiles.at_once(taken_over)
+        if not dealt:
+            return parts
+        return self._parts([piece for path in self._tracker.paths for piece in self._pieces(path, dealt)])
+
+    def _pieces(self, path: Sequence[Spot], times: Sequence[float]) -> list[Sequence[Spot]]:
+        """A path cut before these times."""
+        edges = [bisect_left(path, time, key=lambda spot: self._times[spot[0]]) for time in times]
+        return [path[a:b] for a, b in pairwise([0, *edges, len(path)]) if a < b]
+
+    def _parts(self, paths: Sequence[Sequence[Spot]]) -> list[Part]:
         usable = [self._usable(path) for path in paths]
         chosen = [
             [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable
@@ -162,10 +185,19 @@ class Chunk:
                 "last_s": self._times[part.spots[-1][0]],
                 "samples": len(part.spots),
                 "embedding": None if part.embedding is None else part.embedding.tolist(),
+                "change": self._change(part),
             }
             for part, name in zip(parts, names, strict=True)
         ]
         return pl.DataFrame(rows, schema=TRACKS)
+
+    def _change(self, part: Part) -> float | None:
+        """How much the place of a part's faces changed; None if no face stayed long enough to tell.
+
+        The median: at the moment when another person took over the place, everything changed.
+        """
+        changes = np.array([self._changes[sample][face] for sample, face in part.spots])
+        return None if np.isnan(changes).all() else float(np.nanmedian(changes))
 
     def _observations(self, track_of: dict[Spot, str]) -> pl.DataFrame:
         spots = [(sample, face) for sample in sorted(self._faces) for face in range(len(self._faces[sample]))]

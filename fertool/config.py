@@ -13,6 +13,7 @@ from fertool.errors import ConfigError
 
 FILE = "fertool.toml"
 POLICIES = ("full", "behaviour")
+CONSENT = ("off", "required")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -27,6 +28,11 @@ class Settings:
     encoder: str = "faceapi"
     classifier: str = "compact"
     policy: str = "full"
+    consent: str = "off"
+    k: int = 5
+    """Figures about fewer students than this are not reported."""
+    retention: str = ""
+    """How long data are to be kept, as `180d`; reports say so, `fertool purge` does it. Empty: not said."""
     device: str = "auto"
     plugins: list[str] = field(default_factory=list)
     """Plugin files, relative to fertool.toml."""
@@ -35,6 +41,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         _one_of("policy", self.policy, POLICIES)
+        _one_of("consent", self.consent, CONSENT)
+        if self.k < 1:
+            raise ConfigError(f"k: expected a number of students from 1 on, got {self.k}")
+        if self.retention:
+            days(self.retention)
         _one_of("device", self.device, DEVICES)
 
 
@@ -42,6 +53,14 @@ def load(folder: Path, **flags: Any) -> Settings:
     """Settings for a command run in `folder`; flags that are None were not given."""
     given = {name: value for name, value in flags.items() if value is not None}
     return Settings(**{**_file(folder / FILE), **_environment(), **given})
+
+
+def days(text: str) -> int:
+    """`180d` -> 180. Raises ConfigError."""
+    number, unit = text[:-1], text[-1:]
+    if unit != "d" or not number.isascii() or not number.isdigit() or not int(number):
+        raise ConfigError(f"retention: expected a number of days such as 180d, got {text!r}")
+    return int(number)
 
 
 def _environment() -> dict[str, Any]:

@@ -60,6 +60,18 @@ class Database:
         finally:
             con.close()  # rolls back what was not committed
 
+    @contextmanager
+    def exclusive(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that keeps everybody else out, the log written back: to copy the file whole."""
+        con = self._connect(read_only=False)
+        try:
+            con.execute("CHECKPOINT")
+            yield con
+        except FAILURES as error:
+            raise self._explain(error) from error
+        finally:
+            con.close()
+
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         """Open the file, waiting for its lock."""
         # A query someone else wrote must not reach files or the network through DuckDB.

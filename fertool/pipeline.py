@@ -14,18 +14,21 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
 
-from fertool import __version__, identity, video
+from fertool import __version__, consent, linking, video
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.chunk import Chunk
+from fertool.custody import Custody
 from fertool.decode import Samples, prefetch
 from fertool.engine import Engine, in_order, workers
 from fertool.errors import ConfigError, VideoError
+from fertool.roster import Roster
 from fertool.sampling import plan
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from fertool.store import Store
     from fertool.types import Sample
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 BATCH = 4
@@ -63,6 +66,8 @@ class Request:
     start_s: float = 0.0
     end_s: float = math.inf
     policy: str = "full"
+    consent: str = "off"
+    """`required`: nothing is kept of faces that are not a consenting student's but their number."""
     device: str = "cpu"
     student: str | None = None
     """Name of the only person of a webcam recording."""
@@ -110,18 +115,23 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
     if not len(targets):
         raise VideoError(f"{path}: nothing to analyse between --start and --end", _length(source))
     recording = _recording(source, request)
-    run = _describe(recording, request, len(targets))
+    gate = _gate(store, request)
+    run = _describe(recording, request, len(targets), gate)
     if request.force:
         store.delete_run(run.run)
     fresh, remarks = store.run_state(run.run) != "finished", []
     if fresh:
         done = store.chunks_done(run.run)
-        remarks = _measure(source, targets, done, request, _Writer(store, recording, run), progress)
+        writer = _Writer(store, recording, run, gate)
+        remarks = _measure(source, targets, done, request, writer, progress)
     elif _in_place(store, run, request):
-        return Outcome(recording.recording, run.run, fresh=False, changed=False, notes=list(source.warnings))
-    students, doubts = _link(store, run, recording, request)
+        gone = _let_go(store, run, request)
+        notes = [*source.warnings, *gone]
+        return Outcome(recording.recording, run.run, fresh=False, changed=bool(gone), notes=notes)
+    students, doubts = linking.link(store, run, recording, request)
     notes = [*source.warnings, *remarks, *doubts]
     store.finish_run(run.run, students, notes, recording)
+    notes += _let_go(store, run, request)
     _default_segments(store, request.course, request.lecture)
     return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
 
@@ -130,6 +140,16 @@ def _in_place(store: Store, run: Run, request: Request) -> bool:
     """Whether a finished run is where the request wants it, under the name that it wants."""
     named = request.student is None or request.student in store.students(run.run)
     return named and store.home(run.recording) == (request.course, request.lecture)
+
+
+def _let_go(store: Store, run: Run, request: Request) -> list[str]:
+    """Older runs of the recording with what this run was not allowed to keep; a note if there were any."""
+    behaviour, required = request.policy == "behaviour", request.consent == "required"
+    count = Custody(store.database).drop_superseded(
+        run.recording, run.run, expression=behaviour, everything=required
+    )
+    why = "without consent" if required else "with expressions"
+    return [f"{count} earlier run{'' if count == 1 else 's'} {why} deleted"] if count else []
 
 
 def assess(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> Result:
@@ -165,7 +185,20 @@ def _recording(source: video.Recording, request: Request) -> Recording:
     )
 
 
-def _describe(recording: Recording, request: Request, planned: int) -> Run:
+def _gate(store: Store, request: Request) -> consent.Gate | None:
+    """Who may be kept, on today's date; None when no consent is required."""
+    if request.consent != "required":
+        return None
+    roster = Roster(store.database)
+    agreed = roster.consenting(request.course, datetime.now().date())  # the user's day, not London's
+    if request.student and request.student not in agreed:
+        what = f"--student {request.student}: consent is required, and none of this student's is in force"
+        raise ConfigError(what, "see `fertool students show`")
+    pictures = roster.enrolled(request.course, model=request.tools.model)
+    return consent.gate(request.course, pictures, agreed, request.same_person)
+
+
+def _describe(recording: Recording, request: Request, planned: int, gate: consent.Gate | None = None) -> Run:
     """The run's identity is a hash of the recording and of everything that can change a result."""
     tools = request.tools
     config = {
@@ -179,8 +212,11 @@ def _describe(recording: Recording, request: Request, planned: int) -> Run:
         "policy": request.policy,
         "chunk_s": CHUNK_S,
     }
+    if gate is not None:
+        config["consent"] = {"mode": request.consent, "state": gate.state}
     text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
     identity_ = hashlib.sha256(text.encode()).hexdigest()[:12]
+    config["model"] = tools.model  # told apart above already
     return Run(identity_, recording.recording, __version__, request.policy, config, planned)
 
 
@@ -248,14 +284,21 @@ class _Writer:
     The run itself is recorded with its first chunk, so that a run which fails before leaves nothing.
     """
 
-    def __init__(self, store: Store, recording: Recording, run: Run) -> None:
-        self.store, self.recording, self.run = store, recording, run
+    def __init__(
+        self, store: Store, recording: Recording, run: Run, gate: consent.Gate | None = None
+    ) -> None:
+        self.store, self.recording, self.run, self.gate = store, recording, run, gate
         self._thread = ThreadPoolExecutor(1, "commit")
         self._last: Future[None] | None = None
         self._started = time.perf_counter()
 
     def commit(self, number: int, tables: dict[str, pl.DataFrame]) -> None:
-        """Hand over one chunk; raises what the one before ran into."""
+        """Hand over one chunk; raises what the one before ran into.
+
+        Whoever has not consented stays behind here: nothing of them is even waiting to be stored.
+        """
+        if self.gate is not None:
+            tables = self.gate.keep(tables)
         now = time.perf_counter()
         seconds, self._started = now - self._started, now
         self._wait()
@@ -281,46 +324,7 @@ class _Writer:
             self._wait()
 
 
-# --- students and segments ------------------------------------------------------------------------
-
-
-def _link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
-    """Track -> student for the whole run, and notes for the user."""
-    tracks = store.tracks(run.run)
-    people = _people(tracks, request.same_person, run.planned)
-    named = [request.student] if request.student and people else []
-    fresh = store.claim_students(request.course, recording.recording, len(people) - len(named))
-    for name in named:
-        store.name_student(request.course, name)
-    labels = [*named, *fresh]
-    students = {track: label for label, members in zip(labels, people, strict=True) for track in members}
-    notes = []
-    if named and len(people) > 1:
-        notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
-    lost = len(tracks) - len(students)
-    if lost:
-        notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
-    return students, notes
-
-
-def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> list[list[str]]:
-    """Tracks grouped by person, most time on screen first.
-
-    Somebody seen in fewer than three samples of a longer recording is more likely a false detection.
-    """
-    known = tracks.filter(pl.col("embedding").is_not_null())
-    if known.is_empty():
-        return []
-    embeddings = np.array(known["embedding"].to_list(), np.float32)
-    labels = identity.link(embeddings, known.select("first_s", "last_s").to_numpy(), same_person)
-    weights = known["samples"].to_numpy().astype(np.float64)
-    least = min(3, 1 + planned // 10)
-    names = known["track"].to_numpy()
-    return [
-        names[labels == label].tolist()
-        for label in identity.by_time_on_screen(labels, weights)
-        if weights[labels == label].sum() >= least
-    ]
+# --- segments --------------------------------------------------------------------------------------
 
 
 def _default_segments(store: Store, course: str, lecture: str) -> None:

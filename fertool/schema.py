@@ -84,4 +84,82 @@ MIGRATIONS: list[tuple[str, str]] = [
             FROM assessments JOIN lectures USING (course, lecture, assessed_at);
         """,
     ),
+    (
+        "0003_identity",
+        """
+        -- mean change of the pixels where the face was, in grey levels: hardly any in a still picture
+        ALTER TABLE tracks ADD COLUMN change FLOAT;
+        """,
+    ),
+    (
+        "0004_roster",
+        """
+        -- No keys: a student is renamed by an update, and consent is replaced within one transaction.
+        CREATE TABLE enrolled (
+            course VARCHAR NOT NULL, student VARCHAR NOT NULL,
+            picture VARCHAR NOT NULL, sha256 VARCHAR NOT NULL,
+            embedding FLOAT[] NOT NULL, model VARCHAR NOT NULL, added_at TIMESTAMPTZ NOT NULL
+        );
+        CREATE TABLE consents (
+            course VARCHAR NOT NULL, student VARCHAR NOT NULL, consent BOOLEAN NOT NULL,
+            given DATE, expires DATE, withdrawn DATE
+        );
+        -- One row per track that a decision is about; the track is found again, in whatever run, by its place
+        -- (pixels) and time in the recording. label: who it is from then on
+        CREATE TABLE decisions (
+            decision INTEGER NOT NULL, course VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+            student VARCHAR NOT NULL, label VARCHAR NOT NULL,
+            recording VARCHAR NOT NULL, time_s DOUBLE NOT NULL, x FLOAT NOT NULL, y FLOAT NOT NULL,
+            decided_at TIMESTAMPTZ NOT NULL
+        );
+        -- Numbers of pseudonyms that are gone. A names file may still know them, so nobody else gets them.
+        CREATE TABLE retired (course VARCHAR NOT NULL, number INTEGER NOT NULL);
+        """,
+    ),
+    (
+        "0005_custody",
+        """
+        -- student: null when nobody in particular is meant, or after the student was forgotten
+        CREATE TABLE audit (
+            done_at TIMESTAMPTZ NOT NULL, command VARCHAR NOT NULL, course VARCHAR, lecture VARCHAR,
+            student VARCHAR, what VARCHAR NOT NULL
+        );
+        -- Reports that were written, so that a student can be taken out of them again; course and
+        -- lecture: what the report was narrowed down to, k: its smallest group
+        CREATE TABLE sites (
+            path VARCHAR PRIMARY KEY, rendered_at TIMESTAMPTZ NOT NULL,
+            course VARCHAR, lecture VARCHAR, k INTEGER
+        );
+        -- faces of people without consent, of whom nothing but their number is kept
+        ALTER TABLE samples ADD COLUMN dropped INTEGER DEFAULT 0;
+        -- Whoever may be looked at today: with a run made under `consent = required`, everybody else is
+        -- out of the public views from the day that consent ends.
+        CREATE VIEW consenting AS
+            SELECT course, student FROM consents GROUP BY course, student HAVING bool_and(
+                consent AND coalesce(given <= current_date, true)
+                AND coalesce(expires >= current_date, true) AND coalesce(withdrawn > current_date, true));
+        CREATE OR REPLACE VIEW current_runs AS
+            SELECT r.course, r.lecture, runs.*,
+                coalesce(CASE WHEN json_valid(config) THEN json_extract_string(config, '$.consent.mode') END,
+                    'off') AS consent
+            FROM runs JOIN recordings r USING (recording) WHERE state = 'finished'
+            QUALIFY row_number() OVER (PARTITION BY recording ORDER BY finished_at DESC, run) = 1;
+        CREATE OR REPLACE VIEW frame_emotions AS
+            SELECT c.course, c.lecture, c.recording, t.student, o.sample, s.time_s,
+                o.x1, o.y1, o.x2, o.y2, o.detection, o.yaw_deg, o.pitch_deg, o.roll_deg,
+                o.angry, o.disgust, o.fear, o.happy, o.sad, o.surprise, o.neutral, o.emotion, o.confidence
+            FROM observations o JOIN current_runs c USING (run)
+            JOIN samples s USING (run, sample) JOIN tracks t USING (track)
+            WHERE c.consent = 'off' OR (c.course, t.student) IN (SELECT (course, student) FROM consenting);
+        CREATE OR REPLACE VIEW samples_seen AS
+            SELECT c.course, c.lecture, c.recording, s.sample, s.time_s, s.faces, s.dropped
+            FROM samples s JOIN current_runs c USING (run);
+        CREATE OR REPLACE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s
+            FROM assessments a JOIN lectures USING (course, lecture, assessed_at)
+            WHERE student IS NULL OR (course, student) IN (SELECT (course, student) FROM consenting)
+                OR NOT EXISTS (FROM current_runs c WHERE c.course = a.course AND c.lecture = a.lecture
+                    AND c.consent = 'required');
+        """,
+    ),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -49,6 +51,15 @@ class Toolbox:
     classifier: Plugged[Classifier] | None
     """None under the policy `behaviour`: no expression is computed."""
     rules: list[Rule]
+
+    @property
+    def model(self) -> str:
+        """What makes the embeddings: name, version, and a hash of all that can change them. Embeddings of
+        two models cannot be compared."""
+        own = self.detector.plugin.same_person is not None
+        about = (self.detector if own else self.encoder).describe()
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return f"{about['name']} {about['version']} {digest}"
 
 
 def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path] = ()) -> Toolbox:

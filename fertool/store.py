@@ -16,11 +16,18 @@ from fertool.tables import MEASURES, SEEN, SEGMENTS
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
 """Everything keyed by a run, children first."""
+_GIVE_UP = """
+    DELETE FROM students WHERE recording = $r
+        AND NOT EXISTS (SELECT 1 FROM tracks JOIN runs USING (run) JOIN recordings r USING (recording)
+            WHERE tracks.student = students.student AND r.course = students.course AND r.recording <> $r)
+        AND (course, student) NOT IN (SELECT (course, student) FROM enrolled)
+        AND (course, student) NOT IN (SELECT (course, student) FROM consents)"""
+"""Students that a recording brought in and nobody else knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +190,14 @@ class Store:
     # --- students -----------------------------------------------------------------------------
 
     def tracks(self, run: str) -> pl.DataFrame:
-        """The tracks of a run in order of time."""
-        sql = """SELECT track, chunk, first_s, last_s, samples, embedding FROM tracks
-                 WHERE run = $run ORDER BY chunk, track"""
+        """The tracks of a run in order of time; `first_box` and `last_box`: x1, y1, x2, y2 in pixels."""
+        sql = """
+            WITH places AS (
+                SELECT track, arg_min([x1, y1, x2, y2], sample) AS first_box,
+                    arg_max([x1, y1, x2, y2], sample) AS last_box
+                FROM observations WHERE run = $run GROUP BY track)
+            SELECT track, chunk, first_s, last_s, samples, embedding, change, first_box, last_box
+            FROM tracks LEFT JOIN places USING (track) WHERE run = $run ORDER BY chunk, track"""
         return self.query(sql, run=run)
 
     def students(self, run: str) -> set[str]:
@@ -195,28 +207,27 @@ class Store:
         )
         return {row[0] for row in rows}
 
-    def claim_students(self, course: str, recording: str, count: int) -> list[str]:
+    def own_students(self, course: str, recording: str) -> list[str]:
+        """Unnamed students that this recording brought into the course, in order of number."""
+        with self.database.transaction() as con:
+            return _own(con, course, recording)
+
+    def claim_students(
+        self, course: str, recording: str, count: int, taken: Collection[str] = ()
+    ) -> list[str]:
         """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
 
-        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had; those it no
-        longer needs are given up.
+        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had, except `taken`
+        ones: who those are is known. Numbers that nobody carries any more are given up.
         """
         with self.database.transaction() as con:
-            own = con.execute(
-                """SELECT student FROM students WHERE course = $c AND recording = $r
-                   ORDER BY length(student), student  -- student-99 before student-100""",
-                {"c": course, "r": recording},
-            ).fetchall()
-            taken = con.execute(
-                """SELECT coalesce(max(regexp_extract(student, '^student-(\\d+)$', 1)::INT), 0)
-                   FROM students WHERE course = $c AND regexp_matches(student, '^student-\\d+$')""",
-                {"c": course},
-            ).fetchall()[0][0]
-            labels = [row[0] for row in own][:count]
-            delete = "DELETE FROM students WHERE course = $c AND student = $s"
-            for row in own[count:]:
-                con.execute(delete, {"c": course, "s": row[0]})
-            fresh = [f"student-{taken + 1 + i:02d}" for i in range(count - len(labels))]
+            own = [label for label in _own(con, course, recording) if label not in taken]
+            labels = own[:count]
+            fresh = new_numbers(con, course, count - len(labels))
+            for label in own[count:]:
+                con.execute(
+                    _GIVE_UP + " AND course = $c AND student = $s", {"r": recording, "c": course, "s": label}
+                )
             insert = "INSERT INTO students VALUES ($c, $s, $r)"
             for label in fresh:
                 con.execute(insert, {"c": course, "s": label, "r": recording})
@@ -260,6 +271,19 @@ class Store:
         sql = "SELECT DISTINCT policy FROM current_runs WHERE course = $c AND lecture = $l"
         policies = {row[0] for row in self._rows(sql, {"c": course, "l": lecture})}
         return "behaviour" if "behaviour" in policies else "full"
+
+    def analyzed(self, course: str | None = None, lecture: str | None = None) -> pl.DataFrame:
+        """Recordings that have a finished run: recording, name (of the file), course, lecture."""
+        sql = """SELECT recording, r.name, r.course, r.lecture
+                 FROM current_runs JOIN recordings r USING (recording)
+                 WHERE ($c IS NULL OR r.course = $c) AND ($l IS NULL OR r.lecture = $l) ORDER BY ALL"""
+        return self.query(sql, c=course, l=lecture)
+
+    def faces(self, recordings: Sequence[str]) -> pl.DataFrame:
+        """Every face of these recordings: recording, time_s, student (null for nobody's), x1, y1, x2, y2."""
+        sql = """SELECT recording, time_s, student, x1, y1, x2, y2 FROM frame_emotions
+                 WHERE recording IN (SELECT unnest($r::VARCHAR[])) ORDER BY ALL"""
+        return self.query(sql, r=list(recordings))
 
     # --- what rules see -----------------------------------------------------------------------
 
@@ -329,6 +353,33 @@ class Store:
             return con.execute(sql, dict(params)).fetchall()
 
 
+def new_numbers(con: duckdb.DuckDBPyConnection, course: str, count: int) -> list[str]:
+    """The next `count` pseudonyms of a course, not yet given to anybody. Retired ones are not given again."""
+    highest = con.execute(
+        """SELECT coalesce(max(number), 0) FROM (
+               SELECT regexp_extract(student, '^student-(\\d+)$', 1)::INT AS number FROM students
+               WHERE course = $c AND regexp_matches(student, '^student-\\d+$')
+               UNION ALL SELECT number FROM retired WHERE course = $c)""",
+        {"c": course},
+    ).fetchall()[0][0]
+    return [f"student-{highest + 1 + i:02d}" for i in range(count)]
+
+
+def retire(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
+    """Let nobody else have this pseudonym from now on; another label is none of our numbers."""
+    con.execute(
+        """INSERT INTO retired SELECT $c, regexp_extract($s, '^student-(\\d+)$', 1)::INT
+           WHERE regexp_matches($s, '^student-\\d+$')""",
+        {"c": course, "s": student},
+    )
+
+
+def _own(con: duckdb.DuckDBPyConnection, course: str, recording: str) -> list[str]:
+    sql = """SELECT student FROM students WHERE course = $c AND recording = $r
+             ORDER BY length(student), student  -- student-99 before student-100"""
+    return [row[0] for row in con.execute(sql, {"c": course, "r": recording}).fetchall()]
+
+
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
     con.register("rows_to_insert", rows)
     con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
@@ -337,8 +388,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
 
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
     names = {"c": recording.course, "l": recording.lecture}
-    away = "DELETE FROM students WHERE recording = $r AND course <> $c"
-    con.execute(away, {"r": recording.recording, "c": recording.course})
+    con.execute(_GIVE_UP + " AND course <> $c", {"r": recording.recording, "c": recording.course})
     con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}

@@ -51,7 +51,9 @@ TRACKS: dict[str, pl.DataType] = {
     "last_s": pl.Float64(),
     "samples": pl.Int32(),
     "embedding": pl.List(pl.Float32()),
+    "change": pl.Float32(),
 }
+"""`change`: of the pixels where the face was, in grey levels; null when it never stayed (see `stillness`)."""
 
 SEEN: dict[str, pl.DataType] = {
     "student": pl.String(),

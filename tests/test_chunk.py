@@ -144,7 +144,7 @@ def test_two_people_in_their_tiles():
     tables = measure([both, both, picture((ADA, LEFT, BRIGHT))], number=3, first=180)
     assert tables["samples"].rows() == [(180, 180.0, 2), (181, 181.0, 2), (182, 182.0, 1)]
     assert owners(tables) == [(ADA, [180, 181, 182]), (BEN, [180, 181])]
-    tracks = tables["tracks"].drop("embedding").rows()
+    tracks = tables["tracks"].drop("embedding", "change").rows()
     assert tracks == [("run-0003-000", 3, 180.0, 182.0, 3), ("run-0003-001", 3, 180.0, 181.0, 2)]
     faces = tables["observations"].select("sample", "face", "track", "x1", "y1", "x2", "y2", "detection")
     assert faces.row(1) == pytest.approx((180, 1, "run-0003-001", 220, 40, 300, 120, 0.9))
@@ -370,3 +370,43 @@ def test_a_plugin_that_breaks_its_contract_is_named():
 
     with pytest.raises(PluginError, match="classifier 'moods'"):
         measure([picture((ADA, LEFT, BRIGHT))], engine(classifier=Wrong()))
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def test_what_does_not_move_is_told_from_what_does():
+    wall = picture((ADA, LEFT, BRIGHT))
+    moods = [picture((ADA, LEFT, BRIGHT), (BEN, RIGHT, level)) for level in (BRIGHT, DIM)]
+    for image in moods:
+        image[50:90:8, 230:290] += 40 * (image is moods[0])  # features, or a change of light is no change
+    tables = measure([moods[i % 2] for i in range(6)] + [wall] * 2)
+    still, alive = tables["tracks"]["change"].to_list()
+    assert still == 0
+    assert alive > 3
+
+
+def test_a_change_is_not_told_of_a_single_sample_or_of_who_jumps_about():
+    tables = measure([picture((ADA, LEFT, BRIGHT))])
+    assert tables["tracks"]["change"].to_list() == [None]
+    hops = [picture((ADA, (20 + 40 * (i % 2), 40), BRIGHT)) for i in range(6)]
+    assert measure(hops)["tracks"]["change"].to_list() == [None]
+
+
+def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
+    """Five tiles are dealt anew. In one of them a face is too small to be made out at first."""
+    colours = [ADA, BEN, CAM, (1, 1, 0), (0, 1, 1)]
+    corners = [(20 + 110 * i, 40) for i in range(5)]
+
+    def gallery(order, sides):
+        image = np.zeros((200, 600, 3), np.uint8)
+        for who, (x, y), side in zip(order, corners, sides, strict=True):
+            image[y : y + side, x : x + side] = np.rint(unit(who) * BRIGHT)
+        return image
+
+    before, after = gallery(colours, [60] * 5), gallery([*colours[1:], ADA], [60] * 5)
+    unclear = gallery([*colours[1:], ADA], [60] * 4 + [36])  # the last one: ADA, too small
+    tables = measure([before] * 6 + [unclear] * 3 + [after])
+    spans = tables["tracks"].select("first_s", "last_s").rows()
+    assert sorted(set(spans)) == [(0.0, 5.0), (6.0, 9.0)]
+    assert len(spans) == 10

@@ -52,10 +52,11 @@ def test_an_empty_file_gets_every_table_and_view(path):
         }
         applied = [row[0] for row in con.execute("SELECT name FROM migrations ORDER BY ALL").fetchall()]
     assert tables == {
-        "assessments", "chunks", "courses", "lectures", "migrations", "observations", "recordings", "runs",
-        "samples", "segments", "students", "tracks",
+        "assessments", "audit", "chunks", "consents", "courses", "decisions", "enrolled", "lectures",
+        "migrations", "observations", "recordings", "retired", "runs", "samples", "segments", "sites",
+        "students", "tracks",
     }  # fmt: skip
-    assert views == {"assessments_latest", "current_runs", "frame_emotions", "samples_seen"}
+    assert views == {"assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"}
     assert applied == [name for name, _ in schema.MIGRATIONS]
 
 

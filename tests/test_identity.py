@@ -1,4 +1,4 @@
-"""Tracks to students: clusters of embeddings that no overlap in time contradicts."""
+"""Who is who: clusters of embeddings that no overlap in time contradicts, matched with who is known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fertool import identity
-from fertool.identity import by_time_on_screen, link, overlapping
+from fertool.identity import MARGIN, assign, link, match, overlapping, seen_together
 
 LIMIT = 0.5
 
@@ -106,6 +106,21 @@ def test_tracks_on_both_sides_of_a_block_s_edge_that_overlap_are_two_people(monk
     assert labels[1] != labels[2]
 
 
+@pytest.mark.parametrize("block", [2, 10_000])
+def test_hints_join_what_is_in_doubt_within_a_block(monkeypatch, block):
+    """0.5 is the limit, 0.55 what a hint reaches."""
+    monkeypatch.setattr(identity, "BLOCK", block)
+    rows, spans = at(0, 30, 90, 121), one_after_the_other(4)  # 0.52 and 0.53 apart
+    assert link(rows, spans, LIMIT).tolist() == [0, 1, 2, 3]
+    assert link(rows, spans, LIMIT, np.array([[0, 1], [3, 2]])).tolist() == [0, 0, 1, 1]
+    assert link(rows, spans, LIMIT, np.array([[1, 2]])).tolist() == [0, 1, 2, 3]  # 1 apart: no hint counts
+
+
+def test_a_hint_does_not_make_one_of_two_who_are_there_together():
+    spans = np.array([[0, 5], [0, 5]], float)
+    assert link(at(0, 1), spans, LIMIT, np.array([[0, 1]])).tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_track_and_one_track(n):
     rows, _ = people(1, n)
@@ -129,7 +144,12 @@ def test_the_same_input_gives_the_same_labels():
 
 OVERLAPS = [
     ((0, 1), (2, 3), False),
-    ((0, 1), (1, 2), True),  # seen in the same sample
+    ((0, 10), (5, 15), True),
+    ((0, 10), (8, 18), False),  # a fifth of it: the edge of a track is not sharp
+    ((0, 10), (7.9, 18), True),
+    ((0, 20), (18.5, 28.5), False),  # a fifth of the shorter one
+    ((0, 1), (1, 2), False),
+    ((0, 1), (1, 1), True),  # a track of one sample has no edge
     ((0, 5), (1, 2), True),  # one within the other
     ((3, 3), (3, 3), True),  # one sample each, the same
     ((3, 3), (4, 4), False),
@@ -142,8 +162,124 @@ def test_overlapping(one, other, shared):
     assert table.tolist() == [[False, shared], [shared, False]]
 
 
-def test_by_time_on_screen():
-    labels = np.array([0, 1, 2, 1, 0])
-    assert by_time_on_screen(labels, np.array([1.0, 5, 9, 5, 1])) == [1, 2, 0]
-    assert by_time_on_screen(labels, np.array([1.0, 1, 2, 1, 1])) == [0, 1, 2]  # a tie: as they appeared
-    assert by_time_on_screen(np.zeros(0, np.int64), np.zeros(0)) == []
+# --- match ----------------------------------------------------------------------------------------
+
+
+def at(*degrees):
+    """Unit vectors in a plane: two of them are 2 sin(half their angle) apart, 0.0175 a degree."""
+    turn = np.radians(np.array(degrees, np.float64))
+    return np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32).reshape(-1, 2)
+
+
+ANN_AND_BEN = {"ann": at(0), "ben": at(60)}
+MATCHES = [
+    # the embedding at an angle, who is known at which angles, who it is (limit 0.5, margin 0.05)
+    (0, ANN_AND_BEN, "ann"),
+    (28, ANN_AND_BEN, "ann"),  # 0.48 from ann, 0.55 from ben
+    (29, ANN_AND_BEN, None),  # 0.50 from ann and 0.53 from ben: too close to call
+    (30, ANN_AND_BEN, None),
+    (32, ANN_AND_BEN, "ben"),
+    (60, ANN_AND_BEN, "ben"),
+    (90, {"ann": at(0)}, None),  # nobody near
+    (28, {"ann": at(0)}, "ann"),  # no runner-up
+    (29, {"ann": at(0)}, None),  # 0.501: beyond the limit
+    (0, {"ann": at(0), "ben": at(2)}, None),  # look-alikes: the nearer one is not near enough to be sure
+    (0, {"ann": at(0), "ben": at(4)}, "ann"),
+    (80, {"ann": at(0, 75), "ben": at(60)}, "ann"),  # one look of hers is enough
+    (30, {"ann": at(0, 60), "ben": at(90)}, None),  # but not the mean of two: 0.52 from either
+    (0, {"ann": at(0), "ben": at()}, "ann"),  # a student without any embedding is nobody's runner-up
+    (0, {"ben": at()}, None),
+    (0, {}, None),
+]
+
+
+@pytest.mark.parametrize(("angle", "known", "who"), MATCHES)
+def test_match(angle, known, who):
+    assert match(at(angle), known, limit=0.5, margin=0.05) == [who]
+
+
+def test_match_answers_in_order():
+    assert match(at(60, 30, 0), ANN_AND_BEN, 0.5) == ["ben", None, "ann"]
+    assert match(at(), ANN_AND_BEN, 0.5) == []
+
+
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 999))
+@settings(max_examples=40)
+def test_who_is_known_well_is_found_again(count, looks, seed):
+    rows, who = people(count, looks, seed=seed)
+    known = {f"p{k}": rows[who == k] for k in range(count)}
+    fresh, truth = people(count, looks, seed=seed)
+    assert match(fresh, known, LIMIT) == [f"p{k}" for k in truth]
+
+
+@given(st.lists(st.floats(0, 180), max_size=6), st.lists(st.floats(0, 180), min_size=1, max_size=6))
+def test_a_match_is_near_and_nobody_else_is_as_near(angles, looks):
+    known = {f"p{i}": at(angle) for i, angle in enumerate(looks)}
+    for angle, who in zip(angles, match(at(*angles), known, 0.5), strict=True):
+        away = {label: np.linalg.norm(at(angle) - rows) for label, rows in known.items()}
+        if who is not None:
+            assert away[who] <= 0.5 + 1e-6
+            assert all(away[who] + MARGIN <= away[other] + 1e-6 for other in away if other != who)
+
+
+def test_the_order_in_which_students_are_known_does_not_matter():
+    rows, _ = people(4, 3, noise=1.0)
+    known = {"ann": rows[:3], "ben": rows[3:6], "cam": rows[6:9]}
+    back = dict(reversed(known.items()))
+    assert match(rows, known, 1.5) == match(rows, back, 1.5)
+
+
+# --- people of a recording ------------------------------------------------------------------------
+
+APART, TOGETHER = np.zeros((2, 2), bool), ~np.eye(2, dtype=bool)
+ASSIGNED = [
+    # the angles of the tracks of two people, seen together or not, and who they are (ann 0, ben 60)
+    (((0, 5), (60, 50)), TOGETHER, ["ann", "ben"]),
+    (((0,), (5,)), TOGETHER, ["ann", None]),  # one ann only, and she is the nearer one
+    (((5,), (0,)), TOGETHER, [None, "ann"]),
+    (((0,), (5,)), APART, ["ann", "ann"]),  # she left and came back
+    (((30,), (60,)), TOGETHER, [None, "ben"]),  # too close to call
+    (((0, 2, 120), (60,)), TOGETHER, ["ann", "ben"]),  # a single poor look does not decide
+    (((0, 118, 120), (60,)), TOGETHER, [None, "ben"]),  # most of them do
+    (((180,), (200,)), APART, [None, None]),
+]
+
+
+@pytest.mark.parametrize(("angles", "together", "who"), ASSIGNED)
+def test_assign(angles, together, who):
+    people = [at(*tracks) for tracks in angles]
+    assert assign(people, together, ANN_AND_BEN, limit=0.5, margin=0.05) == who
+
+
+def test_assign_nobody():
+    assert assign([], np.zeros((0, 0), bool), ANN_AND_BEN, 0.5) == []
+    assert assign([at(0)], np.zeros((1, 1), bool), {}, 0.5) == [None]
+
+
+@given(st.lists(st.lists(st.integers(0, 180), min_size=1, max_size=4), max_size=6), st.randoms())
+def test_nobody_is_assigned_twice_at_one_time(angles, random):
+    n = len(angles)
+    together = np.array([[random.random() < 0.5 for _ in range(n)] for _ in range(n)], bool).reshape(n, n)
+    together = (together | together.T) & ~np.eye(n, dtype=bool)
+    who = assign([at(*tracks) for tracks in angles], together, ANN_AND_BEN, 0.5)
+    for i in range(n):
+        for j in range(n):
+            assert not (together[i, j] and who[i] is not None and who[i] == who[j])
+
+
+@given(st.lists(st.floats(0, 180), max_size=6))
+def test_people_of_one_track_who_never_meet_are_matched(angles):
+    apart = np.zeros((len(angles), len(angles)), bool)
+    expected = match(at(*angles), ANN_AND_BEN, 0.5)
+    assert assign([at(angle) for angle in angles], apart, ANN_AND_BEN, 0.5) == expected
+
+
+def test_seen_together():
+    spans = np.array([[0, 5], [10, 15], [4, 8], [20, 25]], float)
+    groups = [np.array([0, 1]), np.array([2]), np.array([3])]
+    assert seen_together(spans, groups).tolist() == [
+        [False, True, False],
+        [True, False, False],
+        [False, False, False],
+    ]
+    assert seen_together(np.zeros((0, 2)), []).shape == (0, 0)

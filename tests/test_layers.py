@@ -11,24 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    {"errors", "types", "models", "recipes"},
+    {"errors", "private", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
-    {
-        "boxes",
-        "crops",
-        "light",
-        "packed",
-        "pose",
-        "sampling",
-        "decode",
-        "video",
-        "tracking",
-        "identity",
-        "segments",
-    },
-    {"tables", "schema", "database", "store"},
-    {"engine", "chunk", "assessing", "pipeline", "report", "training"},
+    {"boxes", "crops", "light", "packed", "pose", "sampling", "decode", "video", "tracking", "identity", "stillness", "tiles", "consent", "policy", "suppression", "segments", "classlist", "relabel"},
+    {"tables", "schema", "database", "store", "roster", "decisions", "names", "custody", "erasure"},
+    {"engine", "enrolment", "glimpses", "chunk", "linking", "tracing", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
@@ -44,6 +32,7 @@ HEAVY = {
     "av",
     "pyarrow",
     "jinja2",
+    "cryptography",
 }
 
 

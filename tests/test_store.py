@@ -447,7 +447,7 @@ def test_tracks_come_in_order_of_time(store):
     store.commit_chunk("run1", 0, 1.0, chunk("run1", 0, people=("z",)))
     tracks = store.tracks("run1")
     assert tracks["track"].to_list() == ["run1-0-z", "run1-1-a", "run1-1-b"]
-    assert tracks.columns == list(TRACKS)
+    assert tracks.columns == [*TRACKS, "first_box", "last_box"]
     assert tracks["embedding"][0].to_list() == pytest.approx([0.6, 0.8])
 
 
@@ -513,7 +513,7 @@ VIEWS = {
     "frame_emotions": """course, lecture, recording, student, sample, time_s, x1, y1, x2, y2, detection,
         yaw_deg, pitch_deg, roll_deg, angry, disgust, fear, happy, sad, surprise, neutral, emotion,
         confidence""",
-    "samples_seen": "course, lecture, recording, sample, time_s, faces",
+    "samples_seen": "course, lecture, recording, sample, time_s, faces, dropped",
     "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
         end_s""",
 }

@@ -13,15 +13,21 @@ import typer
 from fertool.cli import (
     analyze,
     assess,
+    custody,
     demo,
     doctor,
+    enroll,
     evaluate,
     export,
+    identity,
     models,
     plugins,
+    policy,
     query,
     report,
+    review,
     runs,
+    students,
     train,
 )
 from fertool.errors import FertoolError
@@ -35,7 +41,12 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
     module.register(app)
-models.register(app)
+for module in (models, policy, custody, identity):
+    module.register(app)
+custody.register_students(students.app)
+students.register(app)
+for module in (enroll, review):
+    module.register(students.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -67,6 +67,14 @@ def analyze(
     policy: Annotated[
         str | None, typer.Option("--policy", help="full, or behaviour: no expression at all.", metavar="P")
     ] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            "--consent",
+            help="off, or required: of faces that are no consenting student's, only the number is stored.",
+            metavar="C",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")
     ] = None,
@@ -86,6 +94,7 @@ def analyze(
         encoder=encoder,
         classifier=classifier,
         policy=policy,
+        consent=consent,
         device=device,
         db=db,
     )
@@ -171,6 +180,7 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
         start_s=parse_time(start) if start else 0.0,
         end_s=parse_time(end) if end else math.inf,
         policy=chosen.policy,
+        consent=chosen.consent,
         device=device(chosen.device),
         student=flags["student"],
         force=flags["force"],
@@ -178,10 +188,13 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
 
 
 def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
+    from fertool.custody import Custody
     from fertool.pipeline import analyze as analyze_one
 
     shown.video(file)
     outcome = analyze_one(file, request, store, shown)
+    students = store.students(outcome.run)
+    Custody(store.database).audit("analyze", request.course, students, str(file), request.lecture)
     for note in outcome.notes:
         shown.message(f"{file}: {note}")
     if not outcome.fresh:

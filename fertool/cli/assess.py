@@ -34,6 +34,7 @@ def assess(
 ) -> None:
     """Judge what is stored with every rule, also with one of your own: --plugin my_rule.py."""
     from fertool import pipeline, setup
+    from fertool.custody import Custody
 
     chosen = settings(db=db)
     tools = setup.toolbox(chosen, option or [], plugin or [])
@@ -44,6 +45,8 @@ def assess(
 
         raise FertoolError(f"{chosen.db}: no analyzed lecture fits", "see `fertool runs`")
     result = pipeline.assess(store, tools.rules, lectures)
+    for of, name in lectures:
+        Custody(store.database).audit("assess", of, what=f"{len(tools.rules)} rules", lecture=name)
     if json:
         print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +30,15 @@ PluginFiles = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with plugins.", metavar="FILE.py")
 ]
 
+NamesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--names",
+        help="Encrypted file of names; its passphrase is asked for, or FERTOOL_PASSPHRASE.",
+        metavar="FILE",
+    ),
+]
+
 
 def settings(**flags: Any) -> Settings:
     """Settings in force in the current folder."""
@@ -44,26 +54,47 @@ def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Sto
     return Store(Path(db), read_only=read_only, create=create)
 
 
+def passphrase(*, new: bool = False) -> str:
+    """From the environment, or asked for: twice when it is a new one."""
+    from fertool.errors import FertoolError
+
+    if given := os.environ.get("FERTOOL_PASSPHRASE"):
+        return given
+    if not sys.stdin.isatty():
+        raise FertoolError("a names file needs a passphrase", "set FERTOOL_PASSPHRASE")
+    from getpass import getpass
+
+    typed = getpass("Passphrase of the names file: ")
+    if new and getpass("Once more: ") != typed:
+        raise FertoolError("the two passphrases differ", "try again")
+    return typed
+
+
 def clock(seconds: float) -> str:
     """Seconds -> h:mm:ss."""
     whole = int(seconds)
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-    """A table fit for a terminal; plain text when piped. Cells are shown literally, markup included."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", problem: bool = False
+) -> None:
+    """A table fit for a terminal; plain text when piped. Cells are shown literally, markup included.
+
+    `problem`: to the error stream.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
+    stream = sys.stderr if problem else sys.stdout
     table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))
-    Console(width=None if terminal else 200, soft_wrap=False).print(table)
+    Console(file=stream, width=None if stream.isatty() else 200, soft_wrap=False).print(table)
 
 
 def _cell(value: object) -> str:

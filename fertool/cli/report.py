@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, open_store, settings
+from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, passphrase, settings
+from fertool.cli.custody import record
 
 
 def register(app: typer.Typer) -> None:
@@ -21,13 +22,22 @@ def report(
         "fertool-report"
     ),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    names: NamesFile = None,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
+    ] = None,
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
+    from fertool import names as files
     from fertool.report.render import render
 
-    store = open_store(settings(db=db).db, read_only=True)
-    index = render(store, out, course, lecture)
+    known = files.load(names, passphrase()) if names else None
+    chosen = settings(db=db, k=k)
+    store = open_store(chosen.db)
+    index = render(store, out, course, lecture, names=known, k=chosen.k, retention=chosen.retention)
+    record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
     print(index)
     if show:
         import webbrowser

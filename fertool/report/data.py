@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from fertool.report.text import command, natural
+from fertool.suppression import too_small
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Summary:
     main: str | None
     """Most frequent expression, or None."""
     main_count: int
+    small: bool = False
+    """Too few students for figures about all of them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,11 @@ class Lecture:
     assessments: pl.DataFrame
     """Columns of `assessments_latest`; by rule, segment, student."""
     unassigned: int
-    """Faces that belong to no student (consent withheld, or too little of them was seen)."""
+    """Faces that belong to no student: too little of them was seen."""
+    dropped: int = 0
+    """Faces of people without consent, of whom nothing else is stored."""
+    k: int = 1
+    """Figures about fewer students are not shown."""
 
     @cached_property
     def policies(self) -> tuple[str, ...]:
@@ -89,6 +96,11 @@ class Lecture:
     def expressions(self) -> bool:
         """Whether expressions may be shown and there are any."""
         return self.policies != ("behaviour",) and self.seen["emotion"].count() > 0
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether figures about all students would be about too few."""
+        return too_small(self.students.height, self.k)
 
     @cached_property
     def duration_s(self) -> float:
@@ -148,7 +160,7 @@ class Lecture:
     def summary(self) -> Summary:
         measured = "measured" if self.expressions else "present"
         top = self.shares.sort("n", descending=True, maintain_order=True).row(0, named=True)
-        main = top["label"] if self.expressions else None
+        main = top["label"] if self.expressions and not self.small else None
         return Summary(
             course=self.course,
             lecture=self.lecture,
@@ -162,6 +174,7 @@ class Lecture:
             policies=self.policies,
             main=main,
             main_count=top["n"] if main else 0,
+            small=self.small,
         )
 
     def student(self, name: str) -> pl.DataFrame:
@@ -169,8 +182,15 @@ class Lecture:
         return self.seen.filter(pl.col("student") == name)
 
 
-def load(store: Store, course: str, lecture: str) -> Lecture:
-    """Read one lecture; it must have a finished run."""
+def named(lecture: Lecture, names: Mapping[str, str]) -> Lecture:
+    """The same with names instead of pseudonyms; students without a name keep theirs."""
+    shown = pl.col("student").replace(dict(names))
+    tables = {"seen": lecture.seen, "assessments": lecture.assessments}
+    return replace(lecture, **{key: table.with_columns(shown) for key, table in tables.items()})
+
+
+def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
+    """Read one lecture; it must have a finished run. `k`: the fewest students to show figures about."""
     runs = store.runs().filter(
         (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
     )
@@ -184,6 +204,9 @@ def load(store: Store, course: str, lecture: str) -> Lecture:
         """SELECT count(*) AS n FROM frame_emotions
            WHERE course = $c AND lecture = $l AND student IS NULL""",
         **names,
+    )
+    dropped = store.query(
+        "SELECT coalesce(sum(dropped), 0) AS n FROM samples_seen WHERE course = $c AND lecture = $l", **names
     )
     assessments = store.query(
         """SELECT * FROM assessments_latest WHERE course = $c AND lecture = $l
@@ -199,6 +222,8 @@ def load(store: Store, course: str, lecture: str) -> Lecture:
         segments=store.segments(course, lecture),
         assessments=assessments,
         unassigned=int(unassigned["n"].item()),
+        dropped=int(dropped["n"].item()),
+        k=k,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool.report import charts, series
+from fertool.report import charts, groups, series
 from fertool.report.text import natural, slugs
 from fertool.types import EMOTIONS
 
@@ -118,10 +118,10 @@ def _over_time(lecture: Lecture) -> dict[str, Any]:
 
 
 def _rules(lecture: Lecture) -> dict[str, list[dict[str, Any]]]:
-    """Rule -> its assessments, each with the title of its segment."""
+    """Rule -> its assessments, each with the title of its segment and whether it is hidden."""
     titles = dict(zip(lecture.segments["segment"], lecture.segments["title"], strict=True))
     title = pl.col("segment").replace_strict(titles, default=None, return_dtype=pl.String)
     rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in lecture.assessments.with_columns(title=title).iter_rows(named=True):
         rules[row["rule"]].append(row)
-    return dict(rules)
+    return {rule: groups.mark(lecture, rows) for rule, rows in rules.items()}

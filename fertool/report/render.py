@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import fertool
+from fertool import custody
+from fertool.custody import Custody
 from fertool.errors import FertoolError
 from fertool.report import data, text
 from fertool.report.pages import LECTURE_PAGES, SITE_PAGES, Page, Site
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import jinja2
 
+    from fertool.names import Names
     from fertool.store import Store
 
 MARKER = ".fertool-report"
@@ -26,8 +29,21 @@ MARKER = ".fertool-report"
 STATIC = ("report.css", "report.js")
 
 
-def render(store: Store, out: Path, course: str | None = None, lecture: str | None = None) -> Path:
+def render(
+    store: Store,
+    out: Path,
+    course: str | None = None,
+    lecture: str | None = None,
+    *,
+    names: Names | None = None,
+    k: int = 1,
+    retention: str = "",
+) -> Path:
     """Write the report into the folder `out`; returns its `index.html`.
+
+    `names` are shown instead of pseudonyms; only here do the two meet. Figures about fewer than `k` students
+    are left out; `retention` (`180d`) stands in the headers. The database remembers the report, if it can be
+    written to, so that a student who is forgotten can be taken out of it.
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
@@ -39,31 +55,36 @@ def render(store: Store, out: Path, course: str | None = None, lecture: str | No
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
     try:
         with _swapped_in(out) as folder:
-            _write(store, folder, Site(lectures))
+            _write(store, folder, Site(lectures), names, k, retention)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
+    if not store.database.read_only:
+        Custody(store.database).add_site(custody.Site(out, course, lecture, k))
     return out / "index.html"
 
 
-def _write(store: Store, folder: Path, site: Site) -> None:
+def _write(store: Store, folder: Path, site: Site, names: Names | None, k: int, retention: str) -> None:
     """One lecture at a time, so that memory holds one lecture's tables."""
-    environment = _environment()
+    pages = environment()
+    pages.globals["retention"] = retention
     summaries = []
     for course, lecture in site.lectures:
-        tables = data.load(store, course, lecture)
+        tables = data.load(store, course, lecture, k)
+        if names is not None:
+            tables = data.named(tables, names.shown(course))
         for lecture_pages in LECTURE_PAGES:
             for page in lecture_pages(site, tables):
-                _write_page(environment, folder, page)
+                _write_page(pages, folder, page)
         summaries.append(tables.summary)
     for site_pages in SITE_PAGES:
         for page in site_pages(site, summaries):
-            _write_page(environment, folder, page)
+            _write_page(pages, folder, page)
     _write_assets(folder / "assets")
     (folder / MARKER).write_text(f"fertool {fertool.__version__}\n", encoding="utf-8")
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
@@ -75,7 +96,7 @@ def _environment() -> jinja2.Environment:
     )
     formats = (text.clock, text.count, text.percent, text.number, text.degrees, text.period, text.script_json)
     environment.filters |= {function.__name__: function for function in formats}
-    environment.globals |= {"plugin": text.plugin, "version": fertool.__version__}
+    environment.globals |= {"plugin": text.plugin, "version": fertool.__version__, "retention": ""}
     return environment
 
 

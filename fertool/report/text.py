@@ -130,6 +130,8 @@ def command(path: str, course: str, lecture: str, config: Mapping[str, Any]) -> 
     for flag, key in {"--start": "start_s", "--end": "end_s", "--policy": "policy"}.items():
         if config.get(key):  # starting at 0 needs no flag
             words += [flag, str(config[key])]
+    if mode := plugin(config, "consent").get("mode"):
+        words += ["--consent", str(mode)]
     for kind in ("detector", "encoder", "classifier"):
         part = plugin(config, kind)
         options = part.get("options")

@@ -17,6 +17,9 @@ from fertool.errors import FertoolError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import numpy.typing as npt
+
     from fertool.types import Image
 
 FACES = ((464, 270, 108, 143), (901, 55, 104, 149), (55, 267, 105, 126), (1131, 271, 95, 130),
@@ -25,6 +28,8 @@ FACES = ((464, 270, 108, 143), (901, 55, 104, 149), (55, 267, 105, 126), (1131, 
 PICTURE_SIZE = (1280, 886)
 VIEW = 2.3
 """Width of what a camera shows, in widths of the face."""
+SHAPE = 0.84
+"""Its height, as a share of its width."""
 BACKGROUND = (46, 38, 34)
 OFF = (64, 56, 52)
 
@@ -80,14 +85,14 @@ def make_gallery(
     width, height = size
     rows = math.ceil(len(people) / columns)
     tile = (width // columns, height // rows)
-    portraits = _portraits()
+    views = portraits()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, fps)
         stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps))}
         for number in range(round(duration_s * fps)):
-            image = _frame(people, portraits, number / fps, size, columns, tile)
+            image = _frame(people, views, number / fps, size, columns, tile)
             frame = VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts = number
             container.mux(stream.encode(frame))
@@ -96,7 +101,7 @@ def make_gallery(
 
 def _frame(
     people: Sequence[Person],
-    portraits: Sequence[Image],
+    views: Sequence[Image],
     time_s: float,
     size: tuple[int, int],
     columns: int,
@@ -111,30 +116,41 @@ def _frame(
         inside = image[y + 3 : y + height - 3, x + 3 : x + width - 3]
         inside[:] = OFF
         if person.at(time_s):
-            inside[:] = _alive(portraits[person.face], inside.shape[1], inside.shape[0], time_s + 7 * place)
+            inside[:] = alive(views[person.face], inside.shape[1], inside.shape[0], time_s + 7 * place)
     return image
 
 
-def _alive(portrait: Image, width: int, height: int, time_s: float) -> Image:
+def alive(portrait: Image, width: int, height: int, time_s: float) -> Image:
     """The portrait in a tile, swaying, nodding and leaning in a little."""
     import cv2
     import numpy as np
 
-    scale = max(width / portrait.shape[1], height / portrait.shape[0]) * (
-        1.06 + 0.03 * math.sin(time_s / 3.1)
-    )
-    turn = 3 * math.sin(time_s / 2.3)
-    matrix = cv2.getRotationMatrix2D((portrait.shape[1] / 2, portrait.shape[0] / 2), turn, scale)
-    matrix[:, 2] += (
-        width / 2 - portrait.shape[1] / 2 + width * 0.02 * math.sin(time_s / 1.7),
-        height / 2 - portrait.shape[0] / 2 + height * 0.02 * math.cos(time_s / 2.9),
-    )
+    matrix = motion(portrait.shape[1], portrait.shape[0], width, height, time_s)
     return np.asarray(
         cv2.warpAffine(
             portrait, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         ),
         np.uint8,
     )
+
+
+def motion(
+    portrait_width: float, portrait_height: float, width: int, height: int, time_s: float
+) -> npt.NDArray[np.float64]:
+    """(2, 3) affine map from the pixels of a portrait to those of a tile of this size at that time."""
+    import cv2
+    import numpy as np
+
+    scale = max(width / portrait_width, height / portrait_height) * (1.06 + 0.03 * math.sin(time_s / 3.1))
+    turn = 3 * math.sin(time_s / 2.3)
+    matrix = cv2.getRotationMatrix2D((portrait_width / 2, portrait_height / 2), turn, scale)
+    matrix[:, 2] += np.array(
+        [
+            width / 2 - portrait_width / 2 + width * 0.02 * math.sin(time_s / 1.7),
+            height / 2 - portrait_height / 2 + height * 0.02 * math.cos(time_s / 2.9),
+        ]
+    )
+    return np.asarray(matrix, np.float64)
 
 
 def picture() -> Image:
@@ -154,13 +170,13 @@ def picture() -> Image:
     return np.asarray(image, np.uint8)
 
 
-def _portraits() -> list[Image]:
+def portraits() -> list[Image]:
     """Each face with its surroundings, in the shape of a camera picture."""
     image = picture()
     views = []
     for x, y, width, height in FACES:
         side = VIEW * width
         left = min(max(x + width / 2 - side / 2, 0), PICTURE_SIZE[0] - side)
-        top = min(max(y + height / 2 - side * 0.42, 0), PICTURE_SIZE[1] - side * 0.84)
-        views.append(image[round(top) : round(top + side * 0.84), round(left) : round(left + side)])
+        top = min(max(y + height / 2 - side * 0.42, 0), PICTURE_SIZE[1] - side * SHAPE)
+        views.append(image[round(top) : round(top + side * SHAPE), round(left) : round(left + side)])
     return views

@@ -208,6 +208,7 @@ def _commit_chunks(store: Store, run: str, samples: pl.DataFrame, seen: pl.DataF
             last_s=pl.col("time_s").max(),
             samples=pl.len(),
             embedding=pl.lit(None, TRACKS["embedding"]),
+            change=pl.lit(None, TRACKS["change"]),
         )
         .sort("track")
     )

@@ -1,0 +1,270 @@
+"""What a person can ask for, and what an owner of data owes: forget, export, consent, purge, audit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fertool.cli.common import (
+    Course,
+    Db,
+    Json,
+    NamesFile,
+    open_store,
+    passphrase,
+    print_json,
+    print_table,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from fertool.config import Settings
+    from fertool.custody import Removed
+    from fertool.store import Store
+
+Student = Annotated[str, typer.Argument(help="Label as in the tables, for example student-07.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="purge")(purge)
+    app.command(name="audit")(audit)
+
+
+def register_students(students: typer.Typer) -> None:
+    """What belongs under `fertool students`."""
+    students.command(name="forget")(forget)
+    students.command(name="export")(export)
+    students.command(name="consent")(consent)
+    students.command(name="withdraw")(withdraw)
+
+
+def record(
+    db: str,
+    command: str,
+    course: str | None = None,
+    students: Iterable[str] = (),
+    what: str = "",
+    lecture: str | None = None,
+) -> None:
+    """Write to the audit that a command read or wrote personal data.
+
+    A database that cannot be written to, a copy on a stick for example, can still be read: that is said.
+    """
+    from fertool.custody import Custody
+    from fertool.database import Database
+    from fertool.errors import StoreError
+
+    try:
+        Custody(Database(Path(db), create=False)).audit(command, course, students, what, lecture)
+    except StoreError as error:
+        print(f"fertool: this is not in the audit: {error}", file=sys.stderr)
+
+
+def forget(student: Student, course: Course = None, names: NamesFile = None, db: Db = None) -> None:
+    """Remove a student from the database and known reports, rewrite the file, and check that it is so."""
+    from fertool import erasure
+    from fertool import names as files
+    from fertool.custody import Custody
+
+    chosen = settings(course=course, db=db)
+    secret = passphrase() if names else ""
+    known = files.load(names, secret) if names else files.Names()  # a wrong passphrase stops here
+    store = open_store(chosen.db)
+    erasure.check_room(store.database)
+    removed = Custody(store.database).forget(chosen.course, student)
+    name = known.known.pop((chosen.course, student), None)
+    if names and name is not None:
+        files.save(known, names, secret)
+        print(f"{names}: the name was removed")
+    what = f"one student, {sum(removed.rows.values())} rows"
+    sites = _let_go(store, chosen, removed, "students forget", chosen.course, what)
+    _verify(store, removed.embeddings, [student, *([name] if name else [])], sites)
+    print(
+        "Nothing is left. An analysis of the same recordings with --force would find the face again: with "
+        "--consent required it is only counted, otherwise it becomes a new student."
+    )
+
+
+def purge(
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", help="As 180d [default: retention of fertool.toml].", metavar="DAYS"),
+    ] = None,
+    db: Db = None,
+) -> None:
+    """Remove what was analyzed longer ago than that, and rewrite the database without it."""
+    from datetime import UTC, datetime, timedelta
+
+    from fertool import erasure
+    from fertool.config import days
+    from fertool.custody import Custody
+    from fertool.errors import ConfigError
+
+    chosen = settings(db=db)
+    if not (age := older_than or chosen.retention):
+        raise ConfigError("purge: how old?", 'give --older-than 180d, or retention = "180d" in fertool.toml')
+    before = datetime.now(UTC) - timedelta(days=days(age))
+    store = open_store(chosen.db)
+    erasure.check_room(store.database)
+    removed = Custody(store.database).purge(before)
+    what = f"older than {age}: {sum(removed.rows.values())} rows"
+    sites = _let_go(store, chosen, removed, "purge", None, what)
+    _verify(store, removed.embeddings, [], sites)
+
+
+def _let_go(
+    store: Store, chosen: Settings, removed: Removed, command: str, course: str | None, what: str
+) -> list[Path]:
+    """After rows were deleted: judge again, render again, note it, rewrite the file. Returns the sites."""
+    from fertool import erasure
+    from fertool.custody import Custody
+
+    print_table(["removed from", "rows"], removed.rows.items() or [("(nothing)", 0)])
+    _catch_up(store, chosen, removed.lectures, course)
+    custody = Custody(store.database)
+    custody.audit(command, course, what=what)
+    erasure.rewrite(store.database)
+    print(f"{store.database.path}: rewritten")
+    return [site.path for site in custody.sites(course)]
+
+
+def _catch_up(
+    store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None
+) -> None:
+    """Class figures and known reports, as they are without somebody."""
+    from fertool import pipeline, setup
+    from fertool.report.sites import refresh
+
+    there = [pair for pair in lectures if pair in store.lectures(*pair)]
+    if there:
+        pipeline.assess(store, setup.toolbox(chosen).rules, there)
+        print(f"{len(there)} lecture{'' if len(there) == 1 else 's'} judged again")
+    for told in refresh(store, course, retention=chosen.retention):
+        print(told)
+
+
+def _verify(store: Store, embeddings: Sequence[bytes], labels: Sequence[str], sites: Sequence[Path]) -> None:
+    from fertool import erasure
+    from fertool.errors import StoreError
+
+    if left := erasure.traces(store.database, embeddings, labels, sites):
+        raise StoreError(f"not everything is gone: {'; '.join(left)}", "please report this")
+    blind = [label for label in labels if not erasure.searchable(store.database, label)]
+    print(f"Searched byte by byte, and not found: {len(embeddings)} embeddings", *labels[:1], sep=", ")
+    for label in blind:
+        print(f"(not in the database's bytes, where other texts still contain it: {label})")
+
+
+def export(
+    student: Student,
+    out: Annotated[Path, typer.Option("--out", help="New folder for the files.", metavar="DIR")],
+    course: Course = None,
+    db: Db = None,
+) -> None:
+    """Write everything held on a student, as JSON and CSV, with a sheet in plain words."""
+    from fertool.custody import Custody
+    from fertool.report import dossier
+
+    chosen = settings(course=course, db=db)
+    custody = Custody(open_store(chosen.db).database)
+    held = custody.held(chosen.course, student)
+    dossier.write(out, chosen.course, student, held)
+    custody.audit("students export", chosen.course, [student], "everything held")
+    print_table(["file", "entries"], [(f"{table}.csv", len(rows)) for table, rows in held.items()])
+    print(out / "READ_ME.txt")
+
+
+def consent(
+    student: Student,
+    given: Annotated[
+        str | None, typer.Option("--given", help="As 2026-10-01 [default: today].", metavar="DATE")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="Last day it holds [default: no end].", metavar="DATE")
+    ] = None,
+    course: Course = None,
+    db: Db = None,
+) -> None:
+    """Record that a student has agreed to be analyzed."""
+    from datetime import datetime
+
+    today = datetime.now().date()
+    start, end = _date("--given", given) or today, _date("--expires", expires)
+    _answer(student, settings(course=course, db=db), given=start, expires=end)
+
+
+def withdraw(
+    student: Student,
+    on: Annotated[
+        str | None, typer.Option("--on", help="First day without consent [default: today].", metavar="DATE")
+    ] = None,
+    course: Course = None,
+    db: Db = None,
+) -> None:
+    """Record that a student has withdrawn consent; reports made under --consent required are made anew."""
+    from datetime import datetime
+
+    day = _date("--on", on) or datetime.now().date()
+    _answer(student, settings(course=course, db=db), withdrawn=day)
+
+
+def _answer(student: str, chosen: Settings, **dates: date | None) -> None:
+    """Replace what is on record, and let it take effect."""
+    from fertool.custody import Custody
+
+    store = open_store(chosen.db)
+    custody = Custody(store.database)
+    custody.answer(chosen.course, student, **dates)
+    said = ", ".join(f"{name} {day}" for name, day in dates.items() if day)
+    custody.audit("students consent", chosen.course, [student], said)
+    print(f"{student} in course {chosen.course}: {said}")
+    _catch_up(store, chosen, custody.required(chosen.course), chosen.course)
+
+
+def _date(flag: str, text: str | None) -> date | None:
+    from datetime import date
+
+    from fertool.errors import ConfigError
+
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ConfigError(f"{flag}: expected a date such as 2026-10-01, got {text!r}") from None
+
+
+def audit(
+    course: Course = None,
+    student: Annotated[
+        str | None, typer.Option("--student", help="Only what concerned this one.", metavar="NAME")
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """List which command read or wrote whose data, newest first."""
+    from fertool.custody import Custody
+
+    log = Custody(open_store(settings(db=db).db, read_only=True).database).log(course, student)
+    rows = log.to_dicts()
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["when", "command", "course", "lecture", "student", "what"],
+        [
+            (
+                f"{row['done_at']:%Y-%m-%d %H:%M}",
+                row["command"],
+                row["course"],
+                row["lecture"],
+                row["student"],
+                row["what"],
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,186 @@
+"""`fertool students enroll`: a roster into the database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fertool.cli.common import (
+    Course,
+    Db,
+    Json,
+    NamesFile,
+    Options,
+    PluginFiles,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
+from fertool.cli.students import audit, open_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.names import Names
+    from fertool.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(enroll)
+
+
+def enroll(
+    roster: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of pictures, each named after its student, or folders of several; or a CSV with "
+            "student, picture, consent, consent_date, expires.",
+            metavar="ROSTER",
+        ),
+    ],
+    course: Course = None,
+    names: NamesFile = None,
+    detector: Annotated[str | None, typer.Option("--detector", help="As in analyze.", metavar="NAME")] = None,
+    encoder: Annotated[str | None, typer.Option("--encoder", help="As in analyze.", metavar="NAME")] = None,
+    option: Options = None,
+    plugin: PluginFiles = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Make students known by their pictures, and record their consent.
+
+    With --names the database knows them by number only, and who is who stands in that encrypted file;
+    without it, the names of the roster are the students' labels in every table and report. Bad pictures are
+    listed with the reason, the others count. Enrolling again adds pictures and replaces consent.
+    """
+    from fertool import classlist, enrolment, setup
+
+    flags = {"detector": detector, "encoder": encoder, "device": device}
+    chosen = settings(course=course, db=db, policy="behaviour", **flags)
+    listed = classlist.read(roster)
+    secret, known = open_names(names)
+    tools = setup.toolbox(chosen, option or [], plugin or [])
+    engine = enrolment.engine(tools, setup.device(chosen.device))
+    looked = {one.student: [enrolment.look(engine, path) for path in one.pictures] for one in listed}
+    limit = engine.limit(engine.detector, engine.encoder)
+    good = {student: [p for p in pictures if not p.reason] for student, pictures in looked.items()}
+    bad = [(str(p.path), p.reason) for pictures in looked.values() for p in pictures if p.reason]
+    doubts = enrolment.alike(good, limit)
+    if any(looked.values()) and not any(good.values()):
+        _print_rejected(bad)
+        raise typer.Exit(2)
+    store = open_store(chosen.db, create=True)
+    labels = _labels(
+        store, chosen.course, [one.student for one in listed if one.answer or good[one.student]], known
+    )
+    if known is not None and names is not None:
+        from fertool import names as files
+
+        files.save(known, names, secret)
+    _store_roster(store, chosen.course, listed, good, labels, model=tools.model, named=known is not None)
+    _print_enrolled(listed, good, bad, labels, json=json)
+    for line in [*doubts, *_older(store, chosen.course)]:
+        print(f"fertool: {line}", file=sys.stderr)
+
+
+def _older(store: Store, course: str) -> list[str]:
+    """A hint if recordings were analyzed before the students were known."""
+    count = len(store.lectures(course))
+    if not count:
+        return []
+    what = "1 lecture was" if count == 1 else f"{count} lectures were"
+    return [f"{what} analyzed before; `fertool analyze --force` looks for these students there"]
+
+
+def _labels(store: Store, course: str, students: Sequence[str], known: Names | None) -> dict[str, str]:
+    """Student of the roster -> label in the database; new names are added to `known`."""
+    from fertool.decisions import Decisions
+
+    if known is None:
+        return {student: student for student in students}
+    new = [student for student in students if known.student(course, student) is None]
+    for student, label in zip(new, Decisions(store.database).newcomers(course, len(new)), strict=True):
+        known.known[course, label] = student
+    return {student: known.student(course, student) or student for student in students}
+
+
+def _store_roster(
+    store: Store,
+    course: str,
+    listed: Sequence[Any],
+    good: dict[str, list[Any]],
+    labels: dict[str, str],
+    *,
+    model: str,
+    named: bool,
+) -> None:
+    """`named`: the names are elsewhere, so neither may those of the pictures give them away."""
+    from fertool.roster import CONSENTS, ENROLLED, Roster
+    from fertool.tables import frame
+
+    roster = Roster(store.database)
+    pictures: list[dict[str, object]] = [
+        {
+            "student": labels[student],
+            "picture": picture.sha256[:12] if named else picture.path.name,
+            "sha256": picture.sha256,
+            "embedding": picture.embedding.tolist(),
+            "model": model,
+        }
+        for student, found in good.items()
+        for picture in found
+    ]
+    answers: list[dict[str, object]] = [
+        {
+            "student": labels[one.student],
+            "consent": one.answer.consent,
+            "given": one.answer.given,
+            "expires": one.answer.expires,
+        }
+        for one in listed
+        if one.answer
+    ]
+    if pictures:
+        roster.enrol(course, frame(pictures, ENROLLED))
+    if answers:
+        roster.set_consents(course, frame(answers, CONSENTS))
+    audit(store, "students enroll", course, sorted(labels.values()))
+
+
+def _print_enrolled(
+    listed: Sequence[Any],
+    good: dict[str, list[Any]],
+    bad: list[tuple[str, str]],
+    labels: dict[str, str],
+    *,
+    json: bool,
+) -> None:
+    rows = [
+        (labels.get(one.student), one.student, len(good[one.student]),
+         None if one.answer is None else "yes" if one.answer.consent else "no")
+        for one in listed
+    ]  # fmt: skip
+    if json:
+        columns = ("student", "name", "pictures", "consent")
+        rejected = [{"picture": picture, "reason": reason} for picture, reason in bad]
+        print_json({"enrolled": [dict(zip(columns, row, strict=True)) for row in rows], "rejected": rejected})
+        return
+    enrolled = sum(row[2] > 0 for row in rows)
+    print_table(
+        ["student", "in the roster", "pictures", "consent"],
+        rows,
+        title=f"{enrolled} of {len(rows)} students enrolled",
+    )
+    _print_rejected(bad)
+
+
+def _print_rejected(bad: list[tuple[str, str]]) -> None:
+    if bad:
+        print_table(["picture", "not used because it"], bad, problem=True)

@@ -1,0 +1,81 @@
+"""What the settings in force switch on and off, and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from fertool.config import Settings
+
+LAW = (
+    "EU AI Act, Art. 5(1)(f), in force since 2 February 2025: inferring emotions of a natural person in "
+    "education institutions is prohibited, medical and safety reasons apart; consent does not lift that"
+)
+BIOMETRIC = "descriptors that identify people are biometric data (GDPR Art. 9)"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that fertool does or does not do."""
+
+    what: str
+    state: str
+    """`on` or `off`, or what it is limited to."""
+    why: str
+
+
+def explain(settings: Settings, rules: Iterable[tuple[str, Collection[str]]] = ()) -> list[Line]:
+    """One line per measurement, rule and safeguard; `rules`: (name, signals it reads)."""
+    return [
+        *_measured(settings),
+        *(_rule(settings, name, signals) for name, signals in rules),
+        *_safeguards(settings),
+    ]
+
+
+def _measured(settings: Settings) -> list[Line]:
+    behaviour = settings.policy == "behaviour"
+    full = f"policy full. Before you use it with students in the EU: {LAW}"
+    off = f"policy behaviour: not computed, not stored, not reported. {LAW}"
+    return [
+        Line("presence", "on", "faces found, and when: no emotion is inferred from it"),
+        Line("head pose", "on", "yaw, pitch, roll of the head: no emotion is inferred from it"),
+        Line("expression", "off" if behaviour else "on", off if behaviour else full),
+    ]
+
+
+def _rule(settings: Settings, name: str, signals: Collection[str]) -> Line:
+    if "expression" in signals and settings.policy == "behaviour":
+        return Line(f"rule {name}", "off", "it reads expression, which the policy behaviour switches off")
+    return Line(f"rule {name}", "on", f"it reads {', '.join(sorted(signals)) or 'nothing'}")
+
+
+def _safeguards(settings: Settings) -> list[Line]:
+    required = settings.consent == "required"
+    kept = "of faces that are no consenting student's, only the number per sample is stored"
+    everybody = "consent off: everybody in the picture is stored, under a number"
+    return [
+        Line("faces stored", "consenting" if required else "all", kept if required else everybody),
+        Line("consent needed", "on" if required else "off", f"consent {settings.consent}; {BIOMETRIC}"),
+        Line("pseudonyms", "on", "names stand in an encrypted file of their own, if anywhere"),
+        Line("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
+        _groups(settings.k),
+        _retention(settings.retention),
+        Line("audit", "on", "`fertool audit` lists which command read or wrote whose data"),
+    ]
+
+
+def _groups(k: int) -> Line:
+    if k == 1:
+        return Line("small groups", "reported", "k = 1: 5 is the default, and 10 is advised for publication")
+    advice = "" if k >= 10 else "; 10 is advised for publication"
+    return Line("small groups", "hidden", f"k = {k}: no figure about fewer than {k} students{advice}")
+
+
+def _retention(retention: str) -> Line:
+    if not retention:
+        return Line("retention", "not set", 'nothing says how long data are kept: retention = "180d"')
+    return Line("retention", retention, f"`fertool purge --older-than {retention}` deletes what is older")

@@ -1,0 +1,150 @@
+"""Rosters: folders and CSVs, and what is wrong with them, by file and line."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fertool.classlist import Answer, Listed, check_name, read
+from fertool.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (
+        "bob.PNG",
+        "ann/2.jpg",
+        "ann/1.jpg",
+        "ann/notes.txt",
+        ".hidden.jpg",
+        "read me.txt",
+        "eve.jpeg",
+    ):
+        path = tmp_path / "roster" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return tmp_path / "roster"
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "class.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_a_folder_names_students_by_file_or_sub_folder(folder: Path) -> None:
+    assert read(folder) == [
+        Listed("ann", (folder / "ann/1.jpg", folder / "ann/2.jpg")),
+        Listed("bob", (folder / "bob.PNG",)),
+        Listed("eve", (folder / "eve.jpeg",)),
+    ]
+
+
+def test_a_file_and_a_sub_folder_of_one_name_are_one_student(folder: Path) -> None:
+    (folder / "ann.jpg").write_bytes(b"")
+    assert read(folder)[0] == Listed("ann", (folder / "ann/1.jpg", folder / "ann/2.jpg", folder / "ann.jpg"))
+
+
+def test_an_accent_has_one_spelling_on_every_file_system(folder: Path) -> None:
+    (folder / unicodedata.normalize("NFD", "Zoë.jpg")).write_bytes(b"")
+    assert "Zoë" in [listed.student for listed in read(folder)]
+
+
+FULL = """\
+student,picture,consent,consent_date,expires
+Ann,a/1.jpg,yes,2026-03-01,2026-09-30
+Ann,a/2.jpg,,,
+
+"Bob, the second",bob.jpg,no,,
+Eve,,YES,2026-03-01,
+Joe,joe.jpg,,,
+"""
+
+
+def test_a_csv_has_pictures_and_answers(tmp_path: Path) -> None:
+    assert read(write(tmp_path, FULL)) == [
+        Listed(
+            "Ann",
+            (tmp_path / "a/1.jpg", tmp_path / "a/2.jpg"),
+            Answer(True, date(2026, 3, 1), date(2026, 9, 30)),
+        ),
+        Listed("Bob, the second", (tmp_path / "bob.jpg",), Answer(False)),
+        Listed("Eve", (), Answer(True, date(2026, 3, 1))),
+        Listed("Joe", (tmp_path / "joe.jpg",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("student,picture\nZoë,z.jpg\n", "utf-8-sig"),  # as spreadsheets save it
+        ("Student; Picture\r\nZoë; z.jpg\r\n", "utf-8"),  # as they do where the comma is for decimals
+        ("\npicture,student\nz.jpg,Zoë", "utf-8"),  # any order, no last line end
+        ("student,picture\nZoë,z.jpg\nZoë,z.jpg\n", "utf-8"),  # twice is once
+    ],
+)
+def test_csvs_of_all_sorts(tmp_path: Path, text: str, encoding: str) -> None:
+    assert read(write(tmp_path, text, encoding)) == [Listed("Zoë", (tmp_path / "z.jpg",))]
+
+
+HEAD = "student,picture,consent,consent_date,expires\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("name,picture\nann,a.jpg\n", 1, "expected a header of student, picture"),
+        ("student,student\nann,ann\n", 1, "expected a header"),
+        ("student,foto\nann,a.jpg\n", 1, "got student, foto"),
+        (HEAD + ",a.jpg,,,\n", 2, "expected a student's name, got nothing"),
+        (HEAD + "ann,a.jpg,,,\nstudent-07,b.jpg,,,\n", 3, "looks like a pseudonym: student-07"),
+        (HEAD + "ann,a.jpg,perhaps,,\n", 2, "consent: expected yes or no, got 'perhaps'"),
+        (HEAD + "ann,a.jpg,yes,1.3.2026,\n", 2, "consent_date: expected a date, got '1.3.2026'"),
+        (HEAD + "ann,a.jpg,yes,,2026-02-30\n", 2, "expires: expected a date, got '2026-02-30'"),
+        (HEAD + "ann,a.jpg,,2026-03-01,\n", 2, "a date of consent, but no consent"),
+        (HEAD + "ann,a.jpg,yes,2026-03-02,2026-03-01\n", 2, "before it is given"),
+        (HEAD + "ann,a.jpg,yes,,\nann,b.jpg,no,,\n", 3, "another consent than in a row above"),
+        (HEAD + "ann,a.jpg,yes,,,\n", 2, "expected 5 cells, got 6"),
+        (HEAD + '"an\u0007n",a.jpg,,,\n', 2, "control characters"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        read(path)
+    assert str(error.value).startswith(f"{path}, line {line}: ")
+    assert words in str(error.value)
+
+
+def test_what_is_no_roster(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder or file"):
+        read(tmp_path / "nothing")
+    with pytest.raises(ConfigError, match="no student in it"):
+        read(tmp_path)
+    with pytest.raises(ConfigError, match="no student in it"):
+        read(write(tmp_path, HEAD))
+    with pytest.raises(ConfigError, match="expected a CSV in UTF-8"):
+        read(write(tmp_path, "student\nZoë\n", "latin-1"))
+
+
+def test_a_folder_named_like_a_pseudonym_is_refused(folder: Path) -> None:
+    (folder / "student-3").mkdir()
+    with pytest.raises(ConfigError, match=r"student-3: expected a student's name"):
+        read(folder)
+
+
+@given(st.text())
+def test_a_checked_name_is_fit_to_be_checked_again(name: str) -> None:
+    try:
+        checked = check_name(name, "here")
+    except ConfigError as error:
+        assert str(error).startswith("here: ")  # noqa: PT017
+        return
+    assert check_name(checked, "here") == checked
+    assert checked.isprintable()
+    assert checked
