@@ -16,7 +16,7 @@ ROWS = [
     {"plugins", "options", "config", "checks", "setup"},
     {"boxes", "crops", "pose", "sampling", "decode", "video", "tracking", "identity", "stillness", "tiles", "consent", "policy", "suppression", "segments", "classlist", "relabel"},
     {"tables", "schema", "database", "store", "roster", "decisions", "names", "custody", "erasure"},
-    {"engine", "enrolment", "glimpses", "chunk", "linking", "tracing", "assessing", "pipeline", "report", "training"},
+    {"engine", "enrolment", "glimpses", "blur", "chunk", "linking", "tracing", "assessing", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}
