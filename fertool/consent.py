@@ -60,8 +60,12 @@ class Gate:
     def _passes(self, embeddings: pl.Series) -> pl.Series:
         measured = embeddings.is_not_null()
         rows = np.array(embeddings.filter(measured).to_list(), np.float32)
-        found = iter(identity.match(rows, self.known, self.limit))
-        return pl.Series([there and next(found) == YES for there in measured], dtype=pl.Boolean)
+        found = iter(self.passes(rows))
+        return pl.Series([there and next(found) for there in measured], dtype=pl.Boolean)
+
+    def passes(self, embeddings: Floats) -> list[bool]:
+        """(n, d) float32 unit rows -> whether each may be kept; n may be 0."""
+        return [who == YES for who in identity.match(embeddings, self.known, self.limit)]
 
 
 def gate(course: str, pictures: Mapping[str, Floats], consenting: AbstractSet[str], limit: float) -> Gate:

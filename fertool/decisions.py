@@ -57,7 +57,7 @@ class Stretch:
     cut; it belongs to a part if any of it does."""
 
     recording: str | None = None
-    """Its key, the beginning of its key, or its file name."""
+    """Its file name, or its key where several have that name. None: the only one the student is in then."""
     start_s: float | None = None
     end_s: float | None = None
     """`start_s` when left out: the track at that time."""
@@ -250,9 +250,7 @@ def _tracks(con: duckdb.DuckDBPyConnection, course: str, student: str) -> pl.Dat
 def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:
     chosen = tracks
     if part.recording is not None:
-        chosen = chosen.filter(
-            (pl.col("name") == part.recording) | pl.col("recording").str.starts_with(part.recording)
-        )
+        chosen = chosen.filter((pl.col("name") == part.recording) | (pl.col("recording") == part.recording))
         if chosen.is_empty():
             names = ", ".join(tracks["name"].unique().sort()) or "no recording"
             raise FertoolError(f"{student} is not seen in {part.recording!r}, but in {names}")
@@ -262,9 +260,11 @@ def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:
         if chosen.is_empty():
             hint = f"`fertool students show {student}` says when"
             raise FertoolError(f"{student} is not seen at that time", hint)
-    if part.recording is None and chosen["recording"].n_unique() > 1:
-        names = ", ".join(chosen["name"].unique().sort())
-        raise FertoolError(f"{student} is seen in {names}: expected one of them", "add --recording")
+    if chosen["recording"].n_unique() > 1:
+        found = chosen.select("name", "recording").unique().sort("name", "recording").rows()
+        names = ", ".join(f"{name} ({key})" for name, key in found)
+        hint = "add --recording with a file name, or with the key in brackets"
+        raise FertoolError(f"{student} is seen in {names}: expected one of them", hint)
     if len(chosen) == len(tracks):
         raise FertoolError(f"{student}: nothing would be left", "to give another label, use rename")
     return chosen

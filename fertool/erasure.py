@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
+import numpy as np
 
 from fertool.custody import Custody
 from fertool.errors import StoreError
@@ -26,10 +27,14 @@ from fertool.schema import MIGRATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import numpy.typing as npt
+
     from fertool.database import Database
 
 SLICE = 32
 """Bytes of an embedding searched for at a time: 8 numbers. A block's end may cut one such piece, not all."""
+WINDOW = 2**24
+"""Bytes looked at together."""
 MARGIN = 32 * 2**20
 """Bytes to leave free beside the copies."""
 
@@ -79,7 +84,7 @@ def traces(
         _uncompressed(path, plain)
         for file in (plain, path):
             with _bytes(file) as data:
-                there = sum(_holds(data, embedding) for embedding in embeddings)
+                there = count(data, embeddings)
                 found += [f"{path}: {there} of {len(embeddings)} embeddings"] if there else []
                 found += [f"{path}: the bytes of {t.decode()!r}" for t in telling if data.find(t) >= 0]
     for file in pages(sites):
@@ -119,10 +124,37 @@ def _bytes(file: Path) -> Iterator[mmap.mmap | bytes]:
         yield data
 
 
-def _holds(data: mmap.mmap | bytes, embedding: bytes) -> bool:
-    """Whether any piece of the embedding stands there; a piece of zeros could be anything's."""
-    pieces = (embedding[i : i + SLICE] for i in range(0, len(embedding), SLICE))
-    return any(any(piece) and data.find(piece) >= 0 for piece in pieces)
+def count(data: mmap.mmap | bytes, embeddings: Sequence[bytes]) -> int:
+    """How many of the embeddings have a piece in the data, at any place.
+
+    One pass, however many there are: a table of 2**16 bits says which words may begin a piece. A piece that
+    begins with a zero could be anything's and is left out.
+    """
+    whose: dict[bytes, set[int]] = {}
+    for number, embedding in enumerate(embeddings):
+        for i in range(0, len(embedding) - SLICE + 1, SLICE):
+            whose.setdefault(embedding[i : i + SLICE], set()).add(number)
+    firsts = np.unique(np.frombuffer(b"".join(piece[:4] for piece in whose), "<u4"))
+    firsts = firsts[firsts != 0]
+    likely = np.zeros(2**16, np.bool_)
+    likely[_mixed(firsts)] = True
+    found: set[int] = set()
+    if not len(firsts):
+        return 0
+    for start in range(0, len(data), WINDOW):
+        block = data[start : start + WINDOW + SLICE + 3]
+        for shift in range(min(4, len(block))):
+            words = np.frombuffer(block, "<u4", count=min(WINDOW, len(block) - shift) // 4, offset=shift)
+            near = np.flatnonzero(likely[_mixed(words)])
+            place = np.minimum(np.searchsorted(firsts, words[near]), len(firsts) - 1)
+            for at in near[firsts[place] == words[near]] * 4 + shift:
+                found |= whose.get(bytes(block[at : at + SLICE]), set())
+    return len(found)
+
+
+def _mixed(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """32 bits -> 16 of them, mixed as Knuth's multiplicative hash does: round numbers are common in files."""
+    return np.asarray((words * np.uint32(2654435761)) >> np.uint32(16))
 
 
 def _word(label: str) -> re.Pattern[bytes]:

@@ -1,8 +1,9 @@
 """Who is who, by embeddings. Pure numpy and scipy.
 
 Within a recording: agglomerative clustering with average linkage, and one fact that no distance may
-overrule: two tracks that overlap in time are two people. Across recordings: the people of one are matched
-with those known so far, and what is too close to call stays unknown rather than wrong.
+overrule: two tracks that overlap in time, by more than their edges, are two people. Across recordings: the
+people of one are matched with those known so far, and what is too close to call stays unknown rather than
+wrong.
 """
 
 from __future__ import annotations

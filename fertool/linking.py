@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
     """Track -> student for the whole run, and notes for the user."""
     tracks = store.tracks(run.run)
-    people, notes = _people(tracks, request.same_person, run.planned)
+    people, pictures, notes = _people(tracks, request.same_person, run.planned)
     named = [request.student] if request.student and people else []
     for name in named:
         store.name_student(request.course, name)
@@ -38,28 +38,32 @@ def link(store: Store, run: Run, recording: Recording, request: Request) -> tupl
     } | decided
     if named and len(people) > 1:
         notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
-    lost = len(tracks) - len(students)
+    lost = len(tracks) - len(students) - len(pictures - students.keys())
     if lost:
         notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
     return students, notes
 
 
-def _people(tracks: pl.DataFrame, same_person: float, planned: int) -> tuple[list[pl.DataFrame], list[str]]:
-    """The tracks of each person, most time on screen first, and notes for the user.
+def _people(
+    tracks: pl.DataFrame, same_person: float, planned: int
+) -> tuple[list[pl.DataFrame], set[str], list[str]]:
+    """The tracks of each person, most time on screen first; the tracks of pictures; notes for the user.
 
     Somebody seen in fewer than three samples of a longer recording is more likely a false detection.
     """
     known = tracks.filter(pl.col("embedding").is_not_null())
     if known.is_empty():
-        return [], []
+        return [], set(), []
     hints, notes = _places(known, same_person)
     labels = identity.link(_embeddings(known), _spans(known), same_person, hints)
     groups = [known.filter(labels == label) for label in range(int(labels.max()) + 1)]
     if pictures := sum(bool(_still(group).any()) for group in groups):
         notes.append(f"{pictures} still picture{'s were' if pictures > 1 else ' was'} left out")
     least = min(3, 1 + planned // 10)
-    people = [person for person in map(_alive, groups) if person["samples"].sum() >= least]
-    return sorted(people, key=lambda person: -person["samples"].sum()), notes
+    alive = [_alive(group) for group in groups]
+    shown = {*known["track"]} - {track for person in alive for track in person["track"]}
+    people = [person for person in alive if person["samples"].sum() >= least]
+    return sorted(people, key=lambda person: -person["samples"].sum()), shown, notes
 
 
 def _alive(group: pl.DataFrame) -> pl.DataFrame:

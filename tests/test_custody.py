@@ -205,7 +205,8 @@ def test_tracks_that_might_be_theirs_go_too_and_so_do_unfinished_runs(store: Sto
         con.execute("""INSERT INTO runs (run, recording, state, fertool, policy, config, started_at, planned)
             SELECT 'broken', recording, 'running', '1', 'full', '{}', now(), 9 FROM recordings
             WHERE lecture = 'week 1' AND course = 'signals'""")
-        con.execute("INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student) VALUES ('t', 'broken', 0, 0, 1, 2, [0.6, 0.8], NULL)")
+        con.execute("""INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student)
+            VALUES ('t', 'broken', 0, 0, 1, 2, [0.6, 0.8], NULL)""")
     removed = Custody(store.database).forget("signals", ANN)
     assert removed.rows["runs"] == 1
     assert removed.rows["tracks"] == 2 + 1 + 1

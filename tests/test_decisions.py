@@ -272,7 +272,7 @@ def test_the_audit_follows_the_label(store, decisions) -> None:
         (lambda d: d.split("signals", ONE, Stretch(start_s=40.0)), "not seen at that time"),
         (
             lambda d: d.split("signals", ONE, Stretch(start_s=5.0)),
-            "seen in r1.mp4, r2.mp4: expected one of them",
+            "seen in r1.mp4 (r1), r2.mp4 (r2): expected one of them",
         ),
         (lambda d: d.split("signals", TWO, Stretch("r1")), "nothing would be left"),
     ],

@@ -29,7 +29,11 @@ def filled(path: Path, tracks: int = 400) -> tuple[Store, list[bytes]]:
         run = con.execute("SELECT run FROM runs").fetchall()[0][0]
         for i, row in enumerate(vectors):
             values = {"t": f"t{i}", "r": run, "e": row.tolist(), "s": (ANN, BOB)[i % 2]}
-            con.execute("INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student) VALUES ($t, $r, 0, 0, 1, 2, $e, $s)", values)
+            con.execute(
+                """INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student)
+                   VALUES ($t, $r, 0, 0, 1, 2, $e, $s)""",
+                values,
+            )
     return store, [row.tobytes() for row in vectors[::2]]
 
 
@@ -96,6 +100,35 @@ def test_without_room_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(StoreError, match="rewriting needs"):
         erasure.rewrite(store.database)
     assert store.database.path.read_bytes() == content
+
+
+# --- where an embedding is looked for -------------------------------------------------------------
+
+VECTOR = np.random.default_rng(8).normal(size=16).astype(np.float32).tobytes()
+OTHER = np.random.default_rng(9).normal(size=16).astype(np.float32).tobytes()
+PLACES = [
+    (b"", 0),
+    (b"x" * 999, 0),
+    (VECTOR, 1),
+    (b"abc" + VECTOR, 1),  # at no round address
+    (VECTOR[:32], 1),  # half of it, cut by the end of a block
+    (VECTOR[32:], 1),
+    (VECTOR[4:32] + VECTOR[36:], 0),  # no whole piece
+    (OTHER + VECTOR, 2),
+    (VECTOR * 3, 1),
+]
+
+
+@pytest.mark.parametrize(("data", "expected"), PLACES)
+def test_pieces_of_embeddings_are_found_anywhere(data: bytes, expected: int) -> None:
+    assert erasure.count(data, [VECTOR, OTHER, bytes(64)]) == expected
+    assert erasure.count(data, []) == 0
+
+
+@pytest.mark.parametrize("place", range(32 - 8, 32 + 9))
+def test_pieces_are_found_across_windows(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "WINDOW", 32)
+    assert erasure.count(b"y" * place + VECTOR[:32] + b"z" * 70, [VECTOR]) == 1
 
 
 # --- where a label is looked for ------------------------------------------------------------------

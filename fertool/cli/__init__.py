@@ -13,6 +13,7 @@ import typer
 from fertool.cli import (
     analyze,
     assess,
+    blur,
     custody,
     demo,
     doctor,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
     module.register(app)
-for module in (models, policy, custody, identity):
+for module in (models, policy, custody, identity, blur):
     module.register(app)
 custody.register_students(students.app)
 students.register(app)

@@ -183,10 +183,15 @@ class Lecture:
 
 
 def named(lecture: Lecture, names: Mapping[str, str]) -> Lecture:
-    """The same with names instead of pseudonyms; students without a name keep theirs."""
-    shown = pl.col("student").replace(dict(names))
-    tables = {"seen": lecture.seen, "assessments": lecture.assessments}
-    return replace(lecture, **{key: table.with_columns(shown) for key, table in tables.items()})
+    """The same with names instead of pseudonyms; students without a name keep theirs.
+
+    A name that is another student's label already is shown with the pseudonym: two must not become one.
+    """
+    taken = set(lecture.seen["student"]) - names.keys()
+    told = {student: f"{name} ({student})" if name in taken else name for student, name in names.items()}
+    shown = pl.col("student").replace(told)
+    seen, assessments = (table.with_columns(shown) for table in (lecture.seen, lecture.assessments))
+    return replace(lecture, seen=seen, assessments=assessments)
 
 
 def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:

@@ -57,8 +57,8 @@ LOOKS: dict[str, Look] = {
     "max": Look(4, 0.25, -0.6, -0.2),
     "noa": Look(1, -0.3, -0.6, 0.15),
 }
-"""Fourteen people whom the built-in descriptor tells apart: the closest two are 0.38 apart, and nobody is
-further than 0.13 from their own mean."""
+"""Fourteen people whom the built-in descriptor tells apart: in tiles of 320 x 180 the closest two are 0.36
+apart (means), and faces lie within 0.2 of their own mean, but for a rare poor one."""
 ALIKE: dict[str, Look] = {"cam's sister": Look(2, 0.25), "dan's brother": Look(3, 0.0, 0.25)}
 """People whom it takes for cam and dan now and then."""
 

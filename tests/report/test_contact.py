@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.report.contact import PAIRS, Card, Pair, Shot, lookalikes, sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 JPEG = b"\xff\xd8\xff\xe0 not really"
 
@@ -135,3 +143,46 @@ def test_known_but_not_seen() -> None:
     empty = sheet("signals", [], [], [])
     assert "Known, but not seen" not in empty
     assert "Nobody seen yet" in empty
+
+
+# --- in a real browser ----------------------------------------------------------------------------
+
+CHROMIUM = os.environ.get("FERTOOL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (FERTOOL_CHROMIUM=PATH)")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def pictured(student: str, shots: int) -> Card:
+    gray = cv2.imencode(".jpg", np.full((160, 160, 3), 128, np.uint8))[1].tobytes()
+    taken = tuple(Shot("week 1", f"{'very-long-' * 12}name.mp4", 60.0 * i, gray) for i in range(shots))
+    return Card(student, None, 1, 1, 60.0 * shots, taken)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_the_page_fits_shows_its_pictures_and_asks_for_nothing(
+    browser: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    cards = [pictured("student-01", 9), pictured("O" * 120, 2), card("student-03", shots=0)]
+    alike = [(cards[0].student, cards[1].student, 0.4), (cards[0].student, "student-03", 0.5)]
+    (tmp_path / "sheet.html").write_text(sheet("signals", cards, alike, ["a note"]), encoding="utf-8")
+    trouble: list[str] = []
+    tab = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    tab.on("console", lambda message: trouble.append(message.text))
+    tab.on(
+        "request",
+        lambda asked: asked.url.startswith(("file:", "data:")) or trouble.append(asked.url),
+    )
+    tab.goto((tmp_path / "sheet.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    shown = tab.evaluate("[...document.images].filter(it => it.naturalWidth === 160).length")
+    assert shown == 9 + 2 + 3 + 2 + 3, "cards, then the pairs with at most three each"
+    assert trouble == []

@@ -35,6 +35,22 @@ def test_students_come_in_natural_order(sampling: Lecture) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({}, ["Ada", "Bob", "student-2", "student-10"]),
+        ({"student-10": "Cem", "student-99": "Nobody"}, ["Ada", "Bob", "Cem", "student-2"]),
+        ({"student-2": "Ada"}, ["Ada", "Ada (student-2)", "Bob", "student-10"]),  # two remain two
+        ({"Ada": "Bob", "Bob": "Ada"}, ["Ada", "Bob", "student-2", "student-10"]),
+    ],
+)
+def test_names_take_the_place_of_pseudonyms(sampling: Lecture, names: dict, expected: list[str]) -> None:
+    named = data.named(sampling, names)
+    assert named.students["student"].to_list() == expected
+    assert set(named.assessments["student"].drop_nulls()) <= set(expected)
+    assert len(named.seen) == len(sampling.seen)
+
+
+@pytest.mark.parametrize(
     ("name", "counts"),
     [
         ("Ada", {"samples": 120, "present": 90, "measured": 90, "posed": 90, "main": "neutral"}),

@@ -1,0 +1,85 @@
+"""`fertool blur`: a copy of a recording without faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fertool.cli.common import Course, Db, Options, PluginFiles, open_store, settings
+
+if TYPE_CHECKING:
+    from fertool.config import Settings
+    from fertool.consent import Gate
+    from fertool.setup import Toolbox
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="blur")(blur)
+
+
+def blur(
+    video: Annotated[Path, typer.Argument(help="The recording.", metavar="VIDEO")],
+    out: Annotated[Path, typer.Option("--out", help="The copy; the suffix says its format.", metavar="FILE")],
+    keep: Annotated[
+        str,
+        typer.Option("--keep", help="none, or consenting: students of --course with consent in force."),
+    ] = "none",
+    step: Annotated[
+        int, typer.Option("--step", help="Look for faces in every N-th frame.", metavar="N", min=1)
+    ] = 5,
+    course: Course = None,
+    detector: Annotated[
+        str | None, typer.Option("--detector", help="As for analyze.", metavar="NAME")
+    ] = None,
+    option: Options = None,
+    plugin: PluginFiles = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")
+    ] = None,
+    db: Db = None,
+) -> None:
+    """Write a copy with faces blurred in every frame and the sound as it was, for sharing.
+
+    Look at the copy before you share it: a face that the detector does not see is not blurred, and voices,
+    names on the screen and rooms are as they were.
+    """
+    from fertool import blur as blurring
+    from fertool import enrolment, setup
+    from fertool import video as videos
+    from fertool.cli.progress import progress
+    from fertool.errors import ConfigError
+
+    if keep not in ("none", "consenting"):
+        raise ConfigError(f"--keep: expected none or consenting, got {keep!r}")
+    chosen = settings(course=course, detector=detector, policy="behaviour", device=device, db=db)
+    tools = setup.toolbox(chosen, option or [], plugin or [])
+    gate = _gate(chosen, tools, video) if keep == "consenting" else None
+    source = videos.probe(video)
+    engine = enrolment.engine(tools, setup.device(chosen.device))
+    look = blurring.everybody(engine) if gate is None else blurring.strangers(engine, gate)
+    with progress() as shown:
+        shown.video(video)
+        shown.started(len(source.index.times), 0)
+        frames = blurring.blur(video, out, look, shown.advanced, step)
+    print(f"{out}: {frames} frames")
+
+
+def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
+    """Whose faces may stay, and a note in the audit that they were compared."""
+    from datetime import datetime
+
+    from fertool import consent
+    from fertool.custody import Custody
+    from fertool.engine import Engine
+    from fertool.roster import Roster
+
+    database = open_store(chosen.db).database
+    roster = Roster(database)
+    agreed = roster.consenting(chosen.course, datetime.now().date())
+    pictures = roster.enrolled(chosen.course, model=tools.model)
+    limit = Engine.limit(tools.detector.plugin, tools.encoder.plugin)
+    gate = consent.gate(chosen.course, pictures, agreed, limit)
+    Custody(database).audit("blur", chosen.course, agreed & pictures.keys(), str(video))
+    return gate
