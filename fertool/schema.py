@@ -84,4 +84,11 @@ MIGRATIONS: list[tuple[str, str]] = [
             FROM assessments JOIN lectures USING (course, lecture, assessed_at);
         """,
     ),
+    (
+        "0007_segments",
+        """
+        ALTER TABLE segments ADD COLUMN difficulty VARCHAR DEFAULT '';
+        ALTER TABLE segments ADD COLUMN point VARCHAR DEFAULT '';
+        """,
+    ),
 ]

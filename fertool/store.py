@@ -242,7 +242,8 @@ class Store:
         names = {"c": course, "l": lecture}
         with self.database.transaction() as con:
             con.execute("DELETE FROM segments WHERE course = $c AND lecture = $l", names)
-            _insert(con, "segments", segments.with_columns(course=pl.lit(course), lecture=pl.lit(lecture)))
+            rows = segments.with_columns(pl.col("difficulty", "point").fill_null(""))
+            _insert(con, "segments", rows.with_columns(course=pl.lit(course), lecture=pl.lit(lecture)))
 
     def segments(self, course: str, lecture: str) -> pl.DataFrame:
         columns = ", ".join(SEGMENTS)

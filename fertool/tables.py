@@ -66,7 +66,10 @@ SEGMENTS: dict[str, pl.DataType] = {
     "title": pl.String(),
     "start_s": pl.Float64(),
     "end_s": pl.Float64(),
+    "difficulty": pl.String(),
+    "point": pl.String(),
 }
+"""In the order of `types.Segment`."""
 
 ASSESSMENTS: dict[str, pl.DataType] = {
     "course": pl.String(),
@@ -87,10 +90,8 @@ ASSESSMENTS: dict[str, pl.DataType] = {
 
 def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:
     """Segments -> a table with the columns of SEGMENTS."""
-    return frame(
-        [{"segment": s.index, "title": s.title, "start_s": s.start_s, "end_s": s.end_s} for s in segments],
-        SEGMENTS,
-    )
+    rows = [(s.index, s.title, s.start_s, s.end_s, s.difficulty, s.point) for s in segments]
+    return frame([dict(zip(SEGMENTS, row, strict=True)) for row in rows], SEGMENTS)
 
 
 def frame(rows: list[dict[str, object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -116,6 +116,10 @@ class Segment:
     title: str
     start_s: float
     end_s: float
+    difficulty: str = ""
+    """How hard its matter is, in the lecturer's own words (`hard`); empty where nobody said."""
+    point: str = ""
+    """The knowledge point it treats; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,18 @@ import pytest
 
 from fertool.errors import StoreError
 from fertool.store import RUN_TABLES, Recording, Run, Store
-from fertool.tables import ASSESSMENTS, MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame
+from fertool.tables import (
+    ASSESSMENTS,
+    MEASURES,
+    OBSERVATIONS,
+    SAMPLES,
+    SEEN,
+    SEGMENTS,
+    TRACKS,
+    frame,
+    segment_table,
+)
+from fertool.types import Segment
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
 
@@ -467,11 +478,17 @@ def test_setting_segments_replaces_those_of_that_lecture(store):
     store.set_segments("signals", "week-2", segments("x"))
     store.set_segments("signals", "week-1", segments("d", "e"))
     got = store.segments("signals", "week-1")
-    assert got.rows() == [(0, "d", 0.0, 60.0), (1, "e", 60.0, 120.0)]
+    assert got.rows() == [(0, "d", 0.0, 60.0, "", ""), (1, "e", 60.0, 120.0, "", "")]
     assert got.schema == pl.Schema(SEGMENTS)
     assert len(store.segments("signals", "week-2")) == 1
     store.set_segments("signals", "week-1", segments())
     assert store.segments("signals", "week-1").is_empty()
+
+
+def test_a_segment_keeps_its_difficulty_and_knowledge_point(store):
+    parts = [Segment(0, "Intro", 0.0, 60.0), Segment(1, "Proof", 60.0, 120.0, "hard", "induction")]
+    store.set_segments("signals", "week-1", segment_table(parts))
+    assert [Segment(*row) for row in store.segments("signals", "week-1").rows()] == parts
 
 
 def assessments(*values, lecture="week-1"):
