@@ -59,7 +59,10 @@ SEEN: dict[str, pl.DataType] = {
     "present": pl.Boolean(),
     **MEASURES,
 }
-"""What a rule gets: one row per sample and student, ordered by time, then student."""
+"""What a rule gets: one row per sample and student, ordered by time, then student. A rule whose scope is
+`course` or `all` gets two more columns, `course` and `lecture`, and lecture after lecture."""
+
+WIDE: dict[str, pl.DataType] = {**SEEN, "course": pl.String(), "lecture": pl.String()}
 
 SEGMENTS: dict[str, pl.DataType] = {
     "segment": pl.Int32(),
@@ -85,7 +88,12 @@ ASSESSMENTS: dict[str, pl.DataType] = {
     "start_s": pl.Float64(),
     "end_s": pl.Float64(),
     "evidence": pl.String(),
+    "coverage": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "spans": pl.String(),
 }
+"""`course` and `lecture` are null where the rule's scope is wider; `evidence` and `spans` are JSON."""
 
 
 def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:

@@ -155,6 +155,7 @@ def test_an_answer_becomes_a_row():
             "course": "signals", "lecture": "week-1", "segment": 0, "student": "student-01", "rule": "answer",
             "version": "2", "options": '{"low": 0.5}', "value": 0.25, "level": "attention", "message": "look",
             "start_s": 1.0, "end_s": 2.5, "evidence": '{"a": 2, "b": 1}',
+            "coverage": None, "low": None, "high": None, "spans": None,
         }
     ]  # fmt: skip
 

@@ -17,6 +17,7 @@ ROWS = [
     {
         "boxes",
         "crops",
+        "judging",
         "light",
         "packed",
         "pose",
@@ -26,6 +27,7 @@ ROWS = [
         "tracking",
         "identity",
         "segments",
+        "segmenting",
     },
     {"tables", "schema", "database", "store"},
     {"engine", "chunk", "assessing", "pipeline", "report", "training"},

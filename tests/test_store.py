@@ -532,7 +532,7 @@ VIEWS = {
         confidence""",
     "samples_seen": "course, lecture, recording, sample, time_s, faces",
     "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
-        end_s""",
+        end_s, coverage, low, high, spans""",
 }
 
 

@@ -22,6 +22,7 @@ from fertool.cli import (
     query,
     report,
     runs,
+    segments,
     train,
 )
 from fertool.errors import FertoolError
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
+for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export, segments):
     module.register(app)
 models.register(app)
 
