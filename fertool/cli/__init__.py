@@ -34,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export, segments):
+for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
     module.register(app)
+segments.register(app)
 models.register(app)
 
 

@@ -75,7 +75,7 @@ def analyze(
         str | None,
         typer.Option(
             "--segments",
-            help="chapters, slides, parts:5m, or a .vtt, .srt or .csv file [default: chapters, else parts:5m].",
+            help="chapters, slides, parts:5m, or a .vtt, .srt or .csv file; see `fertool segments`.",
             metavar="SOURCE",
         ),
     ] = None,
