@@ -18,6 +18,7 @@ from fertool.cli import (
     evaluate,
     export,
     models,
+    new,
     plugins,
     query,
     report,
@@ -34,10 +35,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
+for module in (analyze, assess, report, demo, runs, query, doctor, train, evaluate, export):
     module.register(app)
 segments.register(app)
+plugins.register(app)
 models.register(app)
+new.register(app)
 
 
 @app.callback(invoke_without_command=True)

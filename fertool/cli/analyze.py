@@ -210,9 +210,7 @@ def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
     return outcome
 
 
-def _judge(
-    store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]
-) -> list[str]:
+def _judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]) -> list[str]:
     """Assess the lectures that got new observations or segments; returns what went wrong."""
     from fertool.pipeline import assess
 
