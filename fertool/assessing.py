@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from fertool import checks, options
@@ -103,18 +104,19 @@ def _between(seen: pl.DataFrame, span: Segment | None) -> pl.DataFrame:
     """The rows of a span, without copying: they are ordered by time."""
     if span is None:
         return seen
-    first, last = (seen["time_s"].search_sorted(edge, side="left") for edge in (span.start_s, span.end_s))
-    return seen.slice(first, max(0, last - first))
+    first, last = np.searchsorted(seen["time_s"].to_numpy(), [span.start_s, span.end_s])
+    return seen.slice(int(first), max(0, int(last - first)))
 
 
 def _period(seen: pl.DataFrame) -> float:
     if "lecture" in seen.columns:  # each has a clock of its own
         keys = ["course", "lecture", "time_s"]
         times = seen.select(keys).unique().sort(keys)
-        step = times.select(pl.col("time_s").diff().over("course", "lecture")).to_series().median()
+        steps = times.select(pl.col("time_s").diff().over("course", "lecture")).to_series().drop_nulls()
+        found = steps.to_numpy()
     else:
-        step = seen["time_s"].unique().sort().diff().median()
-    return float(step) if isinstance(step, float) else 0.0
+        found = np.diff(np.unique(seen["time_s"].to_numpy()))
+    return float(np.median(found)) if len(found) else 0.0
 
 
 def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:

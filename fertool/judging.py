@@ -87,7 +87,7 @@ class Figure:
 
 def figure(values: pl.Series, seen: pl.DataFrame, floor: float = FLOOR) -> Figure:
     """Mean of `values`: one per row of `seen`, booleans or numbers, null or NaN where not measured."""
-    numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    numbers = _numbers(values)
     known = ~np.isnan(numbers)
     measured = int(known.sum())
     value = float(numbers[known].mean()) if measured else float("nan")
@@ -122,7 +122,7 @@ def blocks(seen: pl.DataFrame, block_s: float = BLOCK_S) -> Ints:
     times = seen["time_s"].to_numpy()
     if not len(times):
         return np.zeros(0, np.int64)
-    number = ((times - times.min()) // block_s).astype(np.int64)
+    number: Ints = ((times - times.min()) // block_s).astype(np.int64)
     return number + _lectures(seen) * (int(number.max()) + 1)
 
 
@@ -132,7 +132,7 @@ def runs(hits: pl.Series, seen: pl.DataFrame, period_s: float) -> list[tuple[flo
     `hits`: a boolean per row of `seen`, which is of one student; null counts as False. A run also ends with
     its lecture, and where samples are missing from the table.
     """
-    times, on = seen["time_s"].to_numpy(), hits.fill_null(value=False).to_numpy()
+    times, on = seen["time_s"].to_numpy(), _numbers(hits) == 1
     at = np.flatnonzero(on)
     if not len(at):
         return []
@@ -155,6 +155,12 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _numbers(values: pl.Series) -> Doubles:
+    """As doubles, null as NaN. A cast is one call; most methods of a series build and run a query, which
+    costs more than all the arithmetic on a window."""
+    return np.asarray(values.cast(pl.Float64).to_numpy(), np.float64)
 
 
 def _lectures(seen: pl.DataFrame) -> Ints:
