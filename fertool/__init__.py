@@ -17,6 +17,7 @@ from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.models import Model
 from fertool.recipes import Augment, Recipe
+from fertool.sqlrule import SqlRule
 from fertool.types import EMOTIONS, Assessment, Context, Crop, Faces, Segment
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ __all__ = [
     "Recipe",
     "Rule",
     "Segment",
+    "SqlRule",
     "Trainable",
     "boxes",
     "crops",

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROWS = [
     {"errors", "types", "models", "recipes"},
-    {"contracts", "hookspecs"},
+    {"contracts", "sqlrule", "hookspecs"},
     {"plugins", "options", "config", "checks", "setup"},
     {
         "boxes",
