@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule
+from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule, Segment, plugins
 from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.pipeline import Request, analyze, assess
 from fertool.setup import Plugged, Toolbox
 from fertool.store import Store
+from fertool.tables import segment_table
 from fertool.testing import gallery, store_lecture, timeline
 from fertool_plugins.rules.presence import Presence
 from fertool_plugins.rules.shares import Shares
@@ -283,3 +284,31 @@ def test_the_baseline_is_that_of_the_whole_course(store: Store) -> None:
     store_lecture(store, "law", "2", {"Ada": timeline("neutral/down*4")})
     result = assess(store, [Involvement()], [("law", "2")])
     assert [row["value"] for row in result.rows] == [1.0]
+
+
+def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
+    ours = [found for found in plugins.load().of_kind("rule") if found.source.startswith("fertool ")]
+    rules = [found.plugin() for found in ours]
+    parts = segment_table([Segment(0, "Proof", 0.0, 120.0, "hard", "induction")])
+    ada = timeline("neutral*30 sad*31 happy*39 absent*20")
+    bob = timeline("neutral/down*30 sad*30 happy*40 absent*20")
+    store_lecture(store, "law", "1", {"Ada": ada, "Bob": bob}, segments=parts)
+    store_lecture(store, "art", "1", {"Ada": timeline("happy*120"), "Bob": timeline("happy*120")})
+    result = assess(store, rules, store.lectures())
+    assert result.failed == result.skipped == []
+    rows = store.query("FROM assessments_latest").to_dicts()
+    assert {row["rule"] for row in rows if row["value"] is not None} == {rule.name for rule in rules}
+    levels = {(row["rule"], row["student"], row["level"]) for row in rows if row["course"] in ("law", None)}
+    assert levels >= {
+        ("difficulty", "Ada", "attention"),  # 31 in a row
+        ("difficulty", "Bob", "attention"),  # exactly 30
+        ("focus", "Ada", "attention"),  # 20 s away at the end
+        ("preference", "Ada", "preferred"),
+        ("lost-moments", None, "attention"),
+    }
+
+
+def test_the_same_tables_give_the_same_assessments(store: Store) -> None:
+    several(store)
+    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    assert assess(store, rules, store.lectures()).rows == assess(store, rules, store.lectures()).rows
