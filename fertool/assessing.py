@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from fertool import checks, options
@@ -14,23 +15,28 @@ from fertool.tables import ASSESSMENTS
 from fertool.types import Assessment, Context, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fertool.contracts import Rule
 
     Window = tuple[Context, pl.DataFrame]
+    Withdrawn = tuple[str | None, str | None, str]
 
 
 @dataclass(slots=True)
 class Lecture:
-    """What rules need of one lecture."""
+    """What rules need of one lecture, or of several at once."""
 
-    course: str
-    lecture: str
+    course: str | None
+    """None: of all courses."""
+    lecture: str | None
+    """None: of all lectures."""
     seen: pl.DataFrame
-    """Columns of `tables.SEEN`."""
+    """Columns of `tables.SEEN`; of several lectures, those of `tables.WIDE`."""
     segments: list[Segment]
     policy: str = "full"
+    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Student -> what is usual for him or her, as in `Context.baseline`."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,7 @@ class Result:
     rows: list[dict[str, object]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Why rules were not asked, one sentence each."""
-    withdrawn: list[tuple[str, str, str]] = field(default_factory=list)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
     """(course, lecture, rule) of the rules not asked."""
     failed: list[str] = field(default_factory=list)
     """Rules that raised or broke their contract, with the window they were given."""
@@ -52,15 +58,20 @@ class Result:
 
 def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
     """Run every rule on every window of one lecture; one that fails does not stop the others."""
+    asked: dict[tuple[str, str], list[Window]] = {}
     for rule in rules:
         if reason := _switched_off(rule, lecture):
             result.skipped.append(reason)
             result.withdrawn.append((lecture.course, lecture.lecture, rule.name))
             continue
+        kind = (rule.scope, rule.subject)
+        if kind not in asked:  # cutting costs more than many a rule
+            asked[kind] = list(windows(rule, lecture))
+        chosen = json.dumps(options.values(rule), sort_keys=True, default=str)
         try:
             rows = [
-                _row(rule, context, one)
-                for context, window in windows(rule, lecture)
+                _row(rule, chosen, context, one)
+                for context, window in asked[kind]
                 for one in _judge(rule, context, window)
             ]
         except PluginError as error:
@@ -73,11 +84,11 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
     """What the rule is asked about, in order of student and time."""
     spans: list[Segment | None] = list(lecture.segments) if rule.scope == "segment" else [None]
     for student, seen in _subjects(rule, lecture.seen):
+        baseline = lecture.baselines.get(student, {}) if student else {}
         for span in spans:
-            inside = seen
-            if span is not None:
-                inside = seen.filter(pl.col("time_s").is_between(span.start_s, span.end_s, "left"))
-            yield Context(lecture.course, lecture.lecture, span, student, _period(inside)), inside
+            inside = _between(seen, span)
+            where = (lecture.course, lecture.lecture, span, student)
+            yield Context(*where, _period(inside), baseline), inside
 
 
 def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:
@@ -89,16 +100,30 @@ def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.D
         yield str(student), rows
 
 
+def _between(seen: pl.DataFrame, span: Segment | None) -> pl.DataFrame:
+    """The rows of a span, without copying: they are ordered by time."""
+    if span is None:
+        return seen
+    first, last = np.searchsorted(seen["time_s"].to_numpy(), [span.start_s, span.end_s])
+    return seen.slice(int(first), max(0, int(last - first)))
+
+
 def _period(seen: pl.DataFrame) -> float:
-    step = seen["time_s"].unique().sort().diff().median()
-    return float(step) if isinstance(step, float) else 0.0
+    if "lecture" in seen.columns:  # each has a clock of its own
+        keys = ["course", "lecture", "time_s"]
+        times = seen.select(keys).unique().sort(keys)
+        steps = times.select(pl.col("time_s").diff().over("course", "lecture")).to_series().drop_nulls()
+        found = steps.to_numpy()
+    else:
+        found = np.diff(np.unique(seen["time_s"].to_numpy()))
+    return float(np.median(found)) if len(found) else 0.0
 
 
 def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:
     try:
         return checks.assess(rule, window, context)
     except PluginError as error:
-        where = f"{context.course}/{context.lecture}"
+        where = f"{context.course or 'all courses'}/{context.lecture or 'all lectures'}"
         part = f", segment {context.segment.index}" if context.segment else ""
         who = f", {context.student}" if context.student else ""
         raise PluginError(f"{error.message} [{where}{part}{who}, {len(window)} rows]") from error
@@ -114,20 +139,24 @@ def _switched_off(rule: Rule, lecture: Lecture) -> str:
     return f"rule {rule.name!r} needs {', '.join(missing)}, which was not classified" if missing else ""
 
 
-def _row(rule: Rule, context: Context, one: Assessment) -> dict[str, object]:
+def _row(rule: Rule, chosen: str, context: Context, one: Assessment) -> dict[str, object]:
     segment = context.segment
     return {
         "course": context.course,
         "lecture": context.lecture,
         "segment": segment.index if segment else None,
-        "student": context.student,
+        "student": context.student or one.student,
         "rule": rule.name,
         "version": rule.version,
-        "options": json.dumps(options.values(rule), sort_keys=True, default=str),
+        "options": chosen,
         "value": None if one.value is None else float(one.value),
         "level": one.level,
         "message": one.message,
         "start_s": one.start_s if one.start_s is not None else segment.start_s if segment else None,
         "end_s": one.end_s if one.end_s is not None else segment.end_s if segment else None,
         "evidence": json.dumps(one.evidence, sort_keys=True),
+        "coverage": None if one.coverage is None else float(one.coverage),
+        "low": None if one.interval is None else float(one.interval[0]),
+        "high": None if one.interval is None else float(one.interval[1]),
+        "spans": json.dumps(one.spans) if one.spans else None,
     }

@@ -73,13 +73,37 @@ def assess(rule: Rule, seen: Any, context: Any) -> list[Assessment]:
         if not isinstance(one, Assessment):
             raise _unfit(rule, "assess", "an Assessment, a list of them, or None", _describe(one))
         for what, number in (("value", one.value), ("start_s", one.start_s), ("end_s", one.end_s)):
-            if number is not None and not (isinstance(number, int | float) and np.isfinite(number)):
+            if number is not None and not _number(number):
                 raise _unfit(rule, "assess", f"a finite {what}, or None", repr(number))
         for what, text in (("level", one.level), ("message", one.message)):
             if not isinstance(text, str):
                 raise _unfit(rule, "assess", f"text as {what}", _describe(text))
         _jsonable(rule, one.evidence)
+        _judgement(rule, one)
     return results
+
+
+def _judgement(rule: Rule, one: Assessment) -> None:
+    """What is said beside the value: coverage, interval, spans, whom it is about."""
+    if one.coverage is not None and not (_number(one.coverage) and 0 <= one.coverage <= 1):
+        raise _unfit(rule, "assess", "coverage in 0..1, or None", repr(one.coverage))
+    if one.interval is not None and not _interval(one.interval):
+        raise _unfit(rule, "assess", "an interval (low, high), or None", repr(one.interval))
+    if not isinstance(one.spans, list | tuple) or not all(map(_interval, one.spans)):
+        raise _unfit(rule, "assess", "spans ((start_s, end_s), ...)", repr(one.spans)[:120])
+    if one.student is not None and not (isinstance(one.student, str) and rule.subject == "class"):
+        raise _unfit(rule, "assess", "a student from rules of the class only", repr(one.student))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and bool(np.isfinite(value))
+
+
+def _interval(value: Any) -> bool:
+    """Two finite numbers in order."""
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_number, value)):
+        return False
+    return bool(value[0] <= value[1])
 
 
 def _jsonable(rule: Rule, evidence: Any) -> None:

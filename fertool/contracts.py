@@ -157,7 +157,8 @@ class Rule(Plugin):
     needs: ClassVar[tuple[str, ...]] = ()
     """Emotion labels that must have been classified."""
     scope: ClassVar[Scope] = "segment"
-    """How wide a window is; `course` and `all` are judged lecture by lecture so far."""
+    """How wide a window is: `course` gets all stored lectures of a course at once, `all` those of all
+    courses. A pseudonym means somebody else in another course, so `all` covers named students only."""
     subject: ClassVar[Subject] = "student"
 
     @abstractmethod
@@ -167,5 +168,6 @@ class Rule(Plugin):
         `seen` has one row per sample of the window (subject `student`) or per sample and student
         (subject `class`), ordered by time, with the columns of `fertool.tables.SEEN`; `present` is
         false where the student was not seen and every measurement is then null: absence is data.
-        Called with an empty table too.
+        Called with an empty table too. In the scopes `course` and `all` there are two more columns,
+        `course` and `lecture`; lecture follows lecture, each with its own clock.
         """

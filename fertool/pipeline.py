@@ -30,6 +30,7 @@ from fertool.engine import Engine, in_order, workers
 from fertool.errors import ConfigError, VideoError
 from fertool.roster import Roster
 from fertool.sampling import plan
+from fertool.segmenting import usable
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
 from fertool.tables import segment_table
@@ -132,7 +133,7 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
     notes = [*source.warnings, *remarks, *doubts]
     store.finish_run(run.run, students, notes, recording)
     notes += _let_go(store, run, request)
-    _default_segments(store, request.course, request.lecture)
+    _default_segments(store, request.course, request.lecture, source.chapters)
     return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
 
 
@@ -153,15 +154,51 @@ def _let_go(store: Store, run: Run, request: Request) -> list[str]:
 
 
 def assess(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> Result:
-    """Judge stored observations; no video is needed. The result is stored as the latest."""
+    """Judge stored observations; no video is needed. The result is stored as the latest.
+
+    Rules of wider scopes are asked about the whole of each course among these lectures, or of all courses.
+    """
     result = Result()
-    for course, name in lectures:
-        seen, parts = store.seen(course, name), store.segments(course, name)
-        segments = [Segment(*row) for row in parts.iter_rows()]
-        lecture = Lecture(course, name, seen, segments, store.policy(course, name))
-        assess_lecture(rules, lecture, result)
+    narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
+    for course, pairs in groupby(sorted(lectures), key=lambda pair: pair[0]):
+        baselines = store.baselines(course)
+        for _, name in pairs:
+            segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
+            seen, policy = store.seen(course, name), store.policy(course, name)
+            assess_lecture(narrow, Lecture(course, name, seen, segments, policy, baselines), result)
+        of_course = [rule for rule in rules if rule.scope == "course"]
+        _assess_wide(store, of_course, course, store.lectures(course), result)
+    of_all = [rule for rule in rules if rule.scope == "all"]
+    _assess_wide(store, of_all, None, store.named_lectures(), result)
     store.save_assessments(result.table(), lectures, result.withdrawn)
     return result
+
+
+def _assess_wide(
+    store: Store, rules: Sequence[Rule], course: str | None, lectures: list[tuple[str, str]], result: Result
+) -> None:
+    """Lectures under the policy `behaviour` are hidden from rules that look at expressions."""
+    if not rules or not lectures:
+        return
+    policies = {pair: store.policy(*pair) for pair in lectures}
+    tables = []
+    for pair in lectures:
+        seen = store.seen(*pair).with_columns(course=pl.lit(pair[0]), lecture=pl.lit(pair[1]))
+        if course is None:  # a pseudonym means somebody else in another course
+            seen = seen.filter(~pl.col("student").str.contains(r"^student-\d+$"))
+        tables.append(seen)
+    for rule in rules:
+        allowed = [
+            table
+            for table, policy in zip(tables, policies.values(), strict=True)
+            if policy != "behaviour" or "expression" not in rule.signals
+        ]
+        baselines = store.baselines(course) if course is not None else {}
+        policy = "full" if allowed else "behaviour"
+        if len(allowed) < len(tables):  # what was said of the others must not outlive the decision
+            result.withdrawn.append((course, None, rule.name))
+        seen = pl.concat(allowed or [tables[0].clear()])
+        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines), result)
 
 
 # --- describe -------------------------------------------------------------------------------------
@@ -327,9 +364,14 @@ class _Writer:
 # --- segments --------------------------------------------------------------------------------------
 
 
-def _default_segments(store: Store, course: str, lecture: str) -> None:
-    """Equal parts, unless the lecture has segments that still fit."""
+def _default_segments(store: Store, course: str, lecture: str, chapters: Sequence[Segment]) -> None:
+    """The chapters of the recording, or equal parts, unless somebody chose the segments or they still fit."""
+    if store.segment_source(course, lecture):
+        return
     duration = store.duration_s(course, lecture)
+    if found := usable(chapters, duration):
+        store.set_segments(course, lecture, segment_table(found), "chapters")
+        return
     segments = store.segments(course, lecture)
     if len(segments) and segments["end_s"][-1] >= duration:
         return

@@ -162,4 +162,33 @@ MIGRATIONS: list[tuple[str, str]] = [
                     AND c.consent = 'required');
         """,
     ),
+    (
+        "0006_judgement",
+        """
+        ALTER TABLE assessments ADD COLUMN coverage DOUBLE;
+        ALTER TABLE assessments ADD COLUMN low DOUBLE;  -- 95 % interval of the value
+        ALTER TABLE assessments ADD COLUMN high DOUBLE;
+        ALTER TABLE assessments ADD COLUMN spans VARCHAR;  -- JSON: [[start_s, end_s], ...]
+        -- no lecture: said of a whole course; no course either: of all courses
+        ALTER TABLE assessments ALTER COLUMN course DROP NOT NULL;
+        CREATE OR REPLACE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s,
+                coverage, low, high, spans
+            FROM assessments a
+            WHERE assessed_at = (SELECT max(l.assessed_at) FROM lectures l
+                    WHERE (a.course IS NULL OR l.course = a.course)
+                        AND (a.lecture IS NULL OR l.lecture = a.lecture))
+                AND (student IS NULL OR (course, student) IN (SELECT (course, student) FROM consenting)
+                    OR NOT EXISTS (FROM current_runs c WHERE (a.course IS NULL OR c.course = a.course)
+                        AND (a.lecture IS NULL OR c.lecture = a.lecture) AND c.consent = 'required'));
+        """,
+    ),
+    (
+        "0007_segments",
+        """
+        ALTER TABLE segments ADD COLUMN difficulty VARCHAR DEFAULT '';
+        ALTER TABLE segments ADD COLUMN point VARCHAR DEFAULT '';
+        ALTER TABLE segments ADD COLUMN source VARCHAR DEFAULT '';  -- as asked for; empty: nobody asked
+        """,
+    ),
 ]

@@ -248,17 +248,35 @@ class Store:
                  ORDER BY ALL"""
         return [(row[0], row[1]) for row in self._rows(sql, {"course": course, "lecture": lecture})]
 
-    def set_segments(self, course: str, lecture: str, segments: pl.DataFrame) -> None:
-        """Replace the segments of a lecture (columns as in `tables.SEGMENTS`)."""
+    def set_segments(self, course: str, lecture: str, segments: pl.DataFrame, source: str = "") -> None:
+        """Replace the segments of a lecture (columns as in `tables.SEGMENTS`).
+
+        `source`: what somebody asked for (`chapters`, `points.csv`); empty for the default, which a later
+        analysis may replace.
+        """
         names = {"c": course, "l": lecture}
         with self.database.transaction() as con:
             con.execute("DELETE FROM segments WHERE course = $c AND lecture = $l", names)
-            _insert(con, "segments", segments.with_columns(course=pl.lit(course), lecture=pl.lit(lecture)))
+            rows = segments.with_columns(pl.col("difficulty", "point").fill_null(""))
+            owned = {"course": pl.lit(course), "lecture": pl.lit(lecture), "source": pl.lit(source)}
+            _insert(con, "segments", rows.with_columns(**owned))
 
     def segments(self, course: str, lecture: str) -> pl.DataFrame:
         columns = ", ".join(SEGMENTS)
         sql = f"SELECT {columns} FROM segments WHERE course = $c AND lecture = $l ORDER BY segment"  # noqa: S608
         return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEGMENTS))
+
+    def segment_source(self, course: str, lecture: str) -> str:
+        """What the lecture's segments were made from; empty for the default ones and for none."""
+        sql = "SELECT DISTINCT source FROM segments WHERE course = $c AND lecture = $l"
+        rows = self._rows(sql, {"c": course, "l": lecture})
+        return str(rows[0][0]) if rows else ""
+
+    def recordings(self, course: str, lecture: str) -> list[tuple[str, float]]:
+        """(path, offset_s) of the recordings of a lecture, in order of time, then name."""
+        sql = """SELECT path, offset_s FROM recordings WHERE course = $c AND lecture = $l
+                 ORDER BY offset_s, name"""
+        return [(row[0], row[1]) for row in self._rows(sql, {"c": course, "l": lecture})]
 
     def duration_s(self, course: str, lecture: str) -> float:
         """Seconds from the lecture's start to the end of its last recording; 0 without any."""
@@ -307,13 +325,32 @@ class Store:
             ORDER BY time_s, student"""  # noqa: S608
         return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEEN))
 
+    def baselines(self, course: str) -> dict[str, dict[str, float]]:
+        """Student -> what is usual over all lectures of the course: as in `types.Context.baseline`."""
+        shares = ", ".join(f"avg((emotion = '{e}')::INT) AS {e}" for e in EMOTIONS)
+        sql = f"""
+            SELECT student, median(yaw_deg) FILTER (NOT isnan(yaw_deg)) AS yaw_deg,
+                median(pitch_deg) FILTER (NOT isnan(pitch_deg)) AS pitch_deg, {shares}
+            FROM frame_emotions WHERE course = $c AND student IS NOT NULL GROUP BY student"""  # noqa: S608
+        rows = self.query(sql, c=course).to_dicts()
+        return {
+            row.pop("student"): {name: value for name, value in row.items() if value is not None}
+            for row in rows
+        }
+
+    def named_lectures(self) -> list[tuple[str, str]]:
+        """(course, lecture) pairs in which somebody appears who goes by a name, in order of name."""
+        sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
+                 WHERE NOT regexp_matches(student, '^student-\\d+$') ORDER BY ALL"""
+        return [(row[0], row[1]) for row in self._rows(sql, {})]
+
     # --- assessments --------------------------------------------------------------------------
 
     def save_assessments(
         self,
         rows: pl.DataFrame,
         judged: Iterable[tuple[str, str]] | None = None,
-        withdrawn: Iterable[tuple[str, str, str]] = (),
+        withdrawn: Iterable[tuple[str | None, str | None, str]] = (),
     ) -> None:
         """Columns of `tables.ASSESSMENTS`: the latest of their lectures from now on; older ones are history.
 
@@ -322,7 +359,8 @@ class Store:
         that nothing derived from expressions outlives the decision not to read them.
         """
         now = datetime.now(UTC)
-        away = "DELETE FROM assessments WHERE course = $c AND lecture = $l AND rule = $r"
+        away = """DELETE FROM assessments WHERE course IS NOT DISTINCT FROM $c
+                  AND lecture IS NOT DISTINCT FROM $l AND rule = $r"""
         stamp = """INSERT INTO lectures VALUES ($c, $l, $t)
                    ON CONFLICT (course, lecture) DO UPDATE SET assessed_at = excluded.assessed_at"""
         with self.database.transaction() as con:
@@ -330,7 +368,7 @@ class Store:
                 con.execute(away, {"c": course, "l": lecture, "r": rule})
             _insert(con, "assessments", rows.with_columns(assessed_at=pl.lit(now)))
             for course, lecture in (
-                rows.select("course", "lecture").unique().rows() if judged is None else judged
+                rows.select("course", "lecture").drop_nulls().unique().rows() if judged is None else judged
             ):
                 con.execute(stamp, {"c": course, "l": lecture, "t": now})
 

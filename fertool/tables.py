@@ -61,14 +61,20 @@ SEEN: dict[str, pl.DataType] = {
     "present": pl.Boolean(),
     **MEASURES,
 }
-"""What a rule gets: one row per sample and student, ordered by time, then student."""
+"""What a rule gets: one row per sample and student, ordered by time, then student. A rule whose scope is
+`course` or `all` gets two more columns, `course` and `lecture`, and lecture after lecture."""
+
+WIDE: dict[str, pl.DataType] = {**SEEN, "course": pl.String(), "lecture": pl.String()}
 
 SEGMENTS: dict[str, pl.DataType] = {
     "segment": pl.Int32(),
     "title": pl.String(),
     "start_s": pl.Float64(),
     "end_s": pl.Float64(),
+    "difficulty": pl.String(),
+    "point": pl.String(),
 }
+"""In the order of `types.Segment`."""
 
 ASSESSMENTS: dict[str, pl.DataType] = {
     "course": pl.String(),
@@ -84,15 +90,18 @@ ASSESSMENTS: dict[str, pl.DataType] = {
     "start_s": pl.Float64(),
     "end_s": pl.Float64(),
     "evidence": pl.String(),
+    "coverage": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "spans": pl.String(),
 }
+"""`course` and `lecture` are null where the rule's scope is wider; `evidence` and `spans` are JSON."""
 
 
 def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:
     """Segments -> a table with the columns of SEGMENTS."""
-    return frame(
-        [{"segment": s.index, "title": s.title, "start_s": s.start_s, "end_s": s.end_s} for s in segments],
-        SEGMENTS,
-    )
+    rows = [(s.index, s.title, s.start_s, s.end_s, s.difficulty, s.point) for s in segments]
+    return frame([dict(zip(SEGMENTS, row, strict=True)) for row in rows], SEGMENTS)
 
 
 def frame(rows: list[dict[str, object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Canonical expression labels, in FER2013's order."""
+
+DIFFICULT = frozenset({"difficult", "hard", "high"})
+"""Words by which a segment is marked as difficult."""
 
 Signal = Literal["presence", "pose", "expression"]
 Scope = Literal["segment", "lecture", "course", "all"]
@@ -124,20 +129,35 @@ class Segment:
     title: str
     start_s: float
     end_s: float
+    difficulty: str = ""
+    """How hard its matter is, in the lecturer's own words (`hard`); empty where nobody said."""
+    point: str = ""
+    """The knowledge point it treats; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a rule may know beside the table it judges."""
 
-    course: str
-    lecture: str
+    course: str | None
+    """None when the rule's scope is `all`."""
+    lecture: str | None
+    """None when the rule's scope is wider than a lecture."""
     segment: Segment | None
     """None when the rule's scope is wider than a segment."""
     student: str | None
     """None when the rule's subject is the class."""
     period_s: float
     """Median time between two samples of the window, in seconds; 0 for fewer than two samples."""
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    """What is usual for this student, over all lectures of the course that are stored: medians `yaw_deg`
+    and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that could be measured.
+    A key is missing where nothing was measured; empty when the subject is the class or the scope `all`."""
+
+    @property
+    def difficult(self) -> bool:
+        """Whether the segment is marked as difficult."""
+        return self.segment is not None and self.segment.difficulty.strip().lower() in DIFFICULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +176,11 @@ class Assessment:
     end_s: float | None = None
     evidence: dict[str, float | int | str] = field(default_factory=dict)
     """Small, JSON-able facts behind the value (`{"samples": 42}`)."""
+    coverage: float | None = None
+    """Share of the window's samples that could be measured, 0..1."""
+    interval: tuple[float, float] | None = None
+    """(low, high): 95 % interval of the value; None where there is too little to say."""
+    spans: tuple[tuple[float, float], ...] = ()
+    """Where in the lecture the evidence lies: (start_s, end_s), in order of time."""
+    student: str | None = None
+    """Whom a rule of the class speaks of; the class when left out."""

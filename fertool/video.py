@@ -159,6 +159,13 @@ def probe(path: Path | str) -> Recording:
     )
 
 
+def chapters(path: Path | str) -> tuple[Segment, ...]:
+    """The chapters in a container, in file order; none without any. Only its head is read."""
+    path = _existing(Path(path))
+    with open_video(path) as (container, _):
+        return tuple(_chapters(container, (container.start_time or 0) / av.time_base))
+
+
 def _warnings(index: Index, end_s: float, announced_s: float) -> Iterator[str]:
     # Sound commonly outlasts the pictures by a moment.
     if end_s < announced_s - max(1.0, 0.01 * announced_s):

@@ -8,7 +8,7 @@ import pytest
 
 from fertool import Assessment, Rule, Segment
 from fertool.assessing import Lecture, Result, assess_lecture, windows
-from fertool.tables import ASSESSMENTS, SEEN, frame
+from fertool.tables import ASSESSMENTS, SEEN, WIDE, frame
 from fertool.testing.timelines import timeline
 
 PARTS = [Segment(0, "Intro", 0.0, 5.0), Segment(1, "Rest", 5.0, 12.0)]
@@ -155,6 +155,7 @@ def test_an_answer_becomes_a_row():
             "course": "signals", "lecture": "week-1", "segment": 0, "student": "student-01", "rule": "answer",
             "version": "2", "options": '{"low": 0.5}', "value": 0.25, "level": "attention", "message": "look",
             "start_s": 1.0, "end_s": 2.5, "evidence": '{"a": 2, "b": 1}',
+            "coverage": None, "low": None, "high": None, "spans": None,
         }
     ]  # fmt: skip
 
@@ -309,6 +310,75 @@ def test_a_rule_whose_labels_were_not_classified_is_skipped_with_the_reason(need
     if not counts:
         missing = ", ".join(label for label in needs if label != "happy")
         assert result.skipped == [f"rule 'notes' needs {missing}, which was not classified"]
+
+
+def test_what_is_said_beside_the_value_becomes_columns():
+    one = Assessment(0.5, coverage=0.75, interval=(0.25, 1), spans=((0.0, 2.0), (3.0, 4.5)))
+    row = judged([answering(one)], lecture("happy*3", segments=PARTS[:1])).table().row(0, named=True)
+    assert (row["coverage"], row["low"], row["high"]) == (0.75, 0.25, 1.0)
+    assert json.loads(row["spans"]) == [[0.0, 2.0], [3.0, 4.5]]
+
+
+def test_a_rule_of_the_class_may_speak_of_a_student():
+    rule = answering([Assessment(0.5, student="student-02"), Assessment(0.1)], subject="class")
+    table = judged([rule], lecture("happy*3", segments=PARTS[:1])).table()
+    assert table["student"].to_list() == ["student-02", None]
+
+
+def test_a_student_gets_his_or_her_own_baseline():
+    usual = {"student-01": {"pitch_deg": -4.0}}
+    found = [c.baseline for c, _ in windows(OfLecture(), lecture("happy*3", "sad*3", baselines=usual))]
+    assert found == [{"pitch_deg": -4.0}, {}]
+    ((context, _),) = windows(OfClass(), lecture("happy*3", segments=PARTS[:1], baselines=usual))
+    assert context.baseline == {}
+
+
+# --- several lectures at once ---------------------------------------------------------------------
+
+
+class OfCourse(Notes):
+    name = "of-course"
+    scope = "course"
+
+
+def wide(*lectures, course="signals"):
+    """(course, lecture, timeline) of one student -> the table a wide rule gets."""
+    tables = [
+        timeline(spec).with_columns(course=pl.lit(its_course), lecture=pl.lit(name))
+        for its_course, name, spec in lectures
+    ]
+    return Lecture(course, None, pl.concat(tables), [])
+
+
+def test_a_wide_rule_gets_one_window_over_all_lectures():
+    ((context, seen),) = windows(OfCourse(), wide(("signals", "a", "happy*3"), ("signals", "b", "sad*2")))
+    assert (context.course, context.lecture, context.segment) == ("signals", None, None)
+    assert seen.schema == pl.Schema(WIDE)
+    assert seen["lecture"].to_list() == ["a"] * 3 + ["b"] * 2
+    assert seen["time_s"].to_list() == [0, 1, 2, 0, 1]
+
+
+def test_the_period_of_several_lectures_is_not_mixed_up():
+    half = wide(("signals", "a", "happy*3"), ("signals", "b", "sad*3"))
+    shifted = pl.when(pl.col("lecture") == "b").then(pl.col("time_s") + 0.5).otherwise(pl.col("time_s"))
+    half.seen = half.seen.with_columns(time_s=shifted)
+    ((context, _),) = windows(OfCourse(), half)
+    assert context.period_s == 1.0
+
+
+@pytest.mark.parametrize("course", ["signals", None])
+def test_what_is_said_of_several_lectures_names_none(course):
+    table = judged([OfCourse()], wide(("signals", "a", "happy*3"), course=course)).table()
+    assert table.select("course", "lecture", "segment").rows() == [(course, None, None)]
+
+
+def test_a_wide_rule_that_raises_says_where():
+    class Raises(OfCourse):
+        def assess(self, seen, context):
+            raise RuntimeError("no")
+
+    result = judged([Raises()], wide(("signals", "a", "happy*3"), course=None))
+    assert "[all courses/all lectures, student-01, 3 rows]" in result.failed[0]
 
 
 def test_evidence_is_json():

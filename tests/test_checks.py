@@ -283,6 +283,14 @@ ASSESSED_BROKEN = [
         "not supported",
     ),  # unsortable
     (Assessment(0.5, evidence={(1, 2): 3}), "evidence of plain finite numbers", "keys must be str"),
+    (Assessment(0.5, coverage=1.5), "coverage in 0..1", "got 1.5"),
+    (Assessment(0.5, coverage=NAN), "coverage in 0..1", "got nan"),
+    (Assessment(0.5, interval=(0.6, 0.4)), "an interval (low, high)", "got (0.6, 0.4)"),
+    (Assessment(0.5, interval=(0.4, INF)), "an interval (low, high)", "inf"),
+    (Assessment(0.5, interval=0.4), "an interval (low, high)", "got 0.4"),
+    (Assessment(0.5, spans=(0.0, 1.0)), "spans ((start_s, end_s), ...)", "got (0.0, 1.0)"),
+    (Assessment(0.5, spans=((2.0, 1.0),)), "spans ((start_s, end_s), ...)", "(2.0, 1.0)"),
+    (Assessment(0.5, student="Ada"), "a student from rules of the class only", "got 'Ada'"),
 ]
 
 

@@ -29,5 +29,14 @@ def test_every_first_party_plugin_is_registered_and_none_is_broken() -> None:
         ("classifier", "faceapi"),
         ("rule", "presence"),
         ("rule", "shares"),
+        ("rule", "focus"),
+        ("rule", "difficulty"),
+        ("rule", "engagement"),
+        ("rule", "involvement"),
+        ("rule", "preference"),
+        ("rule", "state"),
+        ("rule", "concentration"),
+        ("rule", "synchrony"),
+        ("rule", "lost-moments"),
     }
     assert REGISTRY.broken == []

@@ -11,13 +11,25 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
+<<<<<<< ours
     {"errors", "private", "types", "models", "recipes"},
     {"contracts", "hookspecs"},
+=======
+    {"errors", "types", "models", "recipes"},
+    {"contracts", "sqlrule", "hookspecs"},
+>>>>>>> theirs
     {"plugins", "options", "config", "checks", "setup"},
     {
         "boxes",
         "crops",
+<<<<<<< ours
         "light", "packed", "pose",
+=======
+        "judging",
+        "light",
+        "packed",
+        "pose",
+>>>>>>> theirs
         "sampling",
         "decode",
         "video",
@@ -29,6 +41,7 @@ ROWS = [
         "policy",
         "suppression",
         "segments",
+<<<<<<< ours
         "classlist",
         "relabel",
     },
@@ -45,6 +58,9 @@ ROWS = [
         "pipeline",
         "report",
         "training",
+=======
+        "segmenting",
+>>>>>>> theirs
     },
     {"testing", "cli"},
 ]

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool import Classifier, Crop, Detector, Encoder, Faces
+from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule, Segment, plugins
 from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.pipeline import Request, analyze, assess
 from fertool.setup import Plugged, Toolbox
 from fertool.store import Store
-from fertool.testing import gallery
+from fertool.tables import segment_table
+from fertool.testing import gallery, store_lecture, timeline
 from fertool_plugins.rules.presence import Presence
 from fertool_plugins.rules.shares import Shares
 
@@ -219,3 +220,95 @@ def test_a_failing_plugin_leaves_nothing(video: Path, store: Store) -> None:
 def test_nothing_between_start_and_end(video: Path, store: Store) -> None:
     with pytest.raises(VideoError, match=r"nothing to analyse.*80\.0 s long"):
         analyze(video, request_(start_s=500.0), store, Quiet())
+
+
+# --- rules of wider scopes ------------------------------------------------------------------------
+
+
+class Counts(Rule):
+    """Answers with the number of rows, and says of which lectures."""
+
+    name, version, scope = "counts", "1", "course"
+    signals = frozenset({"presence"})
+
+    def assess(self, seen, context):
+        return Assessment(len(seen), message=",".join(seen["lecture"].unique(maintain_order=True)))
+
+
+class CountsAll(Counts):
+    name, scope = "counts-all", "all"
+
+
+class Reads(CountsAll):
+    name = "reads"
+    signals = frozenset({"expression"})
+
+
+def several(store: Store, policy: str = "full") -> None:
+    store_lecture(store, "law", "1", {"Ada": timeline("happy*4"), "student-01": timeline("sad*4")})
+    store_lecture(store, "law", "2", {"Ada": timeline("happy*3")}, policy=policy)
+    store_lecture(store, "art", "1", {"Ada": timeline("sad*2"), "student-01": timeline("happy*2")})
+
+
+SAID = "SELECT course, student, value, message FROM assessments_latest WHERE lecture IS NULL ORDER BY ALL"
+
+
+def test_a_rule_of_a_course_is_asked_about_all_its_lectures_whichever_was_judged(store: Store) -> None:
+    several(store)
+    assess(store, [Counts()], [("law", "2")])
+    assert store.query(SAID).rows() == [("law", "Ada", 7.0, "1,2"), ("law", "student-01", 4.0, "1")]
+
+
+def test_a_rule_of_all_courses_is_asked_about_named_students(store: Store) -> None:
+    several(store)
+    assess(store, [CountsAll()], store.lectures())
+    assert store.query(SAID).rows() == [(None, "Ada", 9.0, "1,2")]  # art/1, law/1, law/2
+
+
+def test_a_lecture_without_expressions_is_hidden_from_wide_rules_that_look_at_them(store: Store) -> None:
+    several(store, "behaviour")
+    result = assess(store, [Reads(), CountsAll()], store.lectures())
+    assert {(row["rule"], row["value"]) for row in result.rows} == {("reads", 6.0), ("counts-all", 9.0)}
+    assert result.withdrawn == [(None, None, "reads")]
+
+
+def test_nobody_with_a_name_means_nothing_to_ask_of_all_courses(store: Store) -> None:
+    store_lecture(store, "law", "1", {"student-01": timeline("happy*4")})
+    assert assess(store, [CountsAll()], store.lectures()).rows == []
+
+
+def test_the_baseline_is_that_of_the_whole_course(store: Store) -> None:
+    from fertool_plugins.rules.involvement import Involvement
+
+    store_lecture(store, "law", "1", {"Ada": timeline("neutral*9")})
+    store_lecture(store, "law", "2", {"Ada": timeline("neutral/down*4")})
+    result = assess(store, [Involvement()], [("law", "2")])
+    assert [row["value"] for row in result.rows] == [1.0]
+
+
+def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
+    ours = [found for found in plugins.load().of_kind("rule") if found.source.startswith("fertool ")]
+    rules = [found.plugin() for found in ours]
+    parts = segment_table([Segment(0, "Proof", 0.0, 120.0, "hard", "induction")])
+    ada = timeline("neutral*30 sad*31 happy*39 absent*20")
+    bob = timeline("neutral/down*30 sad*30 happy*40 absent*20")
+    store_lecture(store, "law", "1", {"Ada": ada, "Bob": bob}, segments=parts)
+    store_lecture(store, "art", "1", {"Ada": timeline("happy*120"), "Bob": timeline("happy*120")})
+    result = assess(store, rules, store.lectures())
+    assert result.failed == result.skipped == []
+    rows = store.query("FROM assessments_latest").to_dicts()
+    assert {row["rule"] for row in rows if row["value"] is not None} == {rule.name for rule in rules}
+    levels = {(row["rule"], row["student"], row["level"]) for row in rows if row["course"] in ("law", None)}
+    assert levels >= {
+        ("difficulty", "Ada", "attention"),  # 31 in a row
+        ("difficulty", "Bob", "attention"),  # exactly 30
+        ("focus", "Ada", "attention"),  # 20 s away at the end
+        ("preference", "Ada", "preferred"),
+        ("lost-moments", None, "attention"),
+    }
+
+
+def test_the_same_tables_give_the_same_assessments(store: Store) -> None:
+    several(store)
+    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    assert assess(store, rules, store.lectures()).rows == assess(store, rules, store.lectures()).rows

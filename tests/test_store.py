@@ -10,7 +10,19 @@ import pytest
 
 from fertool.errors import StoreError
 from fertool.store import RUN_TABLES, Recording, Run, Store
-from fertool.tables import ASSESSMENTS, MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame
+from fertool.tables import (
+    ASSESSMENTS,
+    MEASURES,
+    OBSERVATIONS,
+    SAMPLES,
+    SEEN,
+    SEGMENTS,
+    TRACKS,
+    frame,
+    segment_table,
+)
+from fertool.testing import store_lecture, timeline
+from fertool.types import Segment
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
 
@@ -467,11 +479,17 @@ def test_setting_segments_replaces_those_of_that_lecture(store):
     store.set_segments("signals", "week-2", segments("x"))
     store.set_segments("signals", "week-1", segments("d", "e"))
     got = store.segments("signals", "week-1")
-    assert got.rows() == [(0, "d", 0.0, 60.0), (1, "e", 60.0, 120.0)]
+    assert got.rows() == [(0, "d", 0.0, 60.0, "", ""), (1, "e", 60.0, 120.0, "", "")]
     assert got.schema == pl.Schema(SEGMENTS)
     assert len(store.segments("signals", "week-2")) == 1
     store.set_segments("signals", "week-1", segments())
     assert store.segments("signals", "week-1").is_empty()
+
+
+def test_a_segment_keeps_its_difficulty_and_knowledge_point(store):
+    parts = [Segment(0, "Intro", 0.0, 60.0), Segment(1, "Proof", 60.0, 120.0, "hard", "induction")]
+    store.set_segments("signals", "week-1", segment_table(parts))
+    assert [Segment(*row) for row in store.segments("signals", "week-1").rows()] == parts
 
 
 def assessments(*values, lecture="week-1"):
@@ -492,6 +510,47 @@ def test_the_latest_assessments_are_all_that_was_said_last_of_a_lecture(store):
     assert counts(store)["assessments"] == 6  # the older ones stay on record
     store.save_assessments(assessments(), judged=[("signals", "week-1")])
     assert store.query("SELECT DISTINCT lecture FROM assessments_latest").rows() == [("week-2",)]
+
+
+def test_what_is_said_of_a_whole_course_or_of_all_is_the_latest_with_its_lectures(store):
+    def wide(course, value):
+        row = {"course": course, "rule": "r", "version": "1", "options": "{}", "value": value}
+        return frame([row], ASSESSMENTS)
+
+    first, second = [("signals", "week-1")], [("law", "week-1")]
+    store.save_assessments(pl.concat([wide("signals", 0.1), wide(None, 0.2)]), judged=first)
+    sql = "SELECT course, lecture, value FROM assessments_latest ORDER BY ALL"
+    assert store.query(sql).rows() == [("signals", None, 0.1), (None, None, 0.2)]
+    store.save_assessments(pl.concat([wide("law", 0.3), wide(None, 0.4)]), judged=second)
+    assert store.query(sql).rows() == [("law", None, 0.3), ("signals", None, 0.1), (None, None, 0.4)]
+    store.save_assessments(assessments(), judged=first, withdrawn=[("signals", None, "r")])
+    assert store.query(sql).rows() == [("law", None, 0.3)]
+    rows = store.query("SELECT course, value FROM assessments ORDER BY ALL").rows()
+    assert rows == [("law", 0.3), (None, 0.2), (None, 0.4)]  # withdrawn with its history
+
+
+def test_baselines_are_medians_and_shares_over_the_course(store):
+    store_lecture(
+        store, "signals", "a", {"Ada": timeline("neutral*2 happy/down*1"), "Bob": timeline("sad*3")}
+    )
+    store_lecture(store, "signals", "b", {"Ada": timeline("happy/down*2 neutral/unposed*1 absent*9")})
+    store_lecture(store, "law", "a", {"Ada": timeline("fear*9")})
+    found = store.baselines("signals")
+    assert set(found) == {"Ada", "Bob"}
+    assert (found["Ada"]["pitch_deg"], found["Ada"]["yaw_deg"]) == (-25.0, 0.0)  # of 0, 0, -25, -25, -25
+    assert (found["Ada"]["happy"], found["Ada"]["neutral"], found["Ada"]["fear"]) == (0.5, 0.5, 0.0)
+    assert found["Bob"]["sad"] == 1.0
+
+
+def test_a_baseline_leaves_out_what_was_not_measured(store):
+    store_lecture(store, "signals", "a", {"Ada": timeline("present/unposed*3")}, policy="behaviour")
+    assert store.baselines("signals") == {"Ada": {}}
+
+
+def test_lectures_of_named_students(store):
+    store_lecture(store, "signals", "a", {"Ada": timeline("happy*3"), "student-01": timeline("sad*3")})
+    store_lecture(store, "signals", "b", {"student-01": timeline("happy*3")})
+    assert store.named_lectures() == [("signals", "a")]
 
 
 def test_what_a_policy_switches_off_is_deleted_with_its_history(store):
@@ -515,7 +574,7 @@ VIEWS = {
         confidence""",
     "samples_seen": "course, lecture, recording, sample, time_s, faces, dropped",
     "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
-        end_s""",
+        end_s, coverage, low, high, spans""",
 }
 
 

@@ -22,12 +22,14 @@ from fertool.cli import (
     export,
     identity,
     models,
+    new,
     plugins,
     policy,
     query,
     report,
     review,
     runs,
+    segments,
     students,
     train,
 )
@@ -40,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (analyze, assess, report, demo, plugins, runs, query, doctor, train, evaluate, export):
+for module in (analyze, assess, report, demo, runs, query, doctor, train, evaluate, export):
     module.register(app)
 for module in (models, policy, custody, identity, blur):
     module.register(app)
@@ -48,6 +50,8 @@ custody.register_students(students.app)
 students.register(app)
 for module in (enroll, review):
     module.register(students.app)
+for module in (segments, plugins, new):
+    module.register(app)
 
 
 @app.callback(invoke_without_command=True)

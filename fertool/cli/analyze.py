@@ -79,6 +79,14 @@ def analyze(
         str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")
     ] = None,
     db: Db = None,
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            "--segments",
+            help="chapters, slides, parts:5m, or a .vtt, .srt or .csv file; see `fertool segments`.",
+            metavar="SOURCE",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Analyze again, replacing what is there.")] = False,
     json: Json = False,
 ) -> None:
@@ -99,6 +107,7 @@ def analyze(
         db=db,
     )
     flags = {"lecture": lecture, "student": student, "start": start, "end": end, "force": force}
+    flags["segments"] = segments
     files, failed = _files(videos)
     run_all(files, chosen, flags, option or [], plugin or [], failed=failed, json=json)
 
@@ -134,6 +143,7 @@ def run_all(
     """
     from fertool import setup
     from fertool.cli.progress import progress
+    from fertool.cli.segments import cut, refuse_many
     from fertool.errors import ConfigError, FertoolError, StoreError
 
     tools = setup.toolbox(chosen, pairs, plugin_files)
@@ -142,6 +152,9 @@ def run_all(
             f"--student names one person, but {len(files)} videos were given", "one call per video"
         )
     requests = [(file, _request(file, chosen, flags, tools)) for file in files]
+    source = flags.get("segments")
+    if source:  # before an hour of analysis, not after
+        refuse_many(source, sorted({(request.course, request.lecture) for _, request in requests}))
     store = open_store(chosen.db, create=True)
     outcomes: list[Outcome] = []
     with progress(quiet=json) as shown:
@@ -156,7 +169,15 @@ def run_all(
             except KeyboardInterrupt:
                 shown.message("Stopped. What was measured is stored: run the same command again to go on.")
                 raise typer.Exit(130) from None
-    problems = _judge(store, tools, outcomes)
+    recut = sorted({home for one in outcomes if (home := store.home(one.recording))}) if source else []
+    try:
+        notes = cut(store, recut, source) if source else []
+    except FertoolError as error:
+        notes, recut = [], []
+        failed.append((str(source), str(error)))
+    for note in notes:
+        print(f"fertool: {note}", file=sys.stderr)
+    problems = _judge(store, tools, outcomes, recut)
     _summary(store, outcomes, failed, json=json)
     for problem in problems:
         print(f"fertool: {problem}", file=sys.stderr)
@@ -202,12 +223,12 @@ def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
     return outcome
 
 
-def _judge(store: Store, tools: Toolbox, outcomes: list[Outcome]) -> list[str]:
-    """Assess the lectures that got new observations; returns what went wrong."""
+def _judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]) -> list[str]:
+    """Assess the lectures that got new observations or segments; returns what went wrong."""
     from fertool.pipeline import assess
 
     homes = {store.home(outcome.recording) for outcome in outcomes if outcome.changed}
-    return assess(store, tools.rules, sorted(home for home in homes if home)).failed
+    return assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)})).failed
 
 
 def _summary(store: Store, outcomes: list[Outcome], failed: list[tuple[str, str]], *, json: bool) -> None:

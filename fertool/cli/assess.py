@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +20,12 @@ from fertool.cli.common import (
     settings,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fertool.assessing import Result
+    from fertool.config import Settings
+
 
 def register(app: typer.Typer) -> None:
     app.command(name="assess")(assess)
@@ -31,13 +38,34 @@ def assess(
     plugin: PluginFiles = None,
     db: Db = None,
     json: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Do it again whenever a --plugin file is saved; Ctrl-C ends it.")
+    ] = False,
 ) -> None:
     """Judge what is stored with every rule, also with one of your own: --plugin my_rule.py."""
+    chosen = settings(db=db)
+    if watch:
+        _watch(chosen, course, lecture, option or [], plugin or [])
+        return
+    result = _judge(chosen, course, lecture, option or [], plugin or [], json=json)
+    if result.failed:
+        raise typer.Exit(3)
+
+
+def _judge(
+    chosen: Settings,
+    course: str | None,
+    lecture: str | None,
+    pairs: list[str],
+    files: list[Path],
+    *,
+    json: bool = False,
+) -> Result:
+    """Judge once, store and print."""
     from fertool import pipeline, setup
     from fertool.custody import Custody
 
-    chosen = settings(db=db)
-    tools = setup.toolbox(chosen, option or [], plugin or [])
+    tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
     lectures = store.lectures(course, lecture)
     if not lectures:
@@ -55,5 +83,30 @@ def assess(
         print_table(["rule", "assessments"], counts, title=f"{len(lectures)} lectures")
     for line in [*dict.fromkeys(result.skipped), *result.failed]:
         print(f"fertool: {line}", file=sys.stderr)
-    if result.failed:
-        raise typer.Exit(3)
+    return result
+
+
+def _watch(
+    chosen: Settings, course: str | None, lecture: str | None, pairs: list[str], files: list[Path]
+) -> None:
+    """Judge now and after every save; a mistake in the file is shown, and waited for to be mended."""
+    from fertool.cli.watch import difference, saves
+    from fertool.errors import ConfigError, FertoolError
+
+    if not files:
+        raise ConfigError("--watch needs a file to watch", "--plugin my_rule.py")
+    saved = saves(files)  # from now on, also during the first judgement
+    try:
+        before = _judge(chosen, course, lecture, pairs, files)
+        print("watching; Ctrl-C ends it", flush=True)
+        for file in saved:
+            try:
+                after = _judge(chosen, course, lecture, pairs, files)
+            except FertoolError as error:
+                print(f"fertool: {error}", file=sys.stderr, flush=True)
+                continue
+            lines = difference(before.rows, after.rows)
+            print("\n".join([f"{file} was saved:", *(lines or ["no difference"])]), flush=True)
+            before = after
+    except KeyboardInterrupt:
+        print()

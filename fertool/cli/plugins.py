@@ -2,22 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from fertool.cli.common import Json, PluginFiles, print_json, print_table
 
-
-def register(app: typer.Typer) -> None:
-    app.command(name="plugins")(plugins)
+app = typer.Typer(help="List every plugin, and each broken one with its reason; check one of your own.")
 
 
-def plugins(plugin: PluginFiles = None, json: Json = False) -> None:
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="plugins")
+
+
+@app.callback(invoke_without_command=True)
+def plugins(context: typer.Context, plugin: PluginFiles = None, json: Json = False) -> None:
     """List every plugin with kind, version, origin and options, and each broken one with its reason."""
+    if context.invoked_subcommand is None:
+        _list(plugin or [], json=json)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Python files with plugins.", metavar="FILE.py...")],
+) -> None:
+    """Hold the plugins of a file against their contracts, and say what to change."""
+    from fertool import plugins as loader
+    from fertool.errors import PluginError
+
+    bad = 0
+    for file in files:
+        try:
+            found = [f for f in loader.load([file]).found.values() if f.source == str(file)]
+        except PluginError as error:
+            print(f"fertool: {error}", file=sys.stderr)
+            bad += 1
+            continue
+        for one in found:
+            reason = _fault(one.plugin, file)
+            bad += bool(reason)
+            about = f"{file}: {one.plugin.kind} {one.plugin.name}"
+            if reason:
+                print(f"{about}: {reason}", file=sys.stderr)
+            elif missing := one.plugin().available():
+                print(
+                    f"{about}: can be registered; the rest was not tried, for it cannot run here: {missing}"
+                )
+            else:
+                print(f"{about}: keeps its contract")
+    if bad:
+        raise typer.Exit(2)
+
+
+def _fault(plugin: Any, file: Path) -> str:
+    """What the conformance kit has to say against a plugin; empty for nothing."""
+    from fertool.errors import FertoolError
+    from fertool.testing import check_plugin
+
+    try:
+        check_plugin(plugin)
+    except (AssertionError, FertoolError) as error:
+        cause = error.__cause__ or error
+        return f"{getattr(error, 'message', error)}{_line(cause, file)}"
+    except Exception as error:  # a plugin's own bug, before it was asked anything
+        return f"raised {type(error).__name__}: {error}{_line(error, file)}"
+    return ""
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """Where in the author's file it happened."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == file.resolve()
+    ]
+    return f" [{file}:{lines[-1]}]" if lines else ""
+
+
+def _list(plugin: list[Path], *, json: bool) -> None:
     from fertool import plugins as loader
 
-    registry = loader.load(plugin or [])
+    registry = loader.load(plugin)
     found = [_describe(f) for kind in loader.KINDS for f in registry.of_kind(kind)]
     broken = [{"name": b.name, "source": b.source, "reason": b.reason} for b in registry.broken]
     if json:

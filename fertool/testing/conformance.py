@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from fertool import checks, plugins
 from fertool.contracts import Classifier, Detector, Encoder, Rule
 from fertool.testing.timelines import timeline
-from fertool.types import Context, Faces, Segment
+from fertool.types import EMOTIONS, Context, Faces, Segment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +29,13 @@ TIMELINES = (
     "absent*30",
     "angry/down*30 fear*30",
     "happy/unposed*10",
+    "neutral/left*20 surprise/tilted*10",
 )
+SIGNALS = {
+    "pose": ("yaw_deg", "pitch_deg", "roll_deg"),
+    "expression": (*EMOTIONS, "emotion", "confidence"),
+}
+"""The columns that each signal stands for; presence is always there."""
 
 
 def context(**changes: Any) -> Context:
@@ -101,13 +109,36 @@ def check_classifier(classifier: Classifier) -> None:
 
 
 def check_rule(rule: Rule) -> None:
-    """Any table, the empty one too; pure; nothing of the expression under a policy without it."""
-    tables = [timeline(text) for text in TIMELINES]
-    for table in (*tables, tables[0].clear()):
+    """Any table, the empty one too; pure; blind to signals that it does not declare."""
+    for table in _tables(rule):
         before = table.clone()
         first = checks.assess(rule, table, context())
-        assert first == checks.assess(rule, table, context()), f"{rule.name}: the same table, another answer"
-        assert table.equals(before), f"{rule.name}: assess() changed the table it was given"
+        assert first == checks.assess(rule, table, context()), (
+            f"rule {rule.name!r}: the same table, another answer: "
+            "assess() may use no clock, no random numbers and nothing remembered from a call before"
+        )
+        assert table.equals(before), (
+            f"rule {rule.name!r}: assess() changed the table it was given: with_columns() returns a new one"
+        )
+        for signal, columns in SIGNALS.items():
+            if signal not in rule.signals:
+                blind = table.with_columns(pl.lit(None).cast(table.schema[c]).alias(c) for c in columns)
+                assert first == checks.assess(rule, blind, context()), (
+                    f"rule {rule.name!r}: its answer depends on {signal}, which its `signals` do not name: "
+                    f"add {signal!r}, so that a policy can switch the rule off"
+                )
+
+
+def _tables(rule: Rule) -> list[pl.DataFrame]:
+    """What a rule of this scope and subject may be given."""
+    tables = [timeline(text) for text in TIMELINES]
+    if rule.subject == "class":
+        both = pl.concat([tables[1], timeline("happy*30 absent*20", student="student-02")])
+        tables.append(both.sort("time_s", "student"))
+    if rule.scope in ("course", "all"):
+        two = [pl.lit("course").alias("course"), pl.lit("lecture").alias("lecture")]
+        tables = [table.with_columns(two) for table in tables]
+    return [*tables, tables[0].clear()]
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image:

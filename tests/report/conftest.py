@@ -79,6 +79,16 @@ def assessments(course: str, lecture: str) -> pl.DataFrame:
         row(rule="presence", segment=1, student="Ada", value=0.5, level="attention", message="<b>Half</b>"),
         row(rule="presence", segment=None, student="Bob", value=None, level="not measurable", message=""),
         row(rule="shares", segment=1, student=None, value=0.123456, level="info", message="Happy."),
+        row(
+            rule="state",
+            value=0.75,
+            low=0.5,
+            high=0.875,
+            coverage=0.6,
+            segment=0,
+            student="Ada",
+            message="Mostly.",
+        ),
     ]
     return frame(rows, ASSESSMENTS)
 

@@ -107,6 +107,7 @@ def test_assessments_are_ordered(sampling: Lecture) -> None:
         ("presence", 0, "Ada", 1.0),
         ("presence", 1, "Ada", 0.5),
         ("shares", 1, None, 0.123456),
+        ("state", 0, "Ada", 0.75),
     ]
 
 

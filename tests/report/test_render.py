@@ -220,6 +220,7 @@ def test_assessments(html: dict[str, Page]) -> None:
     assert re.search(r"<b>Quiz</b> +0:00:00–0:01:00 +Ada +attention +0\.5 +<b>Half</b>", page.text)
     assert re.search(r"whole lecture +0:00:00–0:01:00 +Bob +not measurable +not measurable", page.text)
     assert re.search(r"<b>Quiz</b> +0:00:00–0:01:00 +class +info +0\.123 +Happy\.", page.text)
+    assert re.search(r"Ada +– +0\.75 +0\.5 to 0\.875 +60\.0 % measured +Mostly\.", page.text)
     assert "No rule has judged" in one(html, "slides-only").text
 
 

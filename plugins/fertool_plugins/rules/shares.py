@@ -37,14 +37,16 @@ class Shares(Rule):
         if measured == 0 or measured < self.floor * samples:
             message = f"expression measured in {measured} of {samples} samples only"
             facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
-            return Assessment(None, "not measurable", message, evidence=facts)
-        return [self._share(label, int((emotions == label).sum()), measured) for label in EMOTIONS]
+            return Assessment(None, "not measurable", message, evidence=facts, coverage=measured / samples)
+        coverage = measured / samples
+        return [self._share(label, int((emotions == label).sum()), measured, coverage) for label in EMOTIONS]
 
     @staticmethod
-    def _share(label: str, count: int, measured: int) -> Assessment:
+    def _share(label: str, count: int, measured: int, coverage: float) -> Assessment:
         share = count / measured
         message = f"{label} in {share:.0%} of {measured} measured samples"
-        return Assessment(share, label, message, evidence={"count": count, "measured": measured})
+        facts: dict[str, float | int | str] = {"count": count, "measured": measured}
+        return Assessment(share, label, message, evidence=facts, coverage=coverage)
 
 
 @hookimpl

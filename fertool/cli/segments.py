@@ -1,0 +1,112 @@
+"""`fertool segments`: cut a lecture anew; no video is needed, except to look for chapters or slides."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fertool.cli.common import (
+    Course,
+    Db,
+    Json,
+    Lecture,
+    PluginFiles,
+    clock,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from fertool.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="segments")(segments)
+
+
+def segments(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt or .csv file; "
+            "shows what there is when left out.",
+            metavar="SOURCE",
+        ),
+    ] = None,
+    course: Course = None,
+    lecture: Lecture = None,
+    plugin: PluginFiles = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Cut an analyzed lecture into other segments and judge it again, or show those it has."""
+    from fertool import pipeline, setup
+    from fertool.errors import ConfigError
+
+    chosen = settings(db=db)
+    store = open_store(chosen.db)
+    lectures = store.lectures(course, lecture)
+    if not lectures:
+        raise ConfigError(f"{chosen.db}: no analyzed lecture fits", "see `fertool runs`")
+    failed: list[str] = []
+    if source is not None:
+        refuse_many(source, lectures)
+        rules = setup.toolbox(chosen, files=plugin or []).rules
+        for note in cut(store, lectures, source):
+            print(f"fertool: {note}", file=sys.stderr)
+        failed = pipeline.assess(store, rules, lectures).failed
+    _show(store, lectures, json=json)
+    for problem in failed:
+        print(f"fertool: {problem}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(3)
+
+
+def refuse_many(source: str, lectures: list[tuple[str, str]]) -> None:
+    """Raises ConfigError for a bad source, and for a file that several lectures would share."""
+    from fertool import segmenting
+    from fertool.errors import ConfigError
+
+    segmenting.check(source)
+    if segmenting.is_file(source) and len(lectures) > 1:
+        names = ", ".join(name for _, name in lectures[:3])
+        what = f"{source} describes one lecture, but {len(lectures)} are meant ({names}...)"
+        raise ConfigError(what, "choose one with --course and --lecture")
+
+
+def cut(store: Store, lectures: list[tuple[str, str]], source: str) -> list[str]:
+    """Replace the segments of lectures; none is changed if the source is at fault. Returns notes."""
+    from pathlib import Path
+
+    from fertool import segmenting
+    from fertool.tables import segment_table
+
+    found, notes = [], []
+    for one in lectures:
+        films = [segmenting.Film(Path(path), offset) for path, offset in store.recordings(*one)]
+        parts, remarks = segmenting.find(source, store.duration_s(*one), films)
+        found.append(segment_table(parts))
+        notes += [f"{' / '.join(one)}: {remark}" for remark in remarks]
+    for one, table in zip(lectures, found, strict=True):
+        store.set_segments(*one, table, source)
+    return notes
+
+
+def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
+    rows = [
+        {"course": course, "lecture": lecture, **row}
+        for course, lecture in lectures
+        for row in store.segments(course, lecture).to_dicts()
+    ]
+    if json:
+        print_json(rows)
+        return
+    times = ("start_s", "end_s")
+    print_table(
+        ["course", "lecture", "segment", "title", "start", "end", "difficulty", "knowledge point"],
+        [[clock(v) if k in times else v for k, v in row.items()] for row in rows],
+    )

@@ -1,0 +1,148 @@
+"""Segments that somebody wrote down: WebVTT, SRT, CSV. Every complaint names the file and the line."""
+
+from __future__ import annotations
+
+import csv
+import html
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from fertool.errors import ConfigError
+from fertool.sampling import parse_time
+from fertool.segmenting.fit import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUFFIXES = (".vtt", ".srt", ".csv")
+COLUMNS = ("start", "end", "title", "difficulty", "point")
+_NO_CUES = ("NOTE", "STYLE", "REGION", "WEBVTT")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a file in its order, at least one. Raises ConfigError.
+
+    CSV: a header with `start` and any of `end`, `title`, `difficulty`, `point`, parted by commas, semicolons
+    or tabs; an empty `end` means up to the next row. WebVTT and SRT: a cue is a segment, its first line the
+    title; lines `difficulty: hard` and `point: recursion` may follow.
+    """
+    text = _text(path)
+    rows = list(_table(path, text) if path.suffix.lower() == ".csv" else _cues(path, text))
+    if not rows:
+        raise ConfigError(f"{path}: no segment in it", f"expected {_expected(path)}")
+    return rows
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"segments {path}: cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8", "save the file as UTF-8") from error
+
+
+def _expected(path: Path) -> str:
+    if path.suffix.lower() == ".csv":
+        return f"a line with the names {', '.join(COLUMNS)}, then one line per segment"
+    return "cues such as 00:00:00.000 --> 00:05:00.000 with a title below"
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def _table(path: Path, text: str) -> Iterator[Row]:
+    first = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    names: list[str] | None = None
+    for cells in reader:
+        cells = [cell.strip() for cell in cells]
+        where = f"{path}:{reader.line_num}"
+        if not any(cells):
+            continue
+        if names is None:
+            names = _header(where, cells)
+        elif len(cells) > len(names):
+            what = f"{where}: expected at most {len(names)} cells, got {len(cells)}"
+            raise ConfigError(what, "put a title with a comma into quotes")
+        else:
+            values = dict(zip(names, cells, strict=False))
+            yield Row(
+                where,
+                values.get("title") or f"Segment {reader.line_num - 1}",
+                _time(where, "start", values.get("start", "")),
+                _time(where, "end", values["end"]) if values.get("end") else None,
+                values.get("difficulty", ""),
+                values.get("point", ""),
+            )
+
+
+def _header(where: str, cells: list[str]) -> list[str]:
+    names = [cell.lower() for cell in cells]
+    for name in names:
+        if name not in COLUMNS:
+            near = get_close_matches(name, COLUMNS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the first line names {', '.join(COLUMNS)}"
+            raise ConfigError(f"{where}: unknown column {name!r}", hint)
+    if "start" not in names or len(set(names)) < len(names):
+        raise ConfigError(f"{where}: expected the column 'start', and each once, got {', '.join(names)}")
+    return names
+
+
+def _time(where: str, column: str, text: str) -> float:
+    try:
+        return parse_time(text)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {column}: {error.message}", error.hint) from error
+
+
+# --- WebVTT and SRT -------------------------------------------------------------------------------
+
+
+def _cues(path: Path, text: str) -> Iterator[Row]:
+    for number, lines in _blocks(text):
+        if lines[0].startswith(_NO_CUES) and "-->" not in lines[0]:
+            continue
+        at = next((i for i, line in enumerate(lines[:2]) if "-->" in line), None)
+        if at is None:
+            what = f"{path}:{number}: expected a line such as 00:00:00.000 --> 00:05:00.000"
+            raise ConfigError(f"{what}, got {lines[0]!r}", "cues are parted by empty lines")
+        where = f"{path}:{number + at}"
+        start, _, rest = lines[at].partition("-->")
+        end = rest.split()[0] if rest.split() else ""
+        start_s = _time(where, "start", start.replace(",", "."))
+        end_s = _time(where, "end", end.replace(",", "."))
+        title, details = _payload(lines[at + 1 :])
+        title = title or (lines[0] if at else "Segment")  # WebVTT lets a cue carry a name
+        difficulty, point = details.get("difficulty", ""), details.get("point", "")
+        yield Row(where, title, start_s, end_s, difficulty, point)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number of the first line, lines) of every stretch without an empty line."""
+    block: list[str] = []
+    number = 0
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        if line.strip():
+            block.append(line.strip())
+        elif block:
+            yield number - len(block), block
+            block = []
+
+
+def _payload(lines: list[str]) -> tuple[str, dict[str, str]]:
+    details, words = {}, []
+    for line in lines:
+        plain = html.unescape(re.sub(r"<[^>]*>", "", line)).strip()
+        match = re.fullmatch(r"(difficulty|point)\s*:\s*(.*)", plain, re.IGNORECASE)
+        if match:
+            details[match[1].lower()] = match[2]
+        else:
+            words.append(plain)
+    return " ".join(words), details

@@ -1,0 +1,68 @@
+"""Slide changes in the region of a picture where a screen is shared, found by PySceneDetect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+
+from fertool import video
+from fertool.decode import Samples
+from fertool.errors import ConfigError, PluginError
+from fertool.sampling import plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fertool.types import Image
+
+EVERY_S = 1.0
+SHORTEST_S = 5.0
+"""A slide that was only leafed past belongs to the one after it."""
+CHANGED = 4.0
+"""Mean change of brightness and of edges, 0 to 255, from which a slide is another one. Far below what a
+film's cut takes: slides share their ground, and differ by some lines of text."""
+WIDTH = 320
+"""Pixels across in which slides are compared; text this small is a texture, and noise averages out."""
+
+
+def slide_edges(path: Path, region: tuple[int, int, int, int] | None = None) -> list[float]:
+    """Seconds at which slides begin, and the end of the recording: ascending, at least two.
+
+    `region`: x1, y1, x2, y2 in pixels of the upright frame; the whole picture when left out. Raises
+    PluginError without PySceneDetect, ConfigError for a region outside the picture, VideoError.
+    """
+    try:
+        from scenedetect import ContentDetector, FrameTimecode
+    except ImportError as error:
+        raise PluginError("segments 'slides' need PySceneDetect", "pip install 'fertool[slides]'") from error
+    film = video.probe(path)
+    if region and not (region[2] <= film.width and region[3] <= film.height):
+        raise ConfigError(
+            f"{path}: the region {','.join(map(str, region))} is not within the picture",
+            f"it has {film.width}x{film.height} pixels",
+        )
+    weights = ContentDetector.Components(delta_hue=0.0, delta_sat=0.0, delta_lum=1.0, delta_edges=1.0)
+    detector = ContentDetector(threshold=CHANGED, min_scene_len=0, weights=weights)
+    times, edges = plan(film.index, EVERY_S), [0.0]
+    for sample in Samples(film.path, film.index, times):
+        # The detector compares neighbours and wants only a running number: time is the sample's own.
+        if detector.process_frame(FrameTimecode(sample.index, fps=1.0), _shared(sample.image, region)):
+            edges.append(sample.time_s)
+    end_s = max(film.duration_s, float(film.index.times[-1]))
+    return [*_long_enough(edges, end_s), end_s]
+
+
+def _shared(image: Image, region: tuple[int, int, int, int] | None) -> Image:
+    if region:
+        x1, y1, x2, y2 = region
+        image = image[y1:y2, x1:x2]
+    height = max(1, round(image.shape[0] * WIDTH / image.shape[1]))
+    return cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _long_enough(edges: list[float], end_s: float) -> list[float]:
+    """Without the beginnings of slides shorter than SHORTEST_S; the first stays."""
+    following = [*edges[1:], end_s]
+    kept = [e for e, after in zip(edges, following, strict=True) if after - e >= SHORTEST_S]
+    return [0.0, *kept[1:]] if kept else [0.0]

@@ -1,0 +1,76 @@
+"""`concentration`: expression weights times where the head points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+
+if TYPE_CHECKING:
+    import polars as pl
+
+WEIGHTS = {
+    "neutral": 0.9,
+    "happy": 0.6,
+    "surprise": 0.6,
+    "sad": 0.3,
+    "fear": 0.3,
+    "angry": 0.25,
+    "disgust": 0.2,
+}
+
+
+@dataclass
+class Concentration(Rule):
+    """value = mean of weight(expression) / 0.9 x direction(head) over the measured samples (0..1).
+
+    Weights: neutral .9, happy .6, surprise .6, sad .3, fear .3, angry .25, disgust .2. Direction: 1 up to
+    `ahead` degrees from where the student usually looks (median of the course; straight into the camera
+    where it is not known), 0 from `aside` degrees on, a straight line between; the larger of yaw and pitch
+    counts. After the concentration index of Sharma et al. 2019 (arXiv:1909.12913), with the head in place
+    of the eyes, and divided by the largest weight: otherwise nobody could reach the top. Above `high` is
+    `good`, below `low` `attention`.
+
+    Signals: expression, pose. Needs the seven labels. Validated on: nothing.
+    """
+
+    name = "concentration"
+    version = "1"
+    signals = frozenset({"expression", "pose"})
+    needs = tuple(WEIGHTS)
+    ahead: float = field(default=15.0, metadata={"help": "degrees up to which the head points ahead"})
+    aside: float = field(default=45.0, metadata={"help": "degrees from which on it points elsewhere"})
+    high: float = field(default=0.65, metadata={"help": "`good` above this value"})
+    low: float = field(default=0.25, metadata={"help": "`attention` below this value"})
+    floor: float = field(
+        default=0.5, metadata={"help": "least share of samples with expression and head pose"}
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ahead < self.aside:
+            raise ValueError(f"expected 0 <= ahead < aside, got {self.ahead} and {self.aside}")
+
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
+        import polars as pl
+
+        if seen.is_empty():
+            return None
+        turned = pl.max_horizontal(
+            (pl.col(angle).fill_nan(None) - context.baseline.get(angle, 0.0)).abs()
+            for angle in ("yaw_deg", "pitch_deg")
+        )
+        direction = ((self.aside - turned) / (self.aside - self.ahead)).clip(0, 1)
+        weight = pl.col("emotion").replace_strict(WEIGHTS, default=None, return_dtype=pl.Float64)
+        scores = seen.select(weight / max(WEIGHTS.values()) * direction).to_series()
+        figure = judging.figure(scores, seen, self.floor)
+        if not figure.enough:
+            return figure.silent("expression and head pose")
+        level = "good" if figure.value > self.high else "attention" if figure.value < self.low else "info"
+        said = f"concentration {figure.value:.2f} of 1, from {figure.measured} measured samples"
+        return figure.says(said, level, judging.spans(scores < self.low, seen, context.period_s))
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [Concentration]

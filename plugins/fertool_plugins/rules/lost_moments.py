@@ -1,0 +1,105 @@
+"""`lost-moments`: where the class turned negative or absent together, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass
+class LostMoments(Rule):
+    """value = share of the class that was lost in a moment (0..1); one assessment per moment, ranked.
+
+    The lecture is cut into parts of `every` seconds. A student is lost in a part if unseen in more than
+    half of its samples, or if more than half of the measured expressions are negative (angry, disgust,
+    fear, sad). A part is lost if at least `least` students are, and their share is `rise` or more above the
+    class's own median over the lecture. Neighbouring lost parts are one moment; moments are ranked by what
+    is above the median, times their length, and the first `most` are told. value: mean over the parts of
+    the moment.
+
+    Reference: none. Signals: presence, expression. Needs the four negative labels. Validated on: nothing; a
+    break, a film or a shared sad subject looks the same.
+    """
+
+    name = "lost-moments"
+    version = "1"
+    signals = frozenset({"presence", "expression"})
+    needs = ("angry", "disgust", "fear", "sad")
+    scope = "lecture"
+    subject = "class"
+    every: float = field(default=30.0, metadata={"help": "seconds of a part"})
+    rise: float = field(default=0.3, metadata={"help": "share of the class above its median"})
+    least: int = field(default=2, metadata={"help": "fewest students that are together"})
+    most: int = field(default=5, metadata={"help": "moments told"})
+    floor: float = field(default=0.5, metadata={"help": "least share of samples seen measured or absent"})
+
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
+        if seen.is_empty() or seen["student"].n_unique() < self.least:
+            return None
+        known = ~seen["present"] | seen["emotion"].is_not_null()
+        coverage = int(known.sum()) / len(seen)
+        if coverage < self.floor:
+            said = f"absent or measured in {known.sum()} of {len(seen)} samples only"
+            return judging.not_measurable(said, coverage)
+        parts = self._parts(seen)
+        moments = self._moments(parts)
+        if not moments:
+            worst = parts.sort("share", "time_s", descending=[True, False]).row(0, named=True)
+            said = f"never lost together: at most {worst['lost']} of {worst['students']} at once"
+            return Assessment(worst["share"], "good", said, coverage=coverage)
+        return [self._tell(rank, one, coverage) for rank, one in enumerate(moments[: self.most], 1)]
+
+    def _parts(self, seen: pl.DataFrame) -> pl.DataFrame:
+        """time_s, students, lost (count), share, above (the median of shares): one row per part, by time."""
+        import polars as pl
+
+        number = (pl.col("time_s") / self.every).floor().alias("part")
+        each = seen.group_by("student", number).agg(
+            away=(~pl.col("present")).mean() > 0.5,
+            negative=(pl.col("emotion").is_in(judging.NEGATIVE).mean() > 0.5).fill_null(value=False),
+        )
+        lost = pl.col("away") | pl.col("negative")
+        parts = each.group_by("part").agg(students=pl.len(), lost=lost.sum(), away=pl.col("away").sum())
+        share = pl.col("lost") / pl.col("students")
+        parts = parts.sort("part").with_columns(time_s=pl.col("part") * self.every, share=share)
+        return parts.with_columns(above=pl.col("share") - pl.col("share").median())
+
+    def _moments(self, parts: pl.DataFrame) -> list[pl.DataFrame]:
+        """The lost parts of each moment, the worst moment first, then the earlier."""
+        import polars as pl
+
+        # A hair of tolerance: 0.8 - 0.5 is less than 0.3 in binary.
+        hits = (parts["above"] >= self.rise - 1e-9) & (parts["lost"] >= self.least)
+        moments = [
+            parts.filter(pl.col("time_s").is_between(start, end, closed="left"))
+            for start, end in judging.spans(hits, parts, self.every)
+        ]
+        return sorted(moments, key=lambda one: (-round(float(one["above"].sum()), 9), one["time_s"][0]))
+
+    def _tell(self, rank: int, moment: pl.DataFrame, coverage: float) -> Assessment:
+        start, end = float(moment["time_s"][0]), float(moment["time_s"][-1]) + self.every
+        worst = moment.sort("share", "time_s", descending=[True, False]).row(0, named=True)
+        said = (
+            f"{rank}. {judging.clock(start)} to {judging.clock(end)}: up to {worst['lost']} of "
+            f"{worst['students']} negative or away ({worst['away']} away)"
+        )
+        return Assessment(
+            float(moment["share"].mean()),  # type: ignore[arg-type]
+            "attention",
+            said,
+            start,
+            end,
+            {"rank": rank, "lost": worst["lost"], "students": worst["students"], "away": worst["away"]},
+            coverage=coverage,
+            spans=((start, end),),
+        )
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [LostMoments]

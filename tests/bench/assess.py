@@ -1,0 +1,86 @@
+"""What judging costs: rules over stored observations, and each rule against the cheapest one.
+
+python tests/bench/assess.py [--lectures 3] [--students 30] [--samples 3600] [--database]
+
+Prints seconds a lecture, ratios to `presence`, and what 100 lectures would take. `--database`: from a stored
+database and back, as `fertool assess` does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fertool import EMOTIONS, pipeline, plugins
+from fertool.assessing import Lecture, Result, assess_lecture
+from fertool.segments import equal_parts
+from fertool.store import Store
+from fertool.testing import store_lecture, timeline
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lectures", type=int, default=3)
+    parser.add_argument("--students", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=3600)
+    parser.add_argument("--database", action="store_true")
+    given = parser.parse_args()
+    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    students = {f"s{i:02d}": student(i, given.samples) for i in range(given.students)}
+    if given.database:
+        stored(rules, students, given.lectures)
+    else:
+        in_memory(rules, students, given.samples)
+
+
+def in_memory(rules, students, samples: int) -> None:
+    named = [rows.with_columns(student=pl.lit(name)) for name, rows in students.items()]
+    usual = {name: {"pitch_deg": 0.0, "yaw_deg": 0.0} for name in students}
+    seen = pl.concat(named).sort("time_s", "student")
+    lecture = Lecture("bench", "1", seen, equal_parts(samples), baselines=usual)
+    assess_lecture(rules, lecture, Result())  # warm
+    narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
+    seconds = {rule.name: cpu(lambda rule=rule: assess_lecture([rule], lecture, Result())) for rule in narrow}
+    for name, one in seconds.items():
+        print(f"{name:15} {one:6.2f} s CPU, {one / seconds['presence']:5.1f} x presence")
+    whole = cpu(lambda: assess_lecture(narrow, lecture, Result()))
+    print(f"all rules: {whole:.2f} s CPU a lecture, {100 * whole:.0f} s for 100 lectures")
+
+
+def stored(rules, students, lectures: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "bench.duckdb")
+        for number in range(lectures):
+            store_lecture(store, "bench", str(number), students, recording_name=f"{number}.mp4")
+        reading = cpu(lambda: [store.seen(*pair) for pair in store.lectures()])
+        whole = cpu(lambda: pipeline.assess(store, rules, store.lectures()))
+    print(f"{lectures} lectures: {whole:.2f} s CPU, {whole / reading:.1f} x reading their tables")
+
+
+def cpu(call) -> float:
+    """Processor time: on a shared machine, the clock on the wall measures the neighbours."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def student(seed: int, samples: int) -> pl.DataFrame:
+    """Expressions of 5 to 60 s with short absences in between."""
+    rng = np.random.default_rng(seed)
+    blocks, count = [], 0
+    while count < samples:
+        shown, away = rng.integers(5, 60), rng.integers(1, 10)
+        blocks.append(f"{rng.choice(EMOTIONS)}*{shown} absent*{away}")
+        count += shown + away
+    return timeline(" ".join(blocks)).head(samples)
+
+
+if __name__ == "__main__":
+    main()

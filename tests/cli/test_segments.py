@@ -1,0 +1,127 @@
+"""`fertool segments` and `analyze --segments`: cut anew, judged anew, nothing half done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fertool.store import Store
+from fertool.testing import store_lecture, timeline
+
+POINTS = "start,title,difficulty,point\n0,Intro,,\n30,Proof,hard,induction\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Two lectures of one minute in the current folder, without any video."""
+    store = Store(tmp_path / "fertool.duckdb")
+    for week in ("week 1", "week 2"):
+        students = {"ann": timeline("neutral*30 absent*30")}
+        store_lecture(store, "signals", week, students, recording_name=f"{week}.mp4")
+    (tmp_path / "points.csv").write_text(POINTS)
+    return store
+
+
+def titles(store: Store, lecture: str = "week 1") -> list[str]:
+    return store.segments("signals", lecture)["title"].to_list()
+
+
+def test_segments_change_without_video_and_are_judged_anew(fertool, store: Store) -> None:
+    done = fertool("segments", "points.csv", "--lecture", "week 1")
+    assert done.code == 0, done.err
+    assert "induction" in done.out
+    sql = "SELECT segment, value FROM assessments_latest WHERE rule = 'presence' AND lecture = 'week 1'"
+    assert sorted(store.query(sql).rows()) == [(0, 1.0), (1, 0.0)]
+    assert titles(store, "week 2") == ["Part 1"]
+    assert store.segment_source("signals", "week 1") == "points.csv"
+    assert store.segment_source("signals", "week 2") == ""
+
+
+def test_without_a_source_they_are_shown(fertool, store: Store) -> None:
+    shown = json.loads(fertool("segments", "--json").out)
+    assert [(s["lecture"], s["title"], s["end_s"]) for s in shown] == [
+        ("week 1", "Part 1", 60.0),
+        ("week 2", "Part 1", 60.0),
+    ]
+    assert "0:01:00" in fertool("segments", "--course", "signals").out
+
+
+def test_parts_may_be_of_several_lectures(fertool, store: Store) -> None:
+    assert fertool("segments", "parts:20s", "--course", "signals").code == 0
+    assert titles(store) == titles(store, "week 2") == ["Part 1", "Part 2", "Part 3"]
+
+
+BAD = [
+    (["points.csv"], "describes one lecture, but 2 are meant"),
+    (["slide"], "unknown source"),
+    (["none.csv", "--lecture", "week 1"], "none.csv: cannot be read"),
+    (["late.csv", "--lecture", "week 1"], "late.csv:3: begins at 0:01:30, beyond the end"),
+    (["chapters"], "no such file"),  # the recording has been moved
+    (["parts:20s", "--course", "none"], "no analyzed lecture fits"),
+]
+
+
+@pytest.mark.parametrize(("words", "reason"), BAD)
+def test_a_bad_source_changes_nothing(fertool, store: Store, words: list[str], reason: str) -> None:
+    Path("late.csv").write_text("start\n0\n90\n")
+    done = fertool("segments", *words)
+    assert done.code == 2
+    assert reason in done.err
+    assert titles(store) == titles(store, "week 2") == ["Part 1"]
+
+
+def test_gaps_are_said(fertool, store: Store) -> None:
+    Path("gap.csv").write_text("start,end\n0,20\n40,\n")
+    done = fertool("segments", "gap.csv", "--lecture", "week 2")
+    assert done.code == 0
+    assert "signals / week 2: a gap, 0:00:20 in all, belongs to no segment" in done.err
+
+
+def test_analyze_with_segments(fertool, small_video: Path, tmp_path: Path) -> None:
+    Path("points.csv").write_text("start,title\n0,Intro\n3,Proof\n")
+    flags = ["--course", "signals", "--lecture", "week 1", "--detector", "ssd"]
+    assert fertool("analyze", small_video, *flags, "--segments", "points.csv").code == 0
+    store = Store(tmp_path / "fertool.duckdb")
+    assert titles(store) == ["Intro", "Proof"]
+    assert fertool("analyze", small_video, *flags, "--force").code == 0
+    assert titles(store) == ["Intro", "Proof"], "what somebody chose stays"
+    again = fertool("analyze", small_video, *flags, "--segments", "parts:2s")
+    assert "already analyzed" in again.err + again.out
+    assert titles(store) == ["Part 1", "Part 2", "Part 3"]
+    sql = "SELECT DISTINCT segment FROM assessments_latest WHERE rule = 'presence' ORDER BY 1"
+    assert [row[0] for row in store.query(sql).rows()] == [0, 1, 2]
+    Path("points.csv").write_text("start,title\n0,Intro\n30,Proof\n")
+    late = fertool("analyze", small_video, *flags, "--segments", "points.csv")
+    assert late.code == 2
+    assert "points.csv:3: begins at 0:00:30, beyond the end" in late.err + late.out
+    Path("points.csv").write_text("start,title\n0,Intro\nsoon,Proof\n")
+    early = fertool("analyze", "none.mp4", small_video, *flags, "--segments", "points.csv")
+    assert early.code == 2
+    assert "points.csv:3: start: time 'soon'" in early.err
+    assert titles(store) == ["Part 1", "Part 2", "Part 3"]
+
+
+def test_chapters_are_the_default(fertool, small_video: Path, tmp_path: Path) -> None:
+    import av
+
+    film = tmp_path / "chapters.mkv"
+    with av.open(str(small_video)) as source, av.open(str(film), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        tick = av.time_base
+        spans = [("One", 0, 2), ("Two", 2, 6)]
+        target.set_chapters(
+            [
+                {"id": i, "start": a * tick, "end": b * tick, "metadata": {"title": title}}
+                | {"time_base": __import__("fractions").Fraction(1, tick)}
+                for i, (title, a, b) in enumerate(spans)
+            ]
+        )
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    assert fertool("analyze", film, "--course", "signals", "--lecture", "week 1").code == 0
+    store = Store(tmp_path / "fertool.duckdb")
+    assert titles(store) == ["One", "Two"]

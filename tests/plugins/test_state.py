@@ -1,0 +1,74 @@
+"""`state` on timelines whose shares were counted by hand."""
+
+import polars as pl
+import pytest
+
+from fertool import Segment
+from fertool.tables import SEEN
+from fertool.testing import context, timeline
+from fertool_plugins.rules.state import State
+
+
+def judged(spec, rate="1s", **options):
+    return State(**options).assess(timeline(spec, rate), context())
+
+
+SHARES = [
+    # timeline, share positive, level
+    ("neutral*10", 1.0, "good"),
+    ("happy*5 sad*5", 0.5, "good"),  # exactly half is not more than half
+    ("happy*4 sad*5", 4 / 9, "attention"),
+    ("angry*1 disgust*1 fear*1 sad*1", 0.0, "attention"),
+    ("surprise*3 fear*1 absent*4", 0.75, "good"),
+    ("fear", 0.0, "attention"),  # one sample
+]
+
+
+@pytest.mark.parametrize(("spec", "value", "level"), SHARES)
+@pytest.mark.parametrize("every", ["1s", "5s"])
+def test_positive_unless_more_than_half_is_negative(spec, value, level, every):
+    one = judged(spec, every)
+    assert one.value == pytest.approx(value)
+    assert one.level == level
+
+
+def test_a_negative_state_names_the_adjustments():
+    assert judged("sad*9 neutral*1").message == (
+        "negative in 90% of 10 measured samples: lower the difficulty, slow down, or intersperse a story"
+    )
+
+
+PARTS = [
+    # timeline, spans of negative parts of 30 s
+    ("neutral*30 sad*16 neutral*14 neutral*30", ((30.0, 60.0),)),
+    ("neutral*30 sad*15 neutral*15 neutral*30", ()),  # exactly half of a part
+    ("sad*60 neutral*30 fear*30", ((0.0, 60.0), (90.0, 120.0))),  # neighbours are one span
+    ("sad*1 absent*29 neutral*60", ((0.0, 30.0),)),  # of what was measured in it
+    ("absent*30 neutral*60", ()),
+]
+
+
+@pytest.mark.parametrize(("spec", "spans"), PARTS)
+def test_when_it_was_negative(spec, spans):
+    assert judged(spec).spans == spans
+
+
+def test_parts_begin_with_the_segment():
+    seen = timeline("sad*40").with_columns(pl.col("time_s") + 100)
+    one = State().assess(seen, context(segment=Segment(1, "B", 100.0, 140.0)))
+    assert one.spans == ((100.0, 160.0),)
+
+
+def test_coverage_comes_first():
+    one = judged("sad*4 absent*5")
+    assert (one.value, one.level) == (None, "not measurable")
+
+
+def test_options():
+    assert judged("sad*3 neutral*7", negative=0.3).level == "good"
+    assert judged("sad*3 neutral*7", negative=0.29).level == "attention"
+    assert judged("sad*10 neutral*30", every=10.0).spans == ((0.0, 10.0),)
+
+
+def test_an_empty_table_says_nothing():
+    assert State().assess(pl.DataFrame(schema=SEEN), context()) is None

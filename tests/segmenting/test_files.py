@@ -1,0 +1,82 @@
+"""WebVTT, SRT and CSV: what they say, and what is said about those that say something else."""
+
+import pytest
+
+from fertool.errors import ConfigError
+from fertool.segmenting.files import read_rows
+
+CSV = """start,end,title,difficulty,point
+0,1:30,Welcome,,
+1:30,0:05:00,"Proofs, part one",hard,induction
+"""
+WELCOME = ("Welcome", 0.0, 90.0, "", "")
+PROOFS = ("Proofs, part one", 90.0, 300.0, "hard", "induction")
+
+GOOD = [
+    ("a.csv", CSV, [WELCOME, PROOFS]),
+    ("a.CSV", CSV.replace("\n", "\r\n"), [WELCOME, PROOFS]),
+    ("a.csv", "\ufeff" + CSV, [WELCOME, PROOFS]),  # as Excel saves it
+    ("a.csv", "start;title\n0;A, B\n90;C\n", [("A, B", 0.0, None, "", ""), ("C", 90.0, None, "", "")]),
+    ("a.csv", "Title\tStart\nOne\t5\n\nTwo\t6.5\n", [("One", 5.0, None, "", ""), ("Two", 6.5, None, "", "")]),
+    ("a.csv", "start\n7\n", [("Segment 1", 7.0, None, "", "")]),
+    (
+        "a.vtt",
+        "WEBVTT - points\n\nNOTE\nby hand\n\nintro\n00:00.000 --> 01:30.000 align:start\n<b>Wel</b>come\n\n"
+        "00:01:30.000 --> 00:05:00.000\nProofs,\npart one\ndifficulty: hard\nPoint: induction\n",
+        [WELCOME, PROOFS],
+    ),
+    ("a.vtt", "WEBVTT\n\nintro\n00:00.000 --> 01:30.000\n", [("intro", 0.0, 90.0, "", "")]),
+    ("a.vtt", "WEBVTT\n\n00:00.000 --> 01:30.000\na &lt; b\n", [("a < b", 0.0, 90.0, "", "")]),
+    (
+        "a.srt",
+        "1\n00:00:00,000 --> 00:01:30,000\nWelcome\n\n2\n00:01:30,000 --> 00:05:00,000\nProofs, part one\n"
+        "difficulty: hard\npoint: induction",
+        [WELCOME, PROOFS],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "rows"), GOOD)
+def test_rows(tmp_path, name, text, rows):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    got = read_rows(tmp_path / name)
+    assert [(r.title, r.start_s, r.end_s, r.difficulty, r.point) for r in got] == rows
+
+
+BAD = [
+    ("a.csv", "", ": no segment in it"),
+    ("a.csv", "start,title\n", ": no segment in it"),
+    ("a.csv", "begin,title\n0,A\n", ":1: unknown column 'begin'"),
+    ("a.csv", "start,titel\n0,A\n", "did you mean 'title'?"),
+    ("a.csv", "title,end\nA,9\n", ":1: expected the column 'start'"),
+    ("a.csv", "start,start\n1,2\n", ":1: expected the column 'start', and each once"),
+    ("a.csv", "start,title\n0,A\nsoon,B\n", ":3: start: time 'soon': expected seconds, m:ss or h:mm:ss"),
+    ("a.csv", "start,end\n0,1:90\n", ":2: end: time '1:90'"),
+    ("a.csv", "start,title\n0,A, B\n", ":2: expected at most 2 cells, got 3 (put a title"),
+    ("a.csv", 'start,title\n0,"A\nB"\n,C\n', ":4: start: time ''"),  # a quoted title over two lines
+    ("a.vtt", "WEBVTT\n", ": no segment in it (expected cues"),
+    (
+        "a.vtt",
+        "WEBVTT\n\nWelcome\n\n",
+        ":3: expected a line such as 00:00:00.000 --> 00:05:00.000, got 'Welcome'",
+    ),
+    ("a.vtt", "WEBVTT\n\n00:00.000 -->\nA\n", ":3: end: time ''"),
+    ("a.srt", "1\n00:00:00,000 --> 00:01:61,000\nA\n", ":2: end: time '00:01:61.000'"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "words"), BAD)
+def test_what_is_wrong_is_said_with_its_line(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_rows(tmp_path / name)
+    assert str(caught.value).startswith(str(tmp_path / name))
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.csv: cannot be read: No such file"):
+        read_rows(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes("start,title\n0,Größe\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.csv:2: not UTF-8"):
+        read_rows(tmp_path / "latin.csv")

@@ -1,0 +1,180 @@
+"""Coverage, intervals and runs, on tables whose figures are known by hand."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fertool import judging
+from fertool.tables import SEEN
+from fertool.testing import timeline
+
+
+def table(values, period_s=1.0):
+    """A table with these values of nothing in particular; None: not measured."""
+    seen = pl.DataFrame(
+        {"time_s": [i * period_s for i in range(len(values))]}, schema={"time_s": pl.Float64()}
+    )
+    return pl.Series(values), seen
+
+
+FIGURES = [
+    # values, floor, value, coverage, enough
+    ([True, False], 0.5, 0.5, 1.0, True),
+    ([True, None], 0.5, 1.0, 0.5, True),  # the floor itself is enough
+    ([True, None, None], 0.5, 1.0, 1 / 3, False),
+    ([0.25, 0.75, float("nan"), None], 0.5, 0.5, 0.5, True),
+    ([0.25], 1.0, 0.25, 1.0, True),
+    ([None, True], 0.0, 1.0, 0.5, True),
+]
+
+
+@pytest.mark.parametrize(("values", "floor", "value", "coverage", "enough"), FIGURES)
+def test_a_figure_is_the_mean_of_what_was_measured(values, floor, value, coverage, enough):
+    one = judging.figure(*table(values), floor)
+    assert one.value == pytest.approx(value)
+    assert one.coverage == pytest.approx(coverage)
+    assert one.enough is enough
+
+
+@pytest.mark.parametrize("values", [[], [None], [None, float("nan")]])
+@pytest.mark.parametrize("floor", [0.0, 0.5])
+def test_nothing_measured_is_never_enough(values, floor):
+    values = pl.Series(values, dtype=pl.Float64)
+    seen = pl.DataFrame({"time_s": [float(i) for i in range(len(values))]}, schema={"time_s": pl.Float64()})
+    one = judging.figure(values, seen, floor)
+    assert math.isnan(one.value)
+    assert not one.enough
+    assert one.coverage == 0
+    assert one.interval is None
+
+
+def test_what_a_figure_says():
+    one = judging.figure(*table([True, True, False, None]))
+    said = one.says("two of three", "good", [(0.0, 2.0)], who="Ada")
+    assert (said.value, said.level, said.message) == (pytest.approx(2 / 3), "good", "two of three")
+    assert said.spans == ((0.0, 2.0),)
+    assert said.evidence == {"measured": 3, "samples": 4, "who": "Ada"}
+    assert said.coverage == 0.75
+    silent = one.silent("pose")
+    assert (silent.value, silent.level, silent.coverage) == (None, "not measurable", 0.75)
+    assert silent.message == "pose measured in 3 of 4 samples only"
+
+
+# --- intervals ------------------------------------------------------------------------------------
+
+BLOCKS = [(30, None), (31, "some"), (40, "some")]  # seconds at one sample each; blocks of 10 s
+
+
+@pytest.mark.parametrize(("seconds", "expected"), BLOCKS)
+def test_fewer_than_four_blocks_give_no_interval(seconds, expected):
+    values = [i % 2 == 0 for i in range(seconds)]
+    assert (judging.figure(*table(values)).interval is None) is (expected is None)
+
+
+def test_equal_measurements_give_an_interval_of_no_width():
+    assert judging.figure(*table([True] * 100)).interval == (1.0, 1.0)
+
+
+def test_the_same_table_gives_the_same_interval():
+    values = [i % 7 == 0 for i in range(500)]
+    assert judging.figure(*table(values)).interval == judging.figure(*table(values)).interval
+
+
+def test_the_interval_has_the_width_that_theory_gives():
+    rng = np.random.default_rng(1)
+    blocks = np.repeat(np.arange(100), 10)
+    values = np.repeat((rng.random(100) < 0.5).astype(float), 10)  # 100 independent blocks, equal within
+    low, high = judging.bootstrap(values, blocks)
+    assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.25 / 100), rel=0.15)
+
+
+def test_samples_that_go_together_count_for_less():
+    rng = np.random.default_rng(2)
+    each = (rng.random(1000) < 0.5).tolist()
+    together = np.repeat(each[:100], 10).tolist()
+
+    def width(values):
+        low, high = judging.figure(*table(values)).interval
+        return high - low
+
+    assert width(together) > 2 * width(each)
+
+
+def test_a_long_window_costs_no_more_memory():
+    assert judging._draws(judging.MAX_BLOCKS).shape == (judging.RESAMPLES, judging.MAX_BLOCKS)
+    low, high = judging.figure(*table([i % 2 == 0 for i in range(50_000)])).interval
+    assert low <= 0.5 <= high
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=300),
+    st.sampled_from([0.5, 1.0, 5.0]),
+)
+def test_an_interval_lies_within_the_values_and_holds_their_mean(values, period_s):
+    values_, seen = table(values, period_s)
+    one = judging.figure(values_.cast(pl.Float64), seen)
+    if one.interval is not None:
+        known = [v for v in values if v is not None]
+        assert min(known) - 1e-9 <= one.interval[0] <= one.value <= one.interval[1] <= max(known) + 1e-9
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+RUNS = [
+    # timeline, runs of happy
+    ("neutral*3", []),
+    ("happy*3", [(0.0, 3.0, 3)]),
+    ("neutral happy*2 neutral happy", [(1.0, 3.0, 2), (4.0, 5.0, 1)]),
+    ("happy absent happy", [(0.0, 1.0, 1), (2.0, 3.0, 1)]),
+]
+
+
+@pytest.mark.parametrize(("spec", "expected"), RUNS)
+def test_runs(spec, expected):
+    seen = timeline(spec)
+    hits = seen["emotion"] == "happy"
+    assert judging.runs(hits, seen, 1.0) == expected
+    assert judging.spans(hits, seen, 1.0) == [run[:2] for run in expected]
+
+
+GAPS = [(3.0, 1), (3.1, 2)]  # seconds between two samples, at one a second
+
+
+@pytest.mark.parametrize(("gap", "runs"), GAPS)
+def test_a_run_ends_where_samples_are_missing(gap, runs):
+    seen = pl.DataFrame({"time_s": [0.0, 1.0, 1.0 + gap]})
+    assert len(judging.runs(pl.Series([True] * 3), seen, 1.0)) == runs
+    assert len(judging.runs(pl.Series([True] * 3), seen, 0.0)) == 1  # no period is known
+
+
+def test_a_run_ends_with_its_lecture_and_a_block_too():
+    part = timeline("happy*2")
+    wide = pl.concat([part.with_columns(course=pl.lit("c"), lecture=pl.lit(x)) for x in "ab"])
+    assert judging.runs(wide["emotion"] == "happy", wide, 1.0) == [(0.0, 2.0, 2), (0.0, 2.0, 2)]
+    assert judging.blocks(wide).tolist() == [0, 0, 1, 1]
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_runs_hold_every_hit_once_in_order(hits):
+    seen = pl.DataFrame({"time_s": [float(i) for i in range(len(hits))]}, schema={"time_s": pl.Float64()})
+    found = judging.runs(pl.Series(hits, dtype=pl.Boolean), seen, 1.0)
+    assert sum(n for _, _, n in found) == sum(hits)
+    assert all(end - start == n for start, end, n in found)
+    assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))
+
+
+def test_an_empty_table():
+    seen = pl.DataFrame(schema=SEEN)
+    assert judging.blocks(seen).tolist() == []
+    assert judging.runs(seen["present"], seen, 1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (754, "12:34"), (59.6, "1:00"), (3723, "1:02:03")]
+)
+def test_clock(seconds, text):
+    assert judging.clock(seconds) == text
