@@ -11,25 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-<<<<<<< ours
     {"errors", "private", "types", "models", "recipes"},
-    {"contracts", "hookspecs"},
-=======
-    {"errors", "types", "models", "recipes"},
     {"contracts", "sqlrule", "hookspecs"},
->>>>>>> theirs
     {"plugins", "options", "config", "checks", "setup"},
     {
         "boxes",
         "crops",
-<<<<<<< ours
-        "light", "packed", "pose",
-=======
         "judging",
         "light",
         "packed",
         "pose",
->>>>>>> theirs
         "sampling",
         "decode",
         "video",
@@ -41,7 +32,7 @@ ROWS = [
         "policy",
         "suppression",
         "segments",
-<<<<<<< ours
+        "segmenting",
         "classlist",
         "relabel",
     },
@@ -58,9 +49,6 @@ ROWS = [
         "pipeline",
         "report",
         "training",
-=======
-        "segmenting",
->>>>>>> theirs
     },
     {"testing", "cli"},
 ]
