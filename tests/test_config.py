@@ -46,7 +46,8 @@ def test_every_setting_can_stand_in_the_file(tmp_path):
     settings = config.load(written(tmp_path, text))
     assert settings == Settings(
         db="a.duckdb", course="signals", every="2s", detector="ssd", encoder="mine", classifier="other",
-        policy="behaviour", consent="required", k=10, retention="180d", device="cpu", plugins=[str(tmp_path / "rules/mine.py")],
+        policy="behaviour", consent="required", k=10, retention="180d", device="cpu",
+        plugins=[str(tmp_path / "rules/mine.py")],
         options={"ssd": {"threshold": 0.4}},
     )  # fmt: skip
     changed = [f.name for f in fields(Settings) if getattr(settings, f.name) == getattr(Settings(), f.name)]
