@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROWS = [
     {"errors", "types", "models", "recipes"},
     {"contracts", "sqlrule", "hookspecs"},
-    {"plugins", "options", "config", "checks", "setup"},
+    {"plugins", "options", "config", "syllabus", "checks", "setup"},
     {
         "boxes",
         "crops",
