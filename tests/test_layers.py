@@ -30,7 +30,7 @@ ROWS = [
         "segmenting",
     },
     {"tables", "schema", "database", "store"},
-    {"engine", "chunk", "assessing", "pipeline", "report", "training"},
+    {"engine", "chunk", "assessing", "sensitivity", "pipeline", "report", "training"},
     {"testing", "cli"},
 ]
 LEVEL = {module: level for level, row in enumerate(ROWS) for module in row}

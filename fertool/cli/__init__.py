@@ -22,6 +22,7 @@ from fertool.cli import (
     plugins,
     query,
     report,
+    rules,
     runs,
     segments,
     train,
@@ -39,6 +40,7 @@ for module in (analyze, assess, report, demo, runs, query, doctor, train, evalua
     module.register(app)
 segments.register(app)
 plugins.register(app)
+rules.register(app)
 models.register(app)
 new.register(app)
 
