@@ -136,7 +136,8 @@ def _in_place(store: Store, run: Run, request: Request) -> bool:
 def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]) -> Result:
     """Judge the stored observations of (course, lecture) pairs; no video is needed.
 
-    The result is stored as the latest. Rules of wider scopes are asked about the whole of each course among these lectures, or of all courses.
+    The result is stored as the latest. Rules of wider scopes are asked about the whole of each course among
+    these lectures, or of all courses.
     """
     result = Result()
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
