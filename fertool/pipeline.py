@@ -153,25 +153,33 @@ def _let_go(store: Store, run: Run, request: Request) -> list[str]:
     return [f"{count} earlier run{'' if count == 1 else 's'} {why} deleted"] if count else []
 
 
-def assess(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> Result:
-    """Judge stored observations; no video is needed. The result is stored as the latest.
+def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]) -> Result:
+    """Judge the stored observations of (course, lecture) pairs; no video is needed.
 
-    Rules of wider scopes are asked about the whole of each course among these lectures, or of all courses.
+    The result is stored as the latest. Rules of wider scopes are asked about the whole of each course among
+    these lectures, or of all courses.
     """
     result = Result()
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
-    for course, pairs in groupby(sorted(lectures), key=lambda pair: pair[0]):
-        baselines = store.baselines(course)
-        for _, name in pairs:
-            segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
-            seen, policy = store.seen(course, name), store.policy(course, name)
-            assess_lecture(narrow, Lecture(course, name, seen, segments, policy, baselines), result)
-        of_course = [rule for rule in rules if rule.scope == "course"]
+    for lecture in lectures(store, pairs):
+        assess_lecture(narrow, lecture, result)
+    of_course = [rule for rule in rules if rule.scope == "course"]
+    for course in sorted({course for course, _ in pairs}):
         _assess_wide(store, of_course, course, store.lectures(course), result)
     of_all = [rule for rule in rules if rule.scope == "all"]
     _assess_wide(store, of_all, None, store.named_lectures(), result)
-    store.save_assessments(result.table(), lectures, result.withdrawn)
+    store.save_assessments(result.table(), pairs, result.withdrawn)
     return result
+
+
+def lectures(store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[Lecture]:
+    """What rules need of these (course, lecture) pairs, read one at a time, in order of name."""
+    for course, same in groupby(sorted(pairs), key=lambda pair: pair[0]):
+        baselines = store.baselines(course)
+        for _, name in same:
+            segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
+            seen, policy = store.seen(course, name), store.policy(course, name)
+            yield Lecture(course, name, seen, segments, policy, baselines)
 
 
 def _assess_wide(

@@ -189,6 +189,9 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE segments ADD COLUMN difficulty VARCHAR DEFAULT '';
         ALTER TABLE segments ADD COLUMN point VARCHAR DEFAULT '';
         ALTER TABLE segments ADD COLUMN source VARCHAR DEFAULT '';  -- as asked for; empty: nobody asked
+        CREATE TABLE syllabi (  -- what course.toml says of its lectures
+            course VARCHAR, lecture VARCHAR, held DATE, instructor VARCHAR, topics VARCHAR[]
+        );
         """,
     ),
 ]

@@ -17,6 +17,7 @@ from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
 RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
@@ -248,6 +249,16 @@ class Store:
                  ORDER BY ALL"""
         return [(row[0], row[1]) for row in self._rows(sql, {"course": course, "lecture": lecture})]
 
+    def describe_course(
+        self, course: str, instructor: str, topics: Sequence[str], held: Mapping[str, date | None]
+    ) -> None:
+        """What course.toml says of a course: who teaches what, and when (`held`: lecture -> day)."""
+        with self.database.transaction() as con:
+            con.execute("DELETE FROM syllabi WHERE course = $c", {"c": course})
+            for lecture, on in held.items():
+                row = {"c": course, "l": lecture, "d": on, "i": instructor, "t": list(topics)}
+                con.execute("INSERT INTO syllabi VALUES ($c, $l, $d, $i, $t)", row)
+
     def set_segments(self, course: str, lecture: str, segments: pl.DataFrame, source: str = "") -> None:
         """Replace the segments of a lecture (columns as in `tables.SEGMENTS`).
 
@@ -361,7 +372,7 @@ class Store:
         now = datetime.now(UTC)
         away = """DELETE FROM assessments WHERE course IS NOT DISTINCT FROM $c
                   AND lecture IS NOT DISTINCT FROM $l AND rule = $r"""
-        stamp = """INSERT INTO lectures VALUES ($c, $l, $t)
+        stamp = """INSERT INTO lectures (course, lecture, assessed_at) VALUES ($c, $l, $t)
                    ON CONFLICT (course, lecture) DO UPDATE SET assessed_at = excluded.assessed_at"""
         with self.database.transaction() as con:
             for course, lecture, rule in withdrawn:
@@ -427,7 +438,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
     names = {"c": recording.course, "l": recording.lecture}
     con.execute(_GIVE_UP + " AND course <> $c", {"r": recording.recording, "c": recording.course})
-    con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
+    con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
     columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)

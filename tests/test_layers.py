@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROWS = [
     {"errors", "private", "types", "models", "recipes"},
     {"contracts", "sqlrule", "hookspecs"},
-    {"plugins", "options", "config", "checks", "setup"},
+    {"plugins", "options", "config", "syllabus", "checks", "setup"},
     {
         "boxes",
         "crops",
@@ -46,6 +46,7 @@ ROWS = [
         "linking",
         "tracing",
         "assessing",
+        "sensitivity",
         "pipeline",
         "report",
         "training",

@@ -28,6 +28,7 @@ from fertool.cli import (
     query,
     report,
     review,
+    rules,
     runs,
     segments,
     students,
@@ -50,7 +51,7 @@ custody.register_students(students.app)
 students.register(app)
 for module in (enroll, review):
     module.register(students.app)
-for module in (segments, plugins, new):
+for module in (segments, plugins, rules, new):
     module.register(app)
 
 

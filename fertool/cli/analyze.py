@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 
 def analyze(
     videos: Annotated[
-        list[Path], typer.Argument(help="Video files and folders of videos.", metavar="VIDEO...")
+        list[Path],
+        typer.Argument(help="Video files and folders of videos, or one course.toml.", metavar="VIDEO..."),
     ],
     course: Course = None,
     lecture: Lecture = None,
@@ -108,8 +109,40 @@ def analyze(
     )
     flags = {"lecture": lecture, "student": student, "start": start, "end": end, "force": force}
     flags["segments"] = segments
+    if any(video.suffix.lower() == ".toml" for video in videos):
+        _course(videos, chosen, flags, option or [], plugin or [], json=json)
+        return
     files, failed = _files(videos)
     run_all(files, chosen, flags, option or [], plugin or [], failed=failed, json=json)
+
+
+def _course(
+    arguments: list[Path],
+    chosen: Settings,
+    flags: dict[str, Any],
+    pairs: list[str],
+    plugin_files: list[Path],
+    *,
+    json: bool,
+) -> None:
+    """All recordings of a course.toml, each in its lecture; what is done is skipped as ever."""
+    from dataclasses import replace
+
+    from fertool import syllabus
+    from fertool.cli.segments import refuse_many
+    from fertool.errors import ConfigError
+
+    if len(arguments) > 1 or any(flags[name] for name in ("lecture", "student", "segments")):
+        what = f"{arguments[0]}: a course.toml says itself what its lectures, students and segments are"
+        raise ConfigError(what, "give it alone, without --lecture, --student and --segments")
+    course = syllabus.read(arguments[0])
+    for lecture in course.lectures:
+        if lecture.segments:  # before a night of analysis, not after
+            refuse_many(lecture.segments, [(course.course, lecture.name)])
+    planned = {r.file: (lecture.name, r.student) for lecture in course.lectures for r in lecture.recordings}
+    more = {"syllabus": course, "planned": planned}
+    chosen = replace(chosen, course=course.course)
+    run_all(list(planned), chosen, flags | more, pairs, plugin_files, failed=[], json=json)
 
 
 def _files(arguments: list[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
@@ -156,6 +189,9 @@ def run_all(
     if source:  # before an hour of analysis, not after
         refuse_many(source, sorted({(request.course, request.lecture) for _, request in requests}))
     store = open_store(chosen.db, create=True)
+    if course := flags.get("syllabus"):
+        held = {lecture.name: lecture.held for lecture in course.lectures}
+        store.describe_course(course.course, course.instructor, course.topics, held)
     outcomes: list[Outcome] = []
     with progress(quiet=json) as shown:
         for file, request in requests:
@@ -169,14 +205,16 @@ def run_all(
             except KeyboardInterrupt:
                 shown.message("Stopped. What was measured is stored: run the same command again to go on.")
                 raise typer.Exit(130) from None
-    recut = sorted({home for one in outcomes if (home := store.home(one.recording))}) if source else []
-    try:
-        notes = cut(store, recut, source) if source else []
-    except FertoolError as error:
-        notes, recut = [], []
-        failed.append((str(source), str(error)))
-    for note in notes:
-        print(f"fertool: {note}", file=sys.stderr)
+    recut = []
+    for home in sorted({home for one in outcomes if (home := store.home(one.recording))}):
+        try:
+            changed, notes = cut(store, [home], *_source(flags, home[1]))
+        except FertoolError as error:
+            failed.append((" / ".join(home), str(error)))
+            continue
+        recut += changed
+        for note in notes:
+            print(f"fertool: {note}", file=sys.stderr)
     problems = _judge(store, tools, outcomes, recut)
     _summary(store, outcomes, failed, json=json)
     for problem in problems:
@@ -187,15 +225,23 @@ def run_all(
         raise typer.Exit(3)
 
 
+def _source(flags: dict[str, Any], lecture: str) -> tuple[str, dict[str, str]]:
+    """Where the segments of a lecture come from, empty for the default; difficulty per knowledge point."""
+    if not (course := flags.get("syllabus")):
+        return flags.get("segments") or "", {}
+    return next((one.segments for one in course.lectures if one.name == lecture), ""), course.difficulty
+
+
 def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
     from fertool.pipeline import Request
     from fertool.sampling import parse_every, parse_time
     from fertool.setup import device
 
     start, end = flags["start"], flags["end"]
+    lecture, student = flags.get("planned", {}).get(file, (flags["lecture"], flags["student"]))
     return Request(
         course=chosen.course,
-        lecture=flags["lecture"] or file.stem,
+        lecture=lecture or file.stem,
         tools=tools,
         every=parse_every(chosen.every),
         start_s=parse_time(start) if start else 0.0,
@@ -203,7 +249,7 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
         policy=chosen.policy,
         consent=chosen.consent,
         device=device(chosen.device),
-        student=flags["student"],
+        student=student,
         force=flags["force"],
     )
 

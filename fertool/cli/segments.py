@@ -21,7 +21,10 @@ from fertool.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fertool.store import Store
+    from fertool.types import Segment
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +59,8 @@ def segments(
     if source is not None:
         refuse_many(source, lectures)
         rules = setup.toolbox(chosen, files=plugin or []).rules
-        for note in cut(store, lectures, source):
+        _, notes = cut(store, lectures, source)
+        for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
         failed = pipeline.assess(store, rules, lectures).failed
     _show(store, lectures, json=json)
@@ -78,22 +82,44 @@ def refuse_many(source: str, lectures: list[tuple[str, str]]) -> None:
         raise ConfigError(what, "choose one with --course and --lecture")
 
 
-def cut(store: Store, lectures: list[tuple[str, str]], source: str) -> list[str]:
-    """Replace the segments of lectures; none is changed if the source is at fault. Returns notes."""
+def cut(
+    store: Store, lectures: list[tuple[str, str]], source: str, difficulty: Mapping[str, str] | None = None
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Replace the segments of lectures; none is changed if the source is at fault. An empty source leaves
+    them as they are. `difficulty`: of knowledge points, for segments that say only the point.
+
+    Returns the lectures whose segments are others now, and notes.
+    """
+    from fertool.tables import segment_table
+
+    found, notes = {}, []
+    for one in lectures:
+        parts, remarks = _look(store, one, source)
+        table = segment_table([_rated(part, difficulty or {}) for part in parts])
+        if not table.equals(store.segments(*one)):
+            found[one] = table
+        notes += [f"{' / '.join(one)}: {remark}" for remark in remarks]
+    for one, table in found.items():
+        store.set_segments(*one, table, source or store.segment_source(*one))
+    return list(found), notes
+
+
+def _look(store: Store, one: tuple[str, str], source: str) -> tuple[list[Segment], list[str]]:
     from pathlib import Path
 
     from fertool import segmenting
-    from fertool.tables import segment_table
+    from fertool.types import Segment
 
-    found, notes = [], []
-    for one in lectures:
-        films = [segmenting.Film(Path(path), offset) for path, offset in store.recordings(*one)]
-        parts, remarks = segmenting.find(source, store.duration_s(*one), films)
-        found.append(segment_table(parts))
-        notes += [f"{' / '.join(one)}: {remark}" for remark in remarks]
-    for one, table in zip(lectures, found, strict=True):
-        store.set_segments(*one, table, source)
-    return notes
+    if not source:
+        return [Segment(*row) for row in store.segments(*one).iter_rows()], []
+    films = [segmenting.Film(Path(path), offset) for path, offset in store.recordings(*one)]
+    return segmenting.find(source, store.duration_s(*one), films)
+
+
+def _rated(part: Segment, difficulty: Mapping[str, str]) -> Segment:
+    from dataclasses import replace
+
+    return replace(part, difficulty=part.difficulty or difficulty.get(part.point, ""))
 
 
 def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:

@@ -124,6 +124,16 @@ def test_assess_with_a_rule_of_one_s_own(fertool, filled: Path) -> None:
     assert "no analyzed lecture fits" in nowhere.err
 
 
+def test_rules_sensitivity(fertool, filled: Path) -> None:
+    rows = json.loads(fertool("rules", "sensitivity", "presence", "--json").out)
+    assert [row["setting"] for row in rows] == [0.25, 0.375, 0.5, 0.625, 0.75]
+    assert rows[0]["assessments"] == 3
+    assert "presence over 2 lectures" in fertool("rules", "sensitivity", "presence").out
+    unknown = fertool("rules", "sensitivity", "presense")
+    assert unknown.code == 2
+    assert "no rule 'presense'" in unknown.err
+
+
 RAISES = """
 from fertool import Rule, hookimpl
 class Raises(Rule):

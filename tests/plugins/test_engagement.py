@@ -41,18 +41,19 @@ def test_it_says_how_sure_it_is_and_where():
 
 
 SILENT = [
-    ("happy*4 absent*5", {}),
-    ("absent*9", {}),
-    ("absent", {"floor": 0.0}),
-    ("happy*8 present*2", {"floor": 0.9}),
+    # timeline, options, coverage
+    ("happy*4 absent*5", {}, 4 / 9),
+    ("absent*9", {}, 0.0),
+    ("absent", {"floor": 0.0}, 0.0),  # no floor at all does not make something of nothing
+    ("happy*8 present*2", {"floor": 0.9}, 0.8),
 ]
 
 
-@pytest.mark.parametrize(("spec", "options"), SILENT)
-def test_too_little_is_not_measurable(spec, options):
+@pytest.mark.parametrize(("spec", "options", "coverage"), SILENT)
+def test_too_little_is_not_measurable(spec, options, coverage):
     one = judged(spec, **options)
     assert (one.value, one.level) == (None, "not measurable")
-    assert one.coverage == pytest.approx(one.coverage)
+    assert one.coverage == pytest.approx(coverage)
 
 
 def test_an_empty_table_says_nothing():

@@ -1,0 +1,113 @@
+"""course.toml: what it says, and what is said about one that says something else."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from fertool import syllabus
+from fertool.errors import ConfigError
+
+WHOLE = """
+course = "signals"
+instructor = "E. Noether"
+topics = ["sampling", "filters"]
+
+[difficulty]
+aliasing = "hard"
+
+[[lectures]]
+name = "week 1"
+date = 2026-10-05
+recordings = ["week1/*.mp4"]
+segments = "week1/points.csv"
+
+[[lectures]]
+name = "week 2"
+segments = "parts:10m"
+recordings = [{ file = "week2/ann.mp4", student = "Ann" }, { file = "week2/bob.mp4" }]
+"""
+LECTURE = '[[lectures]]\nname = "w"\nrecordings = ["week1/*.mp4"]\n'
+HEAD = 'course = "signals"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("week1/b.mp4", "week1/a.mp4", "week1/notes.txt", "week2/ann.mp4", "week2/bob.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def read(folder: Path, text: str) -> syllabus.Syllabus:
+    (folder / "course.toml").write_text(text, encoding="utf-8")
+    return syllabus.read(folder / "course.toml")
+
+
+def test_a_whole_course(folder: Path) -> None:
+    course = read(folder, WHOLE)
+    assert (course.course, course.instructor, course.topics) == (
+        "signals",
+        "E. Noether",
+        ["sampling", "filters"],
+    )
+    assert course.difficulty == {"aliasing": "hard"}
+    first, second = course.lectures
+    assert (first.name, first.held, first.segments) == (
+        "week 1",
+        date(2026, 10, 5),
+        str(folder / "week1/points.csv"),
+    )
+    assert [r.file.name for r in first.recordings] == ["a.mp4", "b.mp4"]
+    assert (second.held, second.segments) == (None, "parts:10m")
+    assert [(r.file.name, r.student) for r in second.recordings] == [("ann.mp4", "Ann"), ("bob.mp4", None)]
+
+
+def test_the_example_in_the_readme_is_valid(folder: Path) -> None:
+    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = page.split("## A whole course\n")[1].split("\n## ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
+    course = read(folder, "\n".join(lines))
+    assert [lecture.name for lecture in course.lectures] == ["week 1", "week 2"]
+
+
+BAD = [
+    ("course = ", "course.toml: Invalid value"),
+    (LECTURE, "'course' is missing"),
+    (HEAD, "'lectures' is missing"),
+    (HEAD + 'lecturer = "x"\n' + LECTURE, "unknown key 'lecturer' (did you mean 'lectures'?)"),
+    (HEAD + "topics = [3]\n" + LECTURE, "topics: expected text, got 3"),
+    (HEAD + "[difficulty]\naliasing = 3\n" + LECTURE, "aliasing: expected text, got 3"),
+    ("course = 3\n" + LECTURE, "course: expected str, got 3"),
+    ('course = ""\n' + LECTURE, "course: expected str, got ''"),
+    (HEAD + "lectures = [3]", "lecture 1: expected a table, got 3"),
+    (HEAD + LECTURE + 'date = "monday"', "lecture 1: date: expected date, got 'monday'"),
+    (HEAD + LECTURE + 'segment = "chapters"', "did you mean 'segments'?"),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = []', "lecture 'w': expected at least one recording"),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = [7]', "expected a file or pattern, got 7"),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = ["week9/*"]', "no recording fits 'week9/*' (looked in"),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = ["/nowhere/*"]', "no recording fits '/nowhere/*'"),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = [""]', "no recording fits ''"),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/*", student = "Ann" }]',
+        "'week2/*' fits 2 files, but 'Ann' is one student",
+    ),
+    (HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ student = "Ann" }]', "'file' is missing"),
+    (HEAD + LECTURE + LECTURE, "the lecture 'w' is named twice"),
+    (HEAD + LECTURE + LECTURE.replace('"w"', '"v"'), "is named twice (each belongs to one place)"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD)
+def test_what_is_wrong_is_said(folder: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    assert str(folder / "course.toml") in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"course\.toml: cannot be read"):
+        syllabus.read(tmp_path / "course.toml")
