@@ -45,7 +45,7 @@ HELD = {
         FROM observations o JOIN samples s USING (run, sample) JOIN runs USING (run)
         JOIN recordings USING (recording) WHERE track IN ({THEIRS})
         ORDER BY lecture, recording, run, time_s""",  # noqa: S608  (our own names)
-    "assessments": """FROM assessments WHERE course = $c AND student = $s
+    "assessments": """FROM assessments WHERE (course = $c OR course IS NULL) AND student = $s
         ORDER BY lecture, assessed_at, rule, segment""",
     "audit": "FROM audit WHERE course = $c AND student = $s ORDER BY done_at",
 }
@@ -301,7 +301,9 @@ class _Eraser:
     def rows(self) -> None:
         retire(self.con, self.course, self.student)
         for table in PERSONAL:
-            _delete(self.con, self.removed, table, "course = $c AND student = $s", self.who)
+            # Of no course is what was said of all courses together, which only students with names have.
+            theirs = "(course = $c OR course IS NULL) AND student = $s"
+            _delete(self.con, self.removed, table, theirs, self.who)
         decided = "course = $c AND $s IN (student, label)"
         _delete(self.con, self.removed, "decisions", decided, self.who)
         self.con.execute("UPDATE audit SET student = NULL WHERE course = $c AND student = $s", self.who)
@@ -314,7 +316,8 @@ class _Eraser:
 
     def mentions(self) -> None:
         """The label as a word of other texts: what rules said of the class goes, the rest is painted over."""
-        own = "course = $c AND (contains(coalesce(message, ''), $s) OR contains(coalesce(evidence, ''), $s))"
+        own = """(course = $c OR course IS NULL)
+            AND (contains(coalesce(message, ''), $s) OR contains(coalesce(evidence, ''), $s))"""
         _delete(self.con, self.removed, "assessments", own, self.who)
         for table, column in MENTIONS:
             sql = f"SELECT rowid, {column} FROM {table} WHERE contains({column}, $s)"  # noqa: S608

@@ -118,7 +118,8 @@ class Decisions:
             _merge_consents(con, course, keep, other)
             lectures = _lectures(con, course, other)
             names = {"c": course, "s": other}
-            con.execute("DELETE FROM assessments WHERE course = $c AND student = $s", names)
+            theirs = "(course = $c OR course IS NULL) AND student = $s"  # also of all courses together
+            con.execute(f"DELETE FROM assessments WHERE {theirs}", names)  # noqa: S608
             con.execute("DELETE FROM students WHERE course = $c AND student = $s", names)
             con.execute(
                 """DELETE FROM enrolled WHERE course = $c AND student = $s AND (sha256, model) IN (

@@ -187,6 +187,14 @@ def test_forgetting_leaves_a_count(store: Store) -> None:
         custody.held("signals", ANN)
 
 
+def test_what_was_said_of_all_courses_together_is_held_and_goes_too(store: Store) -> None:
+    assessed(store, {"course": None, "student": ANN}, {"course": None, "student": BOB})
+    custody = Custody(store.database)
+    assert custody.held("signals", ANN)["assessments"]["course"].to_list() == [None]
+    custody.forget("signals", ANN)
+    assert rows(store, "SELECT student FROM assessments WHERE course IS NULL") == [(BOB,)]
+
+
 def test_a_recording_of_nobody_else_goes_as_a_whole(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
     store_lecture(store, "signals", "Ann Lee", {"Ann Lee": timeline("happy*9")}, recording_name="Ann Lee.mp4")
