@@ -54,7 +54,7 @@ def test_an_empty_file_gets_every_table_and_view(path):
     assert tables == {
         "assessments", "audit", "chunks", "consents", "courses", "decisions", "enrolled", "lectures",
         "migrations", "observations", "recordings", "retired", "runs", "samples", "segments", "sites",
-        "students", "tracks",
+        "students", "syllabi", "tracks",
     }  # fmt: skip
     assert views == {"assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"}
     assert applied == [name for name, _ in schema.MIGRATIONS]
