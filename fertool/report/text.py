@@ -48,10 +48,16 @@ def percent(part: float | None, whole: int | None = None) -> str:
     return f"{share:.1%}".replace("%", "\u00a0%")
 
 
+ROUNDING = 1e-12
+"""What is smaller is nothing but the error of a sum."""
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A rule's figure or a measurement: `digits` significant ones; null -> a dash."""
     if value is None or not math.isfinite(value):
         return "–"
+    if abs(value) < ROUNDING:
+        value = 0.0
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
 
 

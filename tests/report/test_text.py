@@ -64,7 +64,15 @@ def test_percent(part: float | None, whole: int | None, written: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0.123456, "0.123"), (12.0, "12"), (123456.7, "123457"), (None, "–"), (float("inf"), "–"), (0, "0")],
+    [
+        (0.123456, "0.123"),
+        (12.0, "12"),
+        (123456.7, "123457"),
+        (None, "–"),
+        (float("inf"), "–"),
+        (0, "0"),
+        (-3.7e-17, "0"),
+    ],
 )
 def test_number(value: float | None, written: str) -> None:
     assert text.number(value) == written
