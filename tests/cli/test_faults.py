@@ -131,8 +131,8 @@ def test_boxes_refer_to_the_upright_frame(
     turned_back = [r for r in rows if r["lecture"] == "phone"]
     assert len(upright) == len(turned_back) == 10
     for a, b in zip(upright, turned_back, strict=True):
-        # The second encoding moves an edge of a box of 150 pixels a little (25 were seen, and encoders differ by
-        # processor); a wrong turn would move it by hundreds.
+        # The second encoding moves an edge of a box of 150 pixels a little (25 were seen, and encoders differ
+        # by processor); a wrong turn would move it by hundreds.
         assert max(abs(a[k] - b[k]) for k in ("x1", "y1", "x2", "y2")) < 50
         assert abs(a["roll_deg"] - b["roll_deg"]) < 2
 
