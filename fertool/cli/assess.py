@@ -14,6 +14,7 @@ from fertool.cli.common import (
     Lecture,
     Options,
     PluginFiles,
+    analyzed,
     open_store,
     print_json,
     print_table,
@@ -67,11 +68,7 @@ def _judge(
 
     tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
-    lectures = store.lectures(course, lecture)
-    if not lectures:
-        from fertool.errors import FertoolError
-
-        raise FertoolError(f"{chosen.db}: no analyzed lecture fits", "see `fertool runs`")
+    lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures)
     for of, name in lectures:
         Custody(store.database).audit("assess", of, what=f"{len(tools.rules)} rules", lecture=name)

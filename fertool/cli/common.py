@@ -54,6 +54,16 @@ def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Sto
     return Store(Path(db), read_only=read_only, create=create)
 
 
+def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tuple[str, str]]:
+    """(course, lecture) pairs with a finished run that the flags leave: at least one, or a FertoolError."""
+    from fertool.errors import FertoolError
+
+    found = store.lectures(course, lecture)
+    if not found:
+        raise FertoolError(f"{store.database.path}: no analyzed lecture fits", "see `fertool runs`")
+    return found
+
+
 def passphrase(*, new: bool = False) -> str:
     """From the environment, or asked for: twice when it is a new one."""
     from fertool.errors import FertoolError

@@ -13,6 +13,7 @@ from fertool.cli.common import (
     Lecture,
     Options,
     PluginFiles,
+    analyzed,
     open_store,
     print_json,
     print_table,
@@ -51,9 +52,7 @@ def sensitivity(
     if rule not in rules:
         raise FertoolError(f"no rule {rule!r}", f"there are: {', '.join(sorted(rules))}")
     store = open_store(chosen.db)
-    pairs = store.lectures(course, lecture)
-    if not pairs:
-        raise FertoolError(f"{chosen.db}: no analyzed lecture fits", "see `fertool runs`")
+    pairs = analyzed(store, course, lecture)
     table = measure(rules[rule], list(pipeline.lectures(store, pairs)))
     if json:
         print_json(table.to_dicts())

@@ -13,6 +13,7 @@ from fertool.cli.common import (
     Json,
     Lecture,
     PluginFiles,
+    analyzed,
     clock,
     open_store,
     print_json,
@@ -48,13 +49,10 @@ def segments(
 ) -> None:
     """Cut an analyzed lecture into other segments and judge it again, or show those it has."""
     from fertool import pipeline, setup
-    from fertool.errors import ConfigError
 
     chosen = settings(db=db)
     store = open_store(chosen.db)
-    lectures = store.lectures(course, lecture)
-    if not lectures:
-        raise ConfigError(f"{chosen.db}: no analyzed lecture fits", "see `fertool runs`")
+    lectures = analyzed(store, course, lecture)
     failed: list[str] = []
     if source is not None:
         refuse_many(source, lectures)
