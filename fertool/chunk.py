@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import crops, tiles
+from fertool import crops
 from fertool.engine import Engine, Looked
-from fertool.stillness import Watch
+from fertool.students import tiles
+from fertool.students.stillness import Watch
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.tracking import Part, Tracker, anchors, split
 from fertool.types import EMOTIONS, Faces

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -21,18 +20,21 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
-from fertool import __version__, consent, linking, video
+from fertool import __version__, video
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.chunk import Chunk
-from fertool.custody import Custody
 from fertool.decode import Samples, prefetch
 from fertool.engine import Engine, in_order, workers
 from fertool.errors import ConfigError, VideoError
-from fertool.roster import Roster
+from fertool.privacy import consent
+from fertool.privacy.custody import Custody
+from fertool.request import Request
 from fertool.sampling import plan
 from fertool.segmenting import usable
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
+from fertool.students import linking
+from fertool.students.roster import Roster
 from fertool.tables import segment_table
 from fertool.types import Segment
 
@@ -41,8 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fertool.contracts import Rule
-    from fertool.sampling import Every, Times
-    from fertool.setup import Toolbox
+    from fertool.sampling import Times
     from fertool.store import Store
     from fertool.types import Sample
 
@@ -54,35 +55,6 @@ BATCH = 4
 AHEAD = 8
 """Decoded samples waiting. With a batch for each worker and one more this bounds memory: 20 frames of
 1080p on 2 cores, 120 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to do with one recording."""
-
-    course: str
-    lecture: str
-    tools: Toolbox
-    every: Every = 1.0
-    start_s: float = 0.0
-    end_s: float = math.inf
-    policy: str = "full"
-    consent: str = "off"
-    """`required`: nothing is kept of faces that are not a consenting student's but their number."""
-    device: str = "cpu"
-    student: str | None = None
-    """Name of the only person of a webcam recording."""
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        if self.student and re.fullmatch(r"student-\d+", self.student):
-            what = f"--student {self.student}: expected a name, got what looks like a pseudonym"
-            raise ConfigError(what, "leave --student out, or give a name")
-
-    @property
-    def same_person(self) -> float:
-        """Distance of two tracks' embeddings up to which they are one person."""
-        return Engine.limit(self.tools.detector.plugin, self.tools.encoder.plugin)
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from fertool import tracing
+from fertool.students import tracing
 from fertool.testing import gallery
 from fertool.testing.lectures import (
     ALIKE,

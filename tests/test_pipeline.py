@@ -11,7 +11,8 @@ import pytest
 
 from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule, Segment, plugins
 from fertool.errors import ConfigError, PluginError, VideoError
-from fertool.pipeline import Request, analyze, assess
+from fertool.pipeline import analyze, assess
+from fertool.request import Request
 from fertool.setup import Plugged, Toolbox
 from fertool.store import Store
 from fertool.tables import segment_table

@@ -25,7 +25,8 @@ from fertool.cli.common import (
 
 if TYPE_CHECKING:
     from fertool.config import Settings
-    from fertool.pipeline import Outcome, Request
+    from fertool.pipeline import Outcome
+    from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.store import Store
 
@@ -233,7 +234,7 @@ def _source(flags: dict[str, Any], lecture: str) -> tuple[str, dict[str, str]]:
 
 
 def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
-    from fertool.pipeline import Request
+    from fertool.request import Request
     from fertool.sampling import parse_every, parse_time
     from fertool.setup import device
 
@@ -255,8 +256,8 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
 
 
 def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
-    from fertool.custody import Custody
     from fertool.pipeline import analyze as analyze_one
+    from fertool.privacy.custody import Custody
 
     shown.video(file)
     outcome = analyze_one(file, request, store, shown)

@@ -64,7 +64,7 @@ def _judge(
 ) -> Result:
     """Judge once, store and print."""
     from fertool import pipeline, setup
-    from fertool.custody import Custody
+    from fertool.privacy.custody import Custody
 
     tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)

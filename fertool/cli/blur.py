@@ -11,7 +11,7 @@ from fertool.cli.common import Course, Db, Options, PluginFiles, open_store, set
 
 if TYPE_CHECKING:
     from fertool.config import Settings
-    from fertool.consent import Gate
+    from fertool.privacy.consent import Gate
     from fertool.setup import Toolbox
 
 
@@ -45,11 +45,12 @@ def blur(
     Look at the copy before you share it: a face that the detector does not see is not blurred, and voices,
     names on the screen and rooms are as they were.
     """
-    from fertool import blur as blurring
-    from fertool import enrolment, setup
+    from fertool import setup
     from fertool import video as videos
     from fertool.cli.progress import progress
     from fertool.errors import ConfigError
+    from fertool.privacy import blur as blurring
+    from fertool.students import enrolment
 
     if keep not in ("none", "consenting"):
         raise ConfigError(f"--keep: expected none or consenting, got {keep!r}")
@@ -70,10 +71,10 @@ def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
     """Whose faces may stay, and a note in the audit that they were compared."""
     from datetime import datetime
 
-    from fertool import consent
-    from fertool.custody import Custody
     from fertool.engine import Engine
-    from fertool.roster import Roster
+    from fertool.privacy import consent
+    from fertool.privacy.custody import Custody
+    from fertool.students.roster import Roster
 
     database = open_store(chosen.db).database
     roster = Roster(database)

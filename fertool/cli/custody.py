@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from fertool.config import Settings
-    from fertool.custody import Removed
+    from fertool.privacy.custody import Removed
     from fertool.store import Store
 
 Student = Annotated[str, typer.Argument(help="Label as in the tables, for example student-07.")]
@@ -56,9 +56,9 @@ def record(
 
     A database that cannot be written to, a copy on a stick for example, can still be read: that is said.
     """
-    from fertool.custody import Custody
     from fertool.database import Database
     from fertool.errors import StoreError
+    from fertool.privacy.custody import Custody
 
     try:
         Custody(Database(Path(db), create=False)).audit(command, course, students, what, lecture)
@@ -68,9 +68,9 @@ def record(
 
 def forget(student: Student, course: Course = None, names: NamesFile = None, db: Db = None) -> None:
     """Remove a student from the database and known reports, rewrite the file, and check that it is so."""
-    from fertool import erasure
-    from fertool import names as files
-    from fertool.custody import Custody
+    from fertool.privacy import erasure
+    from fertool.privacy import names as files
+    from fertool.privacy.custody import Custody
 
     chosen = settings(course=course, db=db)
     secret = passphrase() if names else ""
@@ -101,10 +101,10 @@ def purge(
     """Remove what was analyzed longer ago than that, and rewrite the database without it."""
     from datetime import UTC, datetime, timedelta
 
-    from fertool import erasure
     from fertool.config import days
-    from fertool.custody import Custody
     from fertool.errors import ConfigError
+    from fertool.privacy import erasure
+    from fertool.privacy.custody import Custody
 
     chosen = settings(db=db)
     if not (age := older_than or chosen.retention):
@@ -122,8 +122,8 @@ def _let_go(
     store: Store, chosen: Settings, removed: Removed, command: str, course: str | None, what: str
 ) -> list[Path]:
     """After rows were deleted: judge again, render again, note it, rewrite the file. Returns the sites."""
-    from fertool import erasure
-    from fertool.custody import Custody
+    from fertool.privacy import erasure
+    from fertool.privacy.custody import Custody
 
     print_table(["removed from", "rows"], removed.rows.items() or [("(nothing)", 0)])
     _catch_up(store, chosen, removed.lectures, course)
@@ -150,8 +150,8 @@ def _catch_up(
 
 
 def _verify(store: Store, embeddings: Sequence[bytes], labels: Sequence[str], sites: Sequence[Path]) -> None:
-    from fertool import erasure
     from fertool.errors import StoreError
+    from fertool.privacy import erasure
 
     if left := erasure.traces(store.database, embeddings, labels, sites):
         raise StoreError(f"not everything is gone: {'; '.join(left)}", "please report this")
@@ -168,7 +168,7 @@ def export(
     db: Db = None,
 ) -> None:
     """Write everything held on a student, as JSON and CSV, with a sheet in plain words."""
-    from fertool.custody import Custody
+    from fertool.privacy.custody import Custody
     from fertool.report import dossier
 
     chosen = settings(course=course, db=db)
@@ -216,7 +216,7 @@ def withdraw(
 
 def _answer(student: str, chosen: Settings, **dates: date | None) -> None:
     """Replace what is on record, and let it take effect."""
-    from fertool.custody import Custody
+    from fertool.privacy.custody import Custody
 
     store = open_store(chosen.db)
     custody = Custody(store.database)
@@ -247,7 +247,7 @@ def audit(
     json: Json = False,
 ) -> None:
     """List which command read or wrote whose data, newest first."""
-    from fertool.custody import Custody
+    from fertool.privacy.custody import Custody
 
     log = Custody(open_store(settings(db=db).db, read_only=True).database).log(course, student)
     rows = log.to_dicts()

@@ -25,7 +25,7 @@ from fertool.cli.students import audit, open_names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.names import Names
+    from fertool.privacy.names import Names
     from fertool.store import Store
 
 
@@ -60,7 +60,8 @@ def enroll(
     without it, the names of the roster are the students' labels in every table and report. Bad pictures are
     listed with the reason, the others count. Enrolling again adds pictures and replaces consent.
     """
-    from fertool import classlist, enrolment, setup
+    from fertool import setup
+    from fertool.students import classlist, enrolment
 
     flags = {"detector": detector, "encoder": encoder, "device": device}
     chosen = settings(course=course, db=db, policy="behaviour", **flags)
@@ -81,7 +82,7 @@ def enroll(
         store, chosen.course, [one.student for one in listed if one.answer or good[one.student]], known
     )
     if known is not None and names is not None:
-        from fertool import names as files
+        from fertool.privacy import names as files
 
         files.save(known, names, secret)
     _store_roster(store, chosen.course, listed, good, labels, model=tools.model, named=known is not None)
@@ -101,7 +102,7 @@ def _older(store: Store, course: str) -> list[str]:
 
 def _labels(store: Store, course: str, students: Sequence[str], known: Names | None) -> dict[str, str]:
     """Student of the roster -> label in the database; new names are added to `known`."""
-    from fertool.decisions import Decisions
+    from fertool.students.decisions import Decisions
 
     if known is None:
         return {student: student for student in students}
@@ -122,7 +123,7 @@ def _store_roster(
     named: bool,
 ) -> None:
     """`named`: the names are elsewhere, so neither may those of the pictures give them away."""
-    from fertool.roster import CONSENTS, ENROLLED, Roster
+    from fertool.students.roster import CONSENTS, ENROLLED, Roster
     from fertool.tables import frame
 
     roster = Roster(store.database)

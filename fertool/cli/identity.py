@@ -46,7 +46,7 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from fertool import tracing
+    from fertool.students import tracing
 
     rows = tracing.read_truth(truth)
     store = open_store(settings(db=db).db, read_only=True)

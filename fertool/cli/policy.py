@@ -32,7 +32,7 @@ def explain(
     from dataclasses import asdict
 
     from fertool import plugins
-    from fertool.policy import explain as explain_all
+    from fertool.privacy.policy import explain as explain_all
 
     chosen = settings(policy=policy, consent=consent)
     registry = plugins.load([*map(Path, chosen.plugins)])

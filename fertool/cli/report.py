@@ -30,7 +30,7 @@ def report(
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
-    from fertool import names as files
+    from fertool.privacy import names as files
     from fertool.report.render import render
 
     known = files.load(names, passphrase()) if names else None

@@ -14,9 +14,9 @@ from fertool.cli.students import audit, read_names
 if TYPE_CHECKING:
     import polars as pl
 
-    from fertool.names import Names
+    from fertool.privacy.names import Names
     from fertool.report.contact import Card
-    from fertool.roster import Roster
+    from fertool.students.roster import Roster
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +36,11 @@ def review(
     db: Db = None,
 ) -> None:
     """A contact sheet, cut from the recordings now: who is who, who looks alike, and what to type."""
-    from fertool import glimpses, private, setup
+    from fertool import setup
+    from fertool.privacy import private
     from fertool.report import contact
-    from fertool.roster import Roster
+    from fertool.students import glimpses
+    from fertool.students.roster import Roster
 
     chosen = settings(course=course, db=db, policy="behaviour")
     known = read_names(names)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fertool.config import Settings
-    from fertool.names import Names
+    from fertool.privacy.names import Names
     from fertool.store import Store
 
 Student = Annotated[str, typer.Argument(help="As `fertool students list` shows it.", metavar="STUDENT")]
@@ -46,7 +46,7 @@ def register(parent: typer.Typer) -> None:
 @app.command(name="list")
 def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: Json = False) -> None:
     """Every student of a course: where seen, for how long, how many pictures, what consent."""
-    from fertool.roster import Roster
+    from fertool.students.roster import Roster
 
     chosen = settings(course=course, db=db)
     known = read_names(names)
@@ -87,9 +87,9 @@ def show(
     """One student: when seen in which recording, pictures, consent, what was decided."""
     import polars as pl
 
-    from fertool.decisions import Decisions
     from fertool.errors import FertoolError
-    from fertool.roster import Roster
+    from fertool.students.decisions import Decisions
+    from fertool.students.roster import Roster
 
     chosen = settings(course=course, db=db)
     known = read_names(names)
@@ -160,8 +160,8 @@ def rename(
     db: Db = None,
 ) -> None:
     """Give a student a name: in every table, or with --names in that encrypted file only."""
-    from fertool import classlist
-    from fertool.decisions import Decisions
+    from fertool.students import classlist
+    from fertool.students.decisions import Decisions
 
     chosen = settings(course=course, db=db)
     name = classlist.check_name(name, "NAME")
@@ -171,7 +171,7 @@ def rename(
         Decisions(store.database).rename(chosen.course, student, name)
         audit(store, "students rename", chosen.course, [name])
     else:
-        from fertool import names as files
+        from fertool.privacy import names as files
 
         _exists(store, chosen.course, student)
         known.known[chosen.course, student] = name
@@ -190,14 +190,14 @@ def merge(
     db: Db = None,
 ) -> None:
     """Make two students one: all that is OTHER's becomes STUDENT's, and their lectures are judged again."""
-    from fertool.decisions import Decisions
+    from fertool.students.decisions import Decisions
 
     chosen = settings(course=course, db=db)
     secret, known = open_names(names)
     store = open_store(chosen.db)
     lectures = Decisions(store.database).merge(chosen.course, student, other)
     if known is not None and names is not None:
-        from fertool import names as files
+        from fertool.privacy import names as files
 
         gone = known.known.pop((chosen.course, other), None)
         if gone is not None:
@@ -225,9 +225,9 @@ def split(
     db: Db = None,
 ) -> None:
     """Make a new student of some tracks of another: those at a time, in a stretch, or in a recording."""
-    from fertool.decisions import Decisions, Stretch
     from fertool.errors import ConfigError
     from fertool.sampling import parse_time
+    from fertool.students.decisions import Decisions, Stretch
 
     if at is None and (recording is None or to is not None):
         raise ConfigError("split: expected --at TIME or --recording R", "`fertool students show` says when")
@@ -262,15 +262,15 @@ def _judge(
 
 def read_names(path: Path | None) -> Names | None:
     """The names, to be read; None without a file."""
-    from fertool import names
+    from fertool.privacy import names
 
     return None if path is None else names.load(path, passphrase())
 
 
 def open_names(path: Path | None) -> tuple[str, Names | None]:
     """The passphrase and the names, to be changed; a file that is not there yet has none."""
-    from fertool import names
     from fertool.errors import FertoolError
+    from fertool.privacy import names
 
     if path is None:
         return "", None
@@ -284,7 +284,7 @@ def open_names(path: Path | None) -> tuple[str, Names | None]:
 
 def _exists(store: Store, course: str, student: str) -> None:
     from fertool.errors import FertoolError
-    from fertool.roster import Roster
+    from fertool.students.roster import Roster
 
     if student not in Roster(store.database).overview(course)["student"]:
         hint = "`fertool students list` shows them"
@@ -292,6 +292,6 @@ def _exists(store: Store, course: str, student: str) -> None:
 
 
 def audit(store: Store, command: str, course: str, students: list[str]) -> None:
-    from fertool.custody import Custody
+    from fertool.privacy.custody import Custody
 
     Custody(store.database).audit(command, course, students, command.rpartition(" ")[2])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool.privacy.suppression import too_small
 from fertool.report.text import command, natural
-from fertool.suppression import too_small
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:

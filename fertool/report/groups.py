@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool.suppression import hidden, too_small
+from fertool.privacy.suppression import hidden, too_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

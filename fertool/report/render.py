@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import fertool
-from fertool import custody
-from fertool.custody import Custody
 from fertool.errors import FertoolError
+from fertool.privacy import custody
+from fertool.privacy.custody import Custody
 from fertool.report import data, text
 from fertool.report.pages import LECTURE_PAGES, SITE_PAGES, Page, Site
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import jinja2
 
-    from fertool.names import Names
+    from fertool.privacy.names import Names
     from fertool.store import Store
 
 MARKER = ".fertool-report"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from fertool.custody import Custody
 from fertool.errors import FertoolError
+from fertool.privacy.custody import Custody
 from fertool.report.render import MARKER, render
 
 if TYPE_CHECKING:
-    from fertool.custody import Site
+    from fertool.privacy.custody import Site
     from fertool.store import Store
 
 

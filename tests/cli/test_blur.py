@@ -11,9 +11,9 @@ import pytest
 
 from fertool import checks
 from fertool.config import Settings
-from fertool.roster import CONSENTS, ENROLLED, Roster
 from fertool.setup import toolbox
 from fertool.store import Store
+from fertool.students.roster import CONSENTS, ENROLLED, Roster
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.roster import CONSENTS, ENROLLED, Roster
 from fertool.store import Store
+from fertool.students.roster import CONSENTS, ENROLLED, Roster
 
 TODAY = date.today()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool import erasure
-from fertool import names as files
+from fertool.privacy import erasure
+from fertool.privacy import names as files
 from fertool.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -215,8 +215,8 @@ def test_the_audit_lists_what_commands_did(fertool, filled: Path) -> None:
 
 
 def test_a_database_that_cannot_be_written_can_still_be_read(fertool, filled: Path, monkeypatch) -> None:
-    from fertool.custody import Custody
     from fertool.errors import StoreError
+    from fertool.privacy.custody import Custody
 
     def refuse(*_: object) -> None:
         raise StoreError("read-only")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fertool.custody import Custody, Site
+from fertool.privacy.custody import Custody, Site
 from fertool.report.render import render
 from fertool.report.sites import refresh
 from fertool.store import Store

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool import Detector, Encoder, linking
-from fertool.pipeline import Request
-from fertool.roster import Roster
+from fertool import Detector, Encoder
+from fertool.request import Request
 from fertool.setup import Plugged, Toolbox
 from fertool.store import Recording, Run, Store
+from fertool.students import linking
+from fertool.students.roster import Roster
 from fertool.tables import TRACKS
 
 ADA, BEN, CAM, DAN, EVE = range(5)

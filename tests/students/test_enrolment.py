@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool import enrolment, setup
+from fertool import setup
 from fertool.config import Settings
-from fertool.enrolment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
+from fertool.students import enrolment
+from fertool.students.enrolment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
 from fertool.testing import gallery
 from fertool.types import Faces
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fertool import names, private
 from fertool.errors import FertoolError
-from fertool.names import Names
+from fertool.privacy import names, private
+from fertool.privacy.names import Names
 
 KNOWN = {
     ("signals", "student-01"): "Zoë O'Brien",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.classlist import Answer, Listed, check_name, read
 from fertool.errors import ConfigError
+from fertool.students.classlist import Answer, Listed, check_name, read
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.custody import Custody
-from fertool.decisions import DECISIONS, Decisions, Stretch
 from fertool.errors import FertoolError
-from fertool.roster import CONSENTS, ENROLLED, Roster
+from fertool.privacy.custody import Custody
 from fertool.store import Recording, Run, Store
+from fertool.students.decisions import DECISIONS, Decisions, Stretch
+from fertool.students.roster import CONSENTS, ENROLLED, Roster
 from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
 
 PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}

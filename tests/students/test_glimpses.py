@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.glimpses import SHOWN, cut
+from fertool.students.glimpses import SHOWN, cut
 
 SCHEMA = {
     "recording": pl.String, "name": pl.String, "path": pl.String, "bytes": pl.Int64, "time_s": pl.Float64,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.suppression import hidden, too_small
+from fertool.privacy.suppression import hidden, too_small
 
 SMALL = [(0, 5, False), (1, 5, True), (4, 5, True), (5, 5, False), (1, 1, False), (9, 10, True)]
 

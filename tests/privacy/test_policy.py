@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from fertool.config import Settings
-from fertool.policy import explain
+from fertool.privacy.policy import explain
 
 RULES = [("presence", {"presence"}), ("shares", {"expression"}), ("still", ())]
 

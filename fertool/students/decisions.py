@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from fertool import relabel
 from fertool.errors import FertoolError
 from fertool.store import new_numbers, retire
+from fertool.students import relabel
 
 if TYPE_CHECKING:
     import duckdb

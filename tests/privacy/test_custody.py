@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.custody import FORGOTTEN, Custody, Site, word
 from fertool.errors import StoreError
-from fertool.roster import CONSENTS, ENROLLED, Roster
+from fertool.privacy.custody import FORGOTTEN, Custody, Site, word
 from fertool.store import Store
+from fertool.students.roster import CONSENTS, ENROLLED, Roster
 from fertool.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 

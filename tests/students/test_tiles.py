@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import tiles
-from fertool.identity import link
-from fertool.tiles import AT_ONCE_S, GAP_S, changes, hints, shuffles
+from fertool.students import tiles
+from fertool.students.identity import link
+from fertool.students.tiles import AT_ONCE_S, GAP_S, changes, hints, shuffles
 
 LIMIT = 0.5
 

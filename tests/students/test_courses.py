@@ -6,9 +6,11 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from fertool import config, setup, tracing
-from fertool.pipeline import Outcome, Request, analyze
+from fertool import config, setup
+from fertool.pipeline import Outcome, analyze
+from fertool.request import Request
 from fertool.store import Store
+from fertool.students import tracing
 from fertool.testing.lectures import ALIKE, LOOKS, Guest, Meeting, make_lecture, schedule
 
 PICTURE = "picture"

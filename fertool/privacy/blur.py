@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
-    from fertool.consent import Gate
     from fertool.engine import Engine
+    from fertool.privacy.consent import Gate
     from fertool.types import Floats, Image
 
     Look = Callable[[Image], Floats]

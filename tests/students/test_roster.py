@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.roster import CONSENTS, ENROLLED, PROTOTYPES, Roster
 from fertool.store import Recording, Run, Store
+from fertool.students.roster import CONSENTS, ENROLLED, PROTOTYPES, Roster
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
 

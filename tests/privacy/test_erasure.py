@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool import erasure
-from fertool.custody import Custody
 from fertool.errors import StoreError
+from fertool.privacy import erasure
+from fertool.privacy.custody import Custody
 from fertool.store import Store
 from fertool.testing import store_lecture, timeline
 

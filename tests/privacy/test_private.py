@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fertool import private
 from fertool.errors import FertoolError
+from fertool.privacy import private
 
 
 def test_a_file_is_for_its_owner_only_whatever_the_umask(tmp_path: Path) -> None:

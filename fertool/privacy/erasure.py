@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
-from fertool.custody import Custody
 from fertool.errors import StoreError
+from fertool.privacy.custody import Custody
 from fertool.schema import MIGRATIONS
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import identity
 from fertool.errors import ConfigError
+from fertool.students import identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

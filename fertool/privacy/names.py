@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import private
 from fertool.errors import FertoolError
+from fertool.privacy import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.blur import MOSAIC, NOTHING, blur, cover, covered, reach
 from fertool.errors import VideoError
+from fertool.privacy.blur import MOSAIC, NOTHING, blur, cover, covered, reach
 
 SIZE = 40
 """Side of the moving square that stands for a face."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import identity, relabel, stillness, tiles
-from fertool.decisions import Decisions
-from fertool.roster import Roster
+from fertool.students import identity, relabel, stillness, tiles
+from fertool.students.decisions import Decisions
+from fertool.students.roster import Roster
 
 if TYPE_CHECKING:
-    from fertool.pipeline import Request
+    from fertool.request import Request
     from fertool.store import Recording, Run, Store
     from fertool.types import Floats
 

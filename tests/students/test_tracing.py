@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import tracing
 from fertool.errors import ConfigError
-from fertool.tracing import FACES, TRUTH, at_times, overlaps, read_truth, score
+from fertool.students import tracing
+from fertool.students.tracing import FACES, TRUTH, at_times, overlaps, read_truth, score
 
 PLACES = {"L": (0, 0, 100, 100), "M": (200, 0, 300, 100), "R": (400, 0, 500, 100)}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.consent import NO, YES, Gate, gate
 from fertool.errors import ConfigError
+from fertool.privacy.consent import NO, YES, Gate, gate
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 
 ADA, BEN, CAM = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fertool import identity
-from fertool.identity import MARGIN, assign, link, match, overlapping, seen_together
+from fertool.students import identity
+from fertool.students.identity import MARGIN, assign, link, match, overlapping, seen_together
 
 LIMIT = 0.5
 

@@ -1,0 +1,5 @@
+"""What may be computed, kept and shown, and how it is let go.
+
+`policy`, `consent` and `suppression` decide, without reading or writing anything; `private` and `names` keep
+files for their owner; `custody` and `erasure` hold, export, forget and prove it; `blur` covers faces.
+"""

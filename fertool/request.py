@@ -1,0 +1,44 @@
+"""What is asked of an analysis: one value, made by the command line and read by every step."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fertool.engine import Engine
+from fertool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fertool.sampling import Every
+    from fertool.setup import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with one recording."""
+
+    course: str
+    lecture: str
+    tools: Toolbox
+    every: Every = 1.0
+    start_s: float = 0.0
+    end_s: float = math.inf
+    policy: str = "full"
+    consent: str = "off"
+    """`required`: nothing is kept of faces that are not a consenting student's but their number."""
+    device: str = "cpu"
+    student: str | None = None
+    """Name of the only person of a webcam recording."""
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.student and re.fullmatch(r"student-\d+", self.student):
+            what = f"--student {self.student}: expected a name, got what looks like a pseudonym"
+            raise ConfigError(what, "leave --student out, or give a name")
+
+    @property
+    def same_person(self) -> float:
+        """Distance of two tracks' embeddings up to which they are one person."""
+        return Engine.limit(self.tools.detector.plugin, self.tools.encoder.plugin)
