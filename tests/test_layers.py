@@ -15,7 +15,7 @@ ROWS = [
     "errors privacy.private types models recipes",
     "contracts sqlrule hookspecs",
     "plugins options config syllabus checks setup",
-    "boxes crops judging light packed pose sampling decode video tracking segments segmenting",
+    "boxes crops devices judging light packed pose sampling decode video tracking segments segmenting",
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
     "tables schema database store students.roster students.decisions privacy.names privacy.custody "
