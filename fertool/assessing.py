@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Window = tuple[Context, pl.DataFrame]
     Withdrawn = tuple[str | None, str | None, str]
 
+_write = json.JSONEncoder(sort_keys=True).encode
+"""Made once: `json.dumps` would make one for every row."""
+
 
 @dataclass(slots=True)
 class Lecture:
@@ -109,14 +112,14 @@ def _between(seen: pl.DataFrame, span: Segment | None) -> pl.DataFrame:
 
 
 def _period(seen: pl.DataFrame) -> float:
-    if "lecture" in seen.columns:  # each has a clock of its own
-        keys = ["course", "lecture", "time_s"]
-        times = seen.select(keys).unique().sort(keys)
-        steps = times.select(pl.col("time_s").diff().over("course", "lecture")).to_series().drop_nulls()
-        found = steps.to_numpy()
-    else:
-        found = np.diff(np.unique(seen["time_s"].to_numpy()))
-    return float(np.median(found)) if len(found) else 0.0
+    """Median step from one time to the next later one: several rows may share a time."""
+    times = seen["time_s"].to_numpy()
+    steps = times[1:] - times[:-1]
+    if "lecture" in seen.columns:  # each has a clock of its own, which begins anew
+        place = seen.select(pl.struct("course", "lecture").rle_id()).to_series().to_numpy()
+        steps = steps[place[1:] == place[:-1]]
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else 0.0
 
 
 def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:
@@ -154,7 +157,7 @@ def _row(rule: Rule, chosen: str, context: Context, one: Assessment) -> dict[str
         "message": one.message,
         "start_s": one.start_s if one.start_s is not None else segment.start_s if segment else None,
         "end_s": one.end_s if one.end_s is not None else segment.end_s if segment else None,
-        "evidence": json.dumps(one.evidence, sort_keys=True),
+        "evidence": _write(one.evidence),
         "coverage": None if one.coverage is None else float(one.coverage),
         "low": None if one.interval is None else float(one.interval[0]),
         "high": None if one.interval is None else float(one.interval[1]),

@@ -52,17 +52,14 @@ class Concentration(Rule):
             raise ValueError(f"expected 0 <= ahead < aside, got {self.ahead} and {self.aside}")
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
-        import polars as pl
+        import numpy as np
 
         if seen.is_empty():
             return None
-        turned = pl.max_horizontal(
-            (pl.col(angle).fill_nan(None) - context.baseline.get(angle, 0.0)).abs()
-            for angle in ("yaw_deg", "pitch_deg")
-        )
-        direction = ((self.aside - turned) / (self.aside - self.ahead)).clip(0, 1)
-        weight = pl.col("emotion").replace_strict(WEIGHTS, default=None, return_dtype=pl.Float64)
-        scores = seen.select(weight / max(WEIGHTS.values()) * direction).to_series()
+        angles = [seen[a].to_numpy() - context.baseline.get(a, 0.0) for a in ("yaw_deg", "pitch_deg")]
+        turned = np.fmax(*np.abs(angles))  # where one is not known, the other
+        direction = np.clip((self.aside - turned) / (self.aside - self.ahead), 0, 1)
+        scores = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values()) * direction
         figure = judging.figure(scores, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression and head pose")

@@ -57,7 +57,7 @@ class Preference(Rule):
         )
 
     def _figure(self, seen: pl.DataFrame) -> judging.Figure:
-        return judging.figure(seen["emotion"].is_in(judging.POSITIVE), seen, self.floor)
+        return judging.figure(judging.shows(seen, judging.POSITIVE), seen, self.floor)
 
 
 def _apart(best: judging.Figure, second: judging.Figure) -> bool:
