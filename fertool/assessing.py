@@ -12,7 +12,7 @@ import polars as pl
 from fertool import checks, options
 from fertool.errors import PluginError
 from fertool.tables import ASSESSMENTS
-from fertool.types import Assessment, Context, Segment
+from fertool.types import Assessment, Context, Course, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +40,8 @@ class Lecture:
     policy: str = "full"
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Student -> what is usual for him or her, as in `Context.baseline`."""
+    courses: Mapping[str, Course] = field(default_factory=dict)
+    """As in `Context.courses`."""
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
         for span in spans:
             inside = _between(seen, span)
             where = (lecture.course, lecture.lecture, span, student)
-            yield Context(*where, _period(inside), baseline), inside
+            yield Context(*where, _period(inside), baseline, lecture.courses), inside
 
 
 def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:

@@ -178,7 +178,8 @@ def _assess_wide(
         if len(allowed) < len(tables):  # what was said of the others must not outlive the decision
             result.withdrawn.append((course, None, rule.name))
         seen = pl.concat(allowed or [tables[0].clear()])
-        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines), result)
+        courses = store.courses() if course is None else {}
+        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines, courses), result)
 
 
 # --- describe -------------------------------------------------------------------------------------

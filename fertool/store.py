@@ -13,7 +13,7 @@ import polars as pl
 from fertool.database import Database
 from fertool.errors import StoreError
 from fertool.tables import MEASURES, SEEN, SEGMENTS
-from fertool.types import EMOTIONS
+from fertool.types import EMOTIONS, Course
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -259,6 +259,11 @@ class Store:
             for lecture, on in held.items():
                 row = {"c": course, "l": lecture, "d": on, "i": instructor, "t": list(topics)}
                 con.execute("INSERT INTO syllabi VALUES ($c, $l, $d, $i, $t)", row)
+
+    def courses(self) -> dict[str, Course]:
+        """What is known of every course that a course.toml describes, in order of name."""
+        rows = self._rows("SELECT DISTINCT course, instructor, topics FROM syllabi ORDER BY ALL", {})
+        return {name: Course(instructor, tuple(topics)) for name, instructor, topics in rows}
 
     def set_segments(self, course: str, lecture: str, segments: pl.DataFrame, source: str = "") -> None:
         """Replace the segments of a lecture (columns as in `tables.SEGMENTS`).

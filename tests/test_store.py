@@ -22,7 +22,7 @@ from fertool.tables import (
     segment_table,
 )
 from fertool.testing import store_lecture, timeline
-from fertool.types import Segment
+from fertool.types import Course, Segment
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
 
@@ -611,3 +611,12 @@ def test_parameters_are_no_sql(store):
 def test_a_statement_without_a_result_gives_an_empty_table(store):
     assert store.query("CREATE TEMP TABLE t (x INTEGER)").is_empty()
     assert store.query("-- nothing").is_empty()
+
+
+def test_what_is_known_of_courses(store: Store) -> None:
+    assert store.courses() == {}
+    store.describe_course("signals", "E. Noether", ["sampling", "filters"], {"week 1": None, "week 2": None})
+    store.describe_course("art", "", [], {"week 1": None})
+    assert store.courses() == {"art": Course(), "signals": Course("E. Noether", ("sampling", "filters"))}
+    store.describe_course("signals", "C. Babbage", [], {"week 1": None})
+    assert store.courses()["signals"] == Course("C. Babbage")
