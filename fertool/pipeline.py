@@ -110,9 +110,10 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
 
 
 def _in_place(store: Store, run: Run, request: Request) -> bool:
-    """Whether a finished run is where the request wants it, under the name that it wants."""
+    """Whether a finished run is where and when the request wants it, under the name that it wants."""
     named = request.student is None or request.student in store.students(run.run)
-    return named and store.home(run.recording) == (request.course, request.lecture)
+    timed = request.offset_s in (None, store.offset_s(run.recording))
+    return named and timed and store.home(run.recording) == (request.course, request.lecture)
 
 
 def _let_go(store: Store, run: Run, request: Request) -> list[str]:
@@ -200,6 +201,7 @@ def _recording(source: video.Recording, request: Request) -> Recording:
         width=source.width,
         height=source.height,
         codec=source.codec,
+        offset_s=request.offset_s,
     )
 
 

@@ -47,6 +47,8 @@ class Recording:
     width: int
     height: int
     codec: str
+    offset_s: float | None = None
+    """When it begins, on the clock of its lecture. None: as is known already, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Store:
         """(course, lecture) of a recording, or None for an unknown one."""
         rows = self._rows("SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording})
         return (rows[0][0], rows[0][1]) if rows else None
+
+    def offset_s(self, recording: str) -> float:
+        """When a recording begins on its lecture's clock; 0 for an unknown one."""
+        rows = self._rows("SELECT offset_s FROM recordings WHERE recording = $r", {"r": recording})
+        return float(rows[0][0]) if rows else 0.0
 
     def run_state(self, run: str) -> str | None:
         """`running`, `finished`, or None for an unknown run."""
@@ -447,6 +454,8 @@ def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
+    if recording.offset_s is None:
+        del row["offset_s"]
     columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
     updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
     con.execute(

@@ -284,8 +284,11 @@ def test_the_offset_of_a_recording_survives_its_next_analysis(store):
     store.add_recording(recording())
     store.query("UPDATE recordings SET offset_s = 60")
     store.add_recording(recording(path="/elsewhere/r1.mp4"))
-    assert store.query("SELECT offset_s FROM recordings").item() == 60
-    assert store.duration_s("signals", "week-1") == 60 + 129.5
+    assert store.offset_s("r1") == 60
+    store.add_recording(recording(offset_s=2.5))  # unless it says another one
+    assert store.offset_s("r1") == 2.5
+    assert store.offset_s("nobody's") == 0
+    assert store.duration_s("signals", "week-1") == 2.5 + 129.5
 
 
 def test_the_duration_of_a_lecture_is_that_of_its_longest_recording(store):

@@ -80,7 +80,9 @@ def _recommended(best: str, courses: Mapping[str, Course], taken: Collection[str
     similar = sorted((n for n in others if shared[n] or n in same), key=lambda n: (-len(shared[n]), n))
     if similar:
         return ", ".join(f"{n} ({_alike(shared[n], liked.instructor * (n in same))})" for n in similar)
-    return f"courses {_alike(liked.topics, liked.instructor, ' or ') or 'with its topics or by its instructor'}"
+    return (
+        f"courses {_alike(liked.topics, liked.instructor, ' or ') or 'with its topics or by its instructor'}"
+    )
 
 
 def _alike(topics: Sequence[str], instructor: str, between: str = ", ") -> str:
