@@ -28,9 +28,9 @@ class Concentration(Rule):
     Weights: neutral .9, happy .6, surprise .6, sad .3, fear .3, angry .25, disgust .2. Direction: 1 up to
     `ahead` degrees from where the student usually looks (median of the course; straight into the camera
     where it is not known), 0 from `aside` degrees on, a straight line between; the larger of yaw and pitch
-    counts. After the concentration index of Sharma et al. 2019 (arXiv:1909.12913), with the head in place
-    of the eyes, and divided by the largest weight: otherwise nobody could reach the top. Above `high` is
-    `good`, below `low` `attention`.
+    counts. Above `high` is `good`, below `low` `attention`. Reference: after the concentration index of
+    Sharma et al. 2019 (arXiv:1909.12913), with the head in place of the eyes, and divided by the largest
+    weight: otherwise nobody could reach the top.
 
     Signals: expression, pose. Needs the seven labels. Validated on: nothing.
     """

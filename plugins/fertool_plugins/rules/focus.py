@@ -21,9 +21,11 @@ class Focus(Rule):
 
     A look is every `every` seconds of the window; the student is away in it if the face is undetected in
     more than half of its samples. Reference: Aly et al. 2023, section IV.C.1, which takes whoever is away
-    to be inattentive or to have a technical problem. These two are told apart as far as a table can: no
-    face at all for `technical` seconds on end is more like a camera that was switched off, a frozen link or
-    an empty chair; a face that comes and goes, or is back sooner, like inattention.
+    to be inattentive or to have a technical problem. These two are told apart by duration only: no face at
+    all for `technical` seconds on end is more like a camera that was switched off, a frozen link or an empty
+    chair; a face that comes and goes, or is back sooner, like inattention. A dark tile is not told from an
+    empty chair: nothing is stored of the pixels of places without a face, and where a tile is once its face
+    is gone is known in gallery views that do not shuffle only.
 
     Signals: presence. Needs no labels. Validated on: nothing; a face is also lost to a hand, a turned head
     or poor light.

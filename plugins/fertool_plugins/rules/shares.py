@@ -18,6 +18,8 @@ class Shares(Rule):
 
     Where fewer than `floor` of the samples could be measured there is one assessment,
     "not measurable": silence is not neutrality.
+
+    Reference: none; a count. Signals: expression. Needs the seven labels. Validated on: nothing.
     """
 
     name = "shares"
