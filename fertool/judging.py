@@ -129,7 +129,8 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
         return None
     if n > MAX_BLOCKS:
         first = first[np.searchsorted(np.arange(n) * MAX_BLOCKS // n, np.arange(MAX_BLOCKS))]
-    sums, counts = np.add.reduceat(values, first), np.diff(first, append=len(values))
+    edges = np.append(first, len(values))
+    sums, counts = np.add.reduceat(values, first), edges[1:] - edges[:-1]
     draws = _draws(len(sums))
     means = (draws @ sums) / (draws @ counts)
     tail = RESAMPLES // 40  # 2.5 %

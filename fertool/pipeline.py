@@ -134,8 +134,9 @@ def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]
     """
     result = Result()
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
-    for lecture in lectures(store, pairs):
-        assess_lecture(narrow, lecture, result)
+    with closing(prefetch(lectures(store, pairs), 1)) as read:  # the next table is read meanwhile
+        for lecture in read:
+            assess_lecture(narrow, lecture, result)
     of_course = [rule for rule in rules if rule.scope == "course"]
     for course in sorted({course for course, _ in pairs}):
         _assess_wide(store, of_course, course, store.lectures(course), result)

@@ -35,7 +35,7 @@ class Shares(Rule):
     ) -> Assessment | list[Assessment] | None:
         if seen.is_empty():
             return None
-        counts = Counter(seen["emotion"].drop_nulls().to_list())
+        counts = Counter(label for label in seen["emotion"].to_list() if label is not None)
         measured, samples = counts.total(), len(seen)
         if measured == 0 or measured < self.floor * samples:
             message = f"expression measured in {measured} of {samples} samples only"
