@@ -48,7 +48,9 @@ class Lecture:
 class Result:
     """All assessments of one call, and what could not be judged."""
 
-    rows: list[dict[str, object]] = field(default_factory=list)
+    tables: list[pl.DataFrame] = field(default_factory=list)
+    """What was said, in pieces: columns of `tables.ASSESSMENTS`. A hundred lectures have half a million rows:
+    as dicts they would need far more memory."""
     skipped: list[str] = field(default_factory=list)
     """Why rules were not asked, one sentence each."""
     withdrawn: list[Withdrawn] = field(default_factory=list)
@@ -58,7 +60,12 @@ class Result:
 
     def table(self) -> pl.DataFrame:
         """Columns of `tables.ASSESSMENTS`."""
-        return pl.DataFrame(self.rows, schema=ASSESSMENTS)
+        return pl.concat([pl.DataFrame(schema=ASSESSMENTS), *self.tables])
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """The same, one by one."""
+        return self.table().to_dicts()
 
 
 def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
@@ -82,7 +89,7 @@ def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> N
         except PluginError as error:
             result.failed.append(str(error))
         else:
-            result.rows += rows
+            result.tables.append(pl.DataFrame(rows, schema=ASSESSMENTS))
 
 
 def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:

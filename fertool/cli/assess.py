@@ -75,9 +75,8 @@ def judge(
     if json:
         print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
     else:
-        rules = sorted({str(row["rule"]) for row in result.rows})
-        counts = [(rule, sum(row["rule"] == rule for row in result.rows)) for rule in rules]
-        print_table(["rule", "assessments"], counts, title=f"{len(lectures)} lectures")
+        counts = result.table().group_by("rule").len().sort("rule")
+        print_table(["rule", "assessments"], counts.rows(), title=f"{len(lectures)} lectures")
     for line in [*dict.fromkeys(result.skipped), *result.failed]:
         print(f"fertool: {line}", file=sys.stderr)
     return result
