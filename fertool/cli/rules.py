@@ -68,23 +68,22 @@ def sensitivity(
     rules = {one.name: one for one in setup.toolbox(chosen, option or [], plugin or []).rules}
     if rule not in rules:
         raise FertoolError(f"no rule {rule!r}", f"there are: {', '.join(sorted(rules))}")
+    errors = measure.read_confusion(confusion) if confusion else None
     store = open_store(chosen.db)
     pairs = analyzed(store, course, lecture)
     lectures = list(pipeline.lectures(store, pairs))
     title = f"{rule} over {len(pairs)} lectures"
-    if confusion is None:
+    if errors is None:
         table = measure.sensitivity(rules[rule], lectures)
-        rows = [[*row[:3], *_figures(row[3:])] for row in table.rows()]
+        columns, rows = table.columns, [[*row[:3], *_figures(row[3:])] for row in table.rows()]
     else:
-        table = measure.under_errors(rules[rule], lectures, measure.read_confusion(confusion))
-        rows = _summary(table)
+        table = measure.under_errors(rules[rule], lectures, errors)
+        columns, rows = ["answers", *table.columns[1:]], _summary(table)
         title += f": as stored, and with expressions drawn anew {len(table) - 1} times"
     if json:
         print_json(table.to_dicts())
     else:
-        print_table(
-            [*(["answers"] if confusion else table.columns[:1]), *table.columns[1:]], rows, title=title
-        )
+        print_table(columns, rows, title=title)
 
 
 def _summary(table: pl.DataFrame) -> list[list[str]]:

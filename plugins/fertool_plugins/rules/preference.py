@@ -28,7 +28,7 @@ class Preference(Rule):
     """
 
     name = "preference"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
     needs = ("happy", "surprise")
     scope = "all"
