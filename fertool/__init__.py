@@ -18,7 +18,7 @@ from fertool.hookspecs import hookimpl
 from fertool.models import Model
 from fertool.recipes import Augment, Recipe
 from fertool.sqlrule import SqlRule
-from fertool.types import EMOTIONS, Assessment, Context, Crop, Faces, Segment
+from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Segment
 
 if TYPE_CHECKING:
     from fertool import boxes, crops, devices, judging, light, models, packed, pose
@@ -31,6 +31,7 @@ __all__ = [
     "Augment",
     "Classifier",
     "Context",
+    "Course",
     "Crop",
     "Detector",
     "Encoder",

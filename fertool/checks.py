@@ -4,6 +4,7 @@ expected and what came."""
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def _judgement(rule: Rule, one: Assessment) -> None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _interval(value: Any) -> bool:
@@ -107,6 +108,11 @@ def _interval(value: Any) -> bool:
 
 
 def _jsonable(rule: Rule, evidence: Any) -> None:
+    plain = isinstance(evidence, dict) and all(
+        isinstance(key, str) and (isinstance(one, str) or _number(one)) for key, one in evidence.items()
+    )
+    if plain:  # the usual case, and quicker than writing it
+        return
     try:
         json.dumps(evidence, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:

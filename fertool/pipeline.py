@@ -110,9 +110,10 @@ def analyze(path: Path, request: Request, store: Store, progress: Progress) -> O
 
 
 def _in_place(store: Store, run: Run, request: Request) -> bool:
-    """Whether a finished run is where the request wants it, under the name that it wants."""
+    """Whether a finished run is where and when the request wants it, under the name that it wants."""
     named = request.student is None or request.student in store.students(run.run)
-    return named and store.home(run.recording) == (request.course, request.lecture)
+    timed = request.offset_s in (None, store.offset_s(run.recording))
+    return named and timed and store.home(run.recording) == (request.course, request.lecture)
 
 
 def _let_go(store: Store, run: Run, request: Request) -> list[str]:
@@ -133,8 +134,9 @@ def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]
     """
     result = Result()
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
-    for lecture in lectures(store, pairs):
-        assess_lecture(narrow, lecture, result)
+    with closing(prefetch(lectures(store, pairs), 1)) as read:  # the next table is read meanwhile
+        for lecture in read:
+            assess_lecture(narrow, lecture, result)
     of_course = [rule for rule in rules if rule.scope == "course"]
     for course in sorted({course for course, _ in pairs}):
         _assess_wide(store, of_course, course, store.lectures(course), result)
@@ -178,7 +180,8 @@ def _assess_wide(
         if len(allowed) < len(tables):  # what was said of the others must not outlive the decision
             result.withdrawn.append((course, None, rule.name))
         seen = pl.concat(allowed or [tables[0].clear()])
-        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines), result)
+        courses = store.courses() if course is None else {}
+        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines, courses), result)
 
 
 # --- describe -------------------------------------------------------------------------------------
@@ -199,6 +202,7 @@ def _recording(source: video.Recording, request: Request) -> Recording:
         width=source.width,
         height=source.height,
         codec=source.codec,
+        offset_s=request.offset_s,
     )
 
 

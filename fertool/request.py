@@ -31,6 +31,8 @@ class Request:
     device: str = "cpu"
     student: str | None = None
     """Name of the only person of a webcam recording."""
+    offset_s: float | None = None
+    """When the recording begins, on the clock of its lecture. None: as is known already, else 0."""
     force: bool = False
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from fertool.database import Database
 from fertool.errors import StoreError
 from fertool.tables import MEASURES, SEEN, SEGMENTS
-from fertool.types import EMOTIONS
+from fertool.types import EMOTIONS, Course
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,6 +47,8 @@ class Recording:
     width: int
     height: int
     codec: str
+    offset_s: float | None = None
+    """When it begins, on the clock of its lecture. None: as is known already, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Store:
         """(course, lecture) of a recording, or None for an unknown one."""
         rows = self._rows("SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording})
         return (rows[0][0], rows[0][1]) if rows else None
+
+    def offset_s(self, recording: str) -> float:
+        """When a recording begins on its lecture's clock; 0 for an unknown one."""
+        rows = self._rows("SELECT offset_s FROM recordings WHERE recording = $r", {"r": recording})
+        return float(rows[0][0]) if rows else 0.0
 
     def run_state(self, run: str) -> str | None:
         """`running`, `finished`, or None for an unknown run."""
@@ -234,11 +241,12 @@ class Store:
                 con.execute(insert, {"c": course, "s": label, "r": recording})
         return sorted(labels + fresh, key=lambda label: (len(label), label))
 
-    def name_student(self, course: str, student: str) -> None:
-        """A student who goes by a given name, in this recording and others."""
+    def name_student(self, course: str, *students: str) -> None:
+        """Somebody who goes by a given name (or several who do), in this recording and others."""
         insert = "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING"
         with self.database.transaction() as con:
-            con.execute(insert, {"c": course, "s": student})
+            for student in students:
+                con.execute(insert, {"c": course, "s": student})
 
     # --- courses, lectures, segments ----------------------------------------------------------
 
@@ -258,6 +266,11 @@ class Store:
             for lecture, on in held.items():
                 row = {"c": course, "l": lecture, "d": on, "i": instructor, "t": list(topics)}
                 con.execute("INSERT INTO syllabi VALUES ($c, $l, $d, $i, $t)", row)
+
+    def courses(self) -> dict[str, Course]:
+        """What is known of every course that a course.toml describes, in order of name."""
+        rows = self._rows("SELECT DISTINCT course, instructor, topics FROM syllabi ORDER BY ALL", {})
+        return {name: Course(instructor, tuple(topics)) for name, instructor, topics in rows}
 
     def set_segments(self, course: str, lecture: str, segments: pl.DataFrame, source: str = "") -> None:
         """Replace the segments of a lecture (columns as in `tables.SEGMENTS`).
@@ -441,6 +454,8 @@ def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
+    if recording.offset_s is None:
+        del row["offset_s"]
     columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
     updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
     con.execute(

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 ROWS = [
     "errors privacy.private types models recipes",
     "contracts sqlrule hookspecs",
-    "plugins options config syllabus checks setup",
-    "boxes crops devices judging light packed pose sampling decode video tracking segments segmenting",
+    "plugins options config checks setup",
+    "boxes crops devices judging light packed pose sampling decode video tracking segments segmenting "
+    "syllabus",
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
     "tables schema database store students.roster students.decisions privacy.names privacy.custody "

@@ -140,7 +140,11 @@ def _course(
     for lecture in course.lectures:
         if lecture.segments:  # before a night of analysis, not after
             refuse_many(lecture.segments, [(course.course, lecture.name)])
-    planned = {r.file: (lecture.name, r.student) for lecture in course.lectures for r in lecture.recordings}
+    planned = {
+        r.file: (lecture.name, r.student, r.offset_s)
+        for lecture in course.lectures
+        for r in lecture.recordings
+    }
     more = {"syllabus": course, "planned": planned}
     chosen = replace(chosen, course=course.course)
     run_all(list(planned), chosen, flags | more, pairs, plugin_files, failed=[], json=json)
@@ -239,7 +243,8 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
     from fertool.setup import device
 
     start, end = flags["start"], flags["end"]
-    lecture, student = flags.get("planned", {}).get(file, (flags["lecture"], flags["student"]))
+    alone = (flags["lecture"], flags["student"], None)
+    lecture, student, offset_s = flags.get("planned", {}).get(file, alone)
     return Request(
         course=chosen.course,
         lecture=lecture or file.stem,
@@ -251,6 +256,7 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
         consent=chosen.consent,
         device=device(chosen.device),
         student=student,
+        offset_s=offset_s,
         force=flags["force"],
     )
 

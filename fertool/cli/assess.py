@@ -48,12 +48,12 @@ def assess(
     if watch:
         _watch(chosen, course, lecture, option or [], plugin or [])
         return
-    result = _judge(chosen, course, lecture, option or [], plugin or [], json=json)
+    result = judge(chosen, course, lecture, option or [], plugin or [], json=json)
     if result.failed:
         raise typer.Exit(3)
 
 
-def _judge(
+def judge(
     chosen: Settings,
     course: str | None,
     lecture: str | None,
@@ -75,9 +75,8 @@ def _judge(
     if json:
         print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
     else:
-        rules = sorted({str(row["rule"]) for row in result.rows})
-        counts = [(rule, sum(row["rule"] == rule for row in result.rows)) for rule in rules]
-        print_table(["rule", "assessments"], counts, title=f"{len(lectures)} lectures")
+        counts = result.table().group_by("rule").len().sort("rule")
+        print_table(["rule", "assessments"], counts.rows(), title=f"{len(lectures)} lectures")
     for line in [*dict.fromkeys(result.skipped), *result.failed]:
         print(f"fertool: {line}", file=sys.stderr)
     return result
@@ -94,11 +93,11 @@ def _watch(
         raise ConfigError("--watch needs a file to watch", "--plugin my_rule.py")
     saved = saves(files)  # from now on, also during the first judgement
     try:
-        before = _judge(chosen, course, lecture, pairs, files)
+        before = judge(chosen, course, lecture, pairs, files)
         print("watching; Ctrl-C ends it", flush=True)
         for file in saved:
             try:
-                after = _judge(chosen, course, lecture, pairs, files)
+                after = judge(chosen, course, lecture, pairs, files)
             except FertoolError as error:
                 print(f"fertool: {error}", file=sys.stderr, flush=True)
                 continue
