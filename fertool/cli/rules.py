@@ -19,6 +19,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 app = typer.Typer(no_args_is_help=True, help="About rules: how far their answers hang on thresholds.")
 
@@ -54,6 +55,8 @@ def sensitivity(
     store = open_store(chosen.db)
     pairs = analyzed(store, course, lecture)
     table = measure(rules[rule], list(pipeline.lectures(store, pairs)))
+    for of, name in pairs:
+        record(store, "rules sensitivity", of, what=rule, lecture=name)
     if json:
         print_json(table.to_dicts())
     else:
