@@ -27,7 +27,8 @@ from fertool.decode import Samples, prefetch
 from fertool.engine import Engine, in_order, workers
 from fertool.errors import ConfigError, VideoError
 from fertool.privacy import consent
-from fertool.privacy.custody import Custody
+from fertool.privacy.answers import Answers
+from fertool.privacy.removal import Removal
 from fertool.request import Request
 from fertool.sampling import plan
 from fertool.segmenting import usable
@@ -119,7 +120,7 @@ def _in_place(store: Store, run: Run, request: Request) -> bool:
 def _let_go(store: Store, run: Run, request: Request) -> list[str]:
     """Older runs of the recording with what this run was not allowed to keep; a note if there were any."""
     behaviour, required = request.policy == "behaviour", request.consent == "required"
-    count = Custody(store.database).drop_superseded(
+    count = Removal(store.database).drop_superseded(
         run.recording, run.run, expression=behaviour, everything=required
     )
     why = "without consent" if required else "with expressions"
@@ -211,7 +212,8 @@ def _gate(store: Store, request: Request) -> consent.Gate | None:
     if request.consent != "required":
         return None
     roster = Roster(store.database)
-    agreed = roster.consenting(request.course, datetime.now().date())  # the user's day, not London's
+    today = datetime.now().date()  # the user's day, not London's
+    agreed = Answers(store.database).consenting(request.course, today)
     if request.student and request.student not in agreed:
         what = f"--student {request.student}: consent is required, and none of this student's is in force"
         raise ConfigError(what, "see `fertool students show`")

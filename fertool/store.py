@@ -385,8 +385,10 @@ class Store:
         now = datetime.now(UTC)
         away = """DELETE FROM assessments WHERE course IS NOT DISTINCT FROM $c
                   AND lecture IS NOT DISTINCT FROM $l AND rule = $r"""
-        stamp = """INSERT INTO lectures (course, lecture, assessed_at) VALUES ($c, $l, $t)
-                   ON CONFLICT (course, lecture) DO UPDATE SET assessed_at = excluded.assessed_at"""
+        stamp = """INSERT INTO lectures (course, lecture, assessed_at, agreed)
+                   VALUES ($c, $l, $t, (SELECT agreed FROM agreed WHERE course = $c AND lecture = $l))
+                   ON CONFLICT (course, lecture)
+                   DO UPDATE SET assessed_at = excluded.assessed_at, agreed = excluded.agreed"""
         with self.database.transaction() as con:
             for course, lecture, rule in withdrawn:
                 con.execute(away, {"c": course, "l": lecture, "r": rule})

@@ -20,7 +20,7 @@ ROWS = [
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
     "tables schema database store students.roster students.decisions privacy.names privacy.custody "
-    "privacy.erasure",
+    "privacy.answers privacy.removal privacy.erasure",
     "engine request students.enrolment students.glimpses students.linking students.tracing privacy.blur "
     "chunk assessing sensitivity pipeline report training",
     "testing cli",

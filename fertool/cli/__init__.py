@@ -14,7 +14,9 @@ from fertool.cli import (
     analyze,
     assess,
     blur,
+    consent,
     custody,
+    decide,
     demo,
     doctor,
     enroll,
@@ -49,7 +51,7 @@ for module in (models, policy, custody, identity, blur):
     module.register(app)
 custody.register_students(students.app)
 students.register(app)
-for module in (enroll, review):
+for module in (enroll, review, decide, consent):
     module.register(students.app)
 for module in (segments, plugins, rules, new):
     module.register(app)

@@ -22,6 +22,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from fertool.config import Settings
@@ -263,12 +264,11 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
 
 def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
     from fertool.pipeline import analyze as analyze_one
-    from fertool.privacy.custody import Custody
 
     shown.video(file)
     outcome = analyze_one(file, request, store, shown)
     students = store.students(outcome.run)
-    Custody(store.database).audit("analyze", request.course, students, str(file), request.lecture)
+    record(store, "analyze", request.course, students, str(file), request.lecture)
     for note in outcome.notes:
         shown.message(f"{file}: {note}")
     if not outcome.fresh:

@@ -20,6 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,14 +65,13 @@ def judge(
 ) -> Result:
     """Judge once, store and print."""
     from fertool import pipeline, setup
-    from fertool.privacy.custody import Custody
 
     tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
     lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures)
     for of, name in lectures:
-        Custody(store.database).audit("assess", of, what=f"{len(tools.rules)} rules", lecture=name)
+        record(store, "assess", of, what=f"{len(tools.rules)} rules", lecture=name)
     if json:
         print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
     else:

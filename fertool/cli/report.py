@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, passphrase, settings
-from fertool.cli.custody import record
+from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, settings
+from fertool.cli.people import read_names, record
 
 
 def register(app: typer.Typer) -> None:
@@ -30,14 +30,13 @@ def report(
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
-    from fertool.privacy import names as files
     from fertool.report.render import render
 
-    known = files.load(names, passphrase()) if names else None
+    known = read_names(names)
     chosen = settings(db=db, k=k)
     store = open_store(chosen.db)
     index = render(store, out, course, lecture, names=known, k=chosen.k, retention=chosen.retention)
-    record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
+    record(store, "report", course, what=str(index.parent), lecture=lecture)
     print(index)
     if show:
         import webbrowser

@@ -20,6 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,8 @@ def sensitivity(
         table = measure.under_errors(rules[rule], lectures, errors)
         columns, rows = ["answers", *table.columns[1:]], _summary(table)
         title += f": as stored, and with expressions drawn anew {len(table) - 1} times"
+    for of, name in pairs:
+        record(store, "rules sensitivity", of, what=rule, lecture=name)
     if json:
         print_json(table.to_dicts())
     else:

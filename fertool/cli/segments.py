@@ -20,6 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,8 @@ def segments(
         for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
         failed = pipeline.assess(store, rules, lectures).failed
+        for of, name in lectures:
+            record(store, "segments", of, what=source, lecture=name)
     _show(store, lectures, json=json)
     for problem in failed:
         print(f"fertool: {problem}", file=sys.stderr)

@@ -8,15 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.store import Store
-from fertool.students.roster import CONSENTS, ENROLLED, Roster
+from fertool.students.roster import ENROLLED, Roster
 
 TODAY = date.today()
 
 
 def answer(store: Store, student: str, **dates: date | None) -> None:
     row = {"student": student, "consent": True, "given": None, "expires": None, "withdrawn": None} | dates
-    Roster(store.database).set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
+    Answers(store.database).set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
 
 
 @pytest.fixture
