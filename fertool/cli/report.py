@@ -27,17 +27,44 @@ def report(
         int | None,
         typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
     ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="html, pdf, csv, parquet, json, xapi; several with commas [default: html].",
+            metavar="FORMATS",
+        ),
+    ] = None,
+    home: Annotated[
+        str | None,
+        typer.Option("--home", help="xapi: the address under which you name things.", metavar="URL"),
+    ] = None,
     db: Db = None,
 ) -> None:
-    """Render HTML pages that work anywhere, also from a USB stick without network."""
+    """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
     from fertool.privacy import names as files
+    from fertool.report.exports.write import chosen as formats
+    from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
 
+    forms = formats(form or ["html"])
+    base = address(home) if home else HOME
     known = files.load(names, passphrase()) if names else None
     chosen = settings(db=db, k=k)
     store = open_store(chosen.db)
-    index = render(store, out, course, lecture, names=known, k=chosen.k, retention=chosen.retention)
-    record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
+    index = render(
+        store,
+        out,
+        course,
+        lecture,
+        names=known,
+        k=chosen.k,
+        retention=chosen.retention,
+        formats=forms,
+        home=base,
+    )
+    what = str(out.resolve()) + ("" if forms == ("html",) else f" ({', '.join(forms)})")
+    record(chosen.db, "report", course, what=what, lecture=lecture)
     print(index)
     if show:
         import webbrowser

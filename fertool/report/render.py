@@ -14,18 +14,21 @@ from fertool.errors import FertoolError
 from fertool.privacy import custody
 from fertool.privacy.custody import Custody
 from fertool.report import data, text
+from fertool.report.exports import tables, xapi
+from fertool.report.exports import write as exports
 from fertool.report.pages import LECTURE_PAGES, SITE_PAGES, Page, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     import jinja2
 
     from fertool.privacy.names import Names
+    from fertool.report.exports.tables import Tables
     from fertool.store import Store
 
 MARKER = ".fertool-report"
-"""Its presence says that a folder is ours to replace."""
+"""Its presence says that a folder is ours to replace; its second line, in which formats it was."""
 STATIC = ("report.css", "report.js")
 
 
@@ -38,12 +41,18 @@ def render(
     names: Names | None = None,
     k: int = 1,
     retention: str = "",
+    formats: Collection[str] = ("html",),
+    home: str = xapi.HOME,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write the report into the folder `out`; returns its `index.html`.
+    """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 
     `names` are shown instead of pseudonyms; only here do the two meet. Figures about fewer than `k` students
     are left out; `retention` (`180d`) stands in the headers. The database remembers the report, if it can be
     written to, so that a student who is forgotten can be taken out of it.
+
+    `formats`: some of `exports.write.FORMATS`; `home`: under which address xAPI statements name things;
+    `progress` hears what is being done.
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
@@ -55,13 +64,22 @@ def render(
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
     try:
         with _swapped_in(out) as folder:
-            _write(store, folder, Site(lectures), names, k, retention)
+            exports.write(
+                folder,
+                formats,
+                lambda where: _write(store, where, Site(lectures), names, k, retention),
+                lambda: _tables(store, lectures, k),
+                {of: names.shown(of) for of, _ in lectures} if names is not None else {},
+                home,
+                progress,
+            )
+            _mark(folder, formats)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
         Custody(store.database).add_site(custody.Site(out, course, lecture, k))
-    return out / "index.html"
+    return out / "index.html" if "html" in formats else out
 
 
 def _write(store: Store, folder: Path, site: Site, names: Names | None, k: int, retention: str) -> None:
@@ -70,18 +88,36 @@ def _write(store: Store, folder: Path, site: Site, names: Names | None, k: int, 
     pages.globals["retention"] = retention
     summaries = []
     for course, lecture in site.lectures:
-        tables = data.load(store, course, lecture, k)
+        one = data.load(store, course, lecture, k)
         if names is not None:
-            tables = data.named(tables, names.shown(course))
+            one = data.named(one, names.shown(course))
         for lecture_pages in LECTURE_PAGES:
-            for page in lecture_pages(site, tables):
+            for page in lecture_pages(site, one):
                 _write_page(pages, folder, page)
-        summaries.append(tables.summary)
+        summaries.append(one.summary)
     for site_pages in SITE_PAGES:
         for page in site_pages(site, summaries):
             _write_page(pages, folder, page)
     _write_assets(folder / "assets")
-    (folder / MARKER).write_text(f"fertool {fertool.__version__}\n", encoding="utf-8")
+
+
+def _tables(store: Store, lectures: Iterable[tuple[str, str]], k: int) -> Iterator[Tables]:
+    """For exports, one lecture after another."""
+    days = store.query("SELECT course, lecture, held FROM syllabi")
+    held = {(course, lecture): day for course, lecture, day in days.iter_rows()}
+    for pair in lectures:
+        yield tables.of_lecture(data.load(store, *pair, k), held.get(pair))
+
+
+def _mark(folder: Path, formats: Collection[str]) -> None:
+    lines = [f"fertool {fertool.__version__}", ",".join(formats)]
+    (folder / MARKER).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def written_as(folder: Path) -> tuple[str, ...]:
+    """The formats of a report that was written before."""
+    lines = (folder / MARKER).read_text(encoding="utf-8").splitlines()
+    return tuple(lines[1].split(",")) if len(lines) > 1 else ("html",)
 
 
 def environment() -> jinja2.Environment:
