@@ -27,16 +27,28 @@ def report(
         int | None,
         typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
     ] = None,
+    lang: Annotated[str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")] = "en",
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""
+    from fertool import plugins
     from fertool.privacy import names as files
     from fertool.report.render import render
 
     known = files.load(names, passphrase()) if names else None
     chosen = settings(db=db, k=k)
     store = open_store(chosen.db)
-    index = render(store, out, course, lecture, names=known, k=chosen.k, retention=chosen.retention)
+    index = render(
+        store,
+        out,
+        course,
+        lecture,
+        names=known,
+        k=chosen.k,
+        retention=chosen.retention,
+        lang=lang,
+        registry=plugins.load(map(Path, chosen.plugins)),
+    )
     record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
     print(index)
     if show:
