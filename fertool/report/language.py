@@ -87,14 +87,22 @@ class Language:
             return self.number(value)
         return f"{self.number(value, 2)} ({first} {self.strings['to']} {last})"
 
-    def points(self, change: float | None) -> str:
-        """A difference of two shares: `+12 points`."""
+    def points(self, change: float | None, low: float | None = None, high: float | None = None) -> str:
+        """A difference of two shares: `+12 points (+3 to +20)`."""
         if change is None:
             return "–"
-        return f"{change * 100:+.0f}".replace("-", "−") + "\u00a0" + self.strings["points"]
+        shown = f"{_signed(change)}\u00a0{self.strings['points']}"
+        if low is None or high is None:
+            return shown
+        return f"{shown} ({_signed(low)} {self.strings['to']} {_signed(high)})"
 
     def _local(self, figure: str) -> str:
         return figure.replace(".", self.strings["decimal"])
+
+
+def _signed(share: float) -> str:
+    whole = round(share * 100)
+    return f"{whole:+d}".replace("-", "−") if whole else "0"
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

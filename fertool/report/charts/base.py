@@ -100,7 +100,8 @@ def clock_axis(start_s: float, end_s: float) -> dict[str, Any]:
 
 def percent_axis() -> dict[str, Any]:
     """A little beyond both ends: a line at 0 % or 100 % would be cut in half."""
-    return {"range": [-3, 103], "tickvals": [0, 50, 100], "ticksuffix": "\u00a0%", "fixedrange": True}
+    texts = [f"{value}\u00a0%" for value in (0, 50, 100)]
+    return {"range": [-3, 103], "tickvals": [0, 50, 100], "ticktext": texts, "fixedrange": True}
 
 
 def on_grid(bins: pl.DataFrame, width_s: float, columns: Sequence[str]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import polars as pl
 from fertool.report import series
 from fertool.report.charts import base
 from fertool.report.charts.base import Figure
+from fertool.report.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,7 @@ def presence(digest: Digest, say: Language) -> Figure:
     heat = {
         "type": "heatmap",
         **base.steps(digest.width_s / 2, digest.width_s),
-        "y": [base.label(name) for name in series_names(names)],
+        "y": [base.label(name) for name in shorten(names)],
         "z": rows,
         "zmin": 0,
         "zmax": 100,
@@ -149,13 +150,6 @@ def presence(digest: Digest, say: Language) -> Figure:
         xaxis=base.clock_axis(0, digest.duration_s),
         yaxis=axis,
     )
-
-
-def series_names(names: Sequence[str]) -> list[str]:
-    """Names short enough for an axis."""
-    from fertool.report.text import shorten
-
-    return shorten(names)
 
 
 def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
@@ -215,13 +209,12 @@ def pie(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "text": [base.label(name) if value >= 0.04 else "" for name, value in zip(names, values, strict=True)],
         "textinfo": "text",
         "textposition": "outside",
-        "automargin": True,
         "sort": False,
         "direction": "clockwise",
         "hovertemplate": "%{label} %{percent}<extra></extra>",
         "meta": {"bars": [name for name, _ in shares]},
     }
-    return base.figure([slices], height=46 + 34 * len(names), margin={"l": 12, "r": 12, "t": 24, "b": 24})
+    return base.figure([slices], height=46 + 34 * len(names), margin={"l": 60, "r": 60, "t": 32, "b": 32})
 
 
 def trend(course: Course, say: Language) -> Figure:
@@ -255,7 +248,7 @@ def trend(course: Course, say: Language) -> Figure:
         )
     ticks = {
         "tickvals": list(range(len(course.lectures))),
-        "ticktext": [base.label(name) for name in series_names([one.lecture for one in course.lectures])],
+        "ticktext": [base.label(name) for name in shorten([one.lecture for one in course.lectures])],
         "range": [-0.5, len(course.lectures) - 0.5],
         "showgrid": False,
         "fixedrange": True,

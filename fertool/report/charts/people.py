@@ -9,7 +9,9 @@ import polars as pl
 from fertool.report import series
 from fertool.report.charts import base
 from fertool.report.charts.base import Figure
-from fertool.report.charts.classes import COLORS, DASHES as KIND_DASHES, SYMBOLS, series_names
+from fertool.report.charts.classes import COLORS, SYMBOLS
+from fertool.report.charts.classes import DASHES as KIND_DASHES
+from fertool.report.text import shorten
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
         [*lines, ribbon],
         height=170,
         xaxis=base.clock_axis(0, digest.duration_s) | {"anchor": "y"},
-        yaxis={"domain": [0, 0.82], "ticksuffix": "°", "range": [-60, 60], "tickvals": [-45, 0, 45], "fixedrange": True},
+        yaxis={"domain": [0, 0.82], "ticksuffix": "°", "nticks": 4, "fixedrange": True},
         yaxis2={"domain": [0.88, 1], "type": "category", "showticklabels": False, "fixedrange": True},
     )
 
@@ -132,7 +134,7 @@ def trend(lectures: Sequence[Own], usual: dict[str, float | None], say: Language
             shapes.append({"type": "line", **ends, "line": {"width": 1, "dash": "dot"}, "name": COLORS[kind]})
     ticks = {
         "tickvals": list(range(len(lectures))),
-        "ticktext": [base.label(name) for name in series_names([it.digest.lecture for it in lectures])],
+        "ticktext": [base.label(name) for name in shorten([it.digest.lecture for it in lectures])],
         "range": [-0.5, len(lectures) - 0.5],
         "showgrid": False,
         "fixedrange": True,

@@ -73,8 +73,9 @@ def _concern(course: Course, student: str) -> Concern | None:
         if now is not None and then is not None and sign * (now - then) >= CHANGE:
             values = {"lecture": latest.lecture, "now": now, "then": then}
             reasons.append((abs(now - then), Reason(key, values)))
-    reasons += _flags(course.lectures[-RECENT:], student)
     reasons.sort(key=lambda pair: -pair[0])
+    # What changed says more than how often a rule spoke, so it stands first.
+    reasons += sorted(_flags(course.lectures[-RECENT:], student), key=lambda pair: -pair[0])
     if not reasons:
         return None
     return Concern(student, tuple(one for _, one in reasons[:REASONS]), sum(score for score, _ in reasons))

@@ -47,9 +47,9 @@ def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
     return [rows[name] | {"concern": concerns.get(name)} for name in order]
 
 
-def _charts(site: Site, course: Course) -> dict[str, Chart]:
+def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
     say = site.say
-    drawn = {}
+    drawn: dict[str, Chart | None] = dict.fromkeys(("trend", "shares", "pie"))
     if not course.small and any(one.figures()["presence"].value is not None for one in course.lectures):
         drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
     if course.shares and any(it.n for _, it in course.shares):

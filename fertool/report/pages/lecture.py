@@ -31,7 +31,8 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "after": course.lectures[i + 1] if i + 1 < len(course.lectures) else None,
             "film": site.film(one),
             "figures": one.figures(),
-            "heat_cells": heat(one),
+            "heat_cells": (grid := heat(one)),
+            "quiet": _quiet(one, grid),
             "kinds": ["lost", "presence", *(["engagement", "negative"] if one.expressions else [])],
             "feedback": [(segment, _counted(one, segment)) for segment in one.segments],
             "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] != "lost-moments"],
@@ -63,6 +64,12 @@ def heat(one: Digest) -> dict[str, dict[int | None, dict[str, Any]]]:
     return grid
 
 
+def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
+    """Students of whom rules spoke, and none asked for attention."""
+    flagged = {name for name, cells in grid.items() if any(cell["flags"] for cell in cells.values())}
+    return [name for name in one.names if name not in flagged and one.of_student(name)]
+
+
 def _counted(one: Digest, segment: dict[str, Any]) -> dict[str, Any]:
     """Of the rule `state`: how many students were negative in a segment, who, when, and of how many."""
     rows = story.feedback(one, segment["segment"])
@@ -77,9 +84,9 @@ def _shares(one: Digest) -> list[Any]:
     return [(label, estimate(one.students, f"count:{label}", "measured")) for label in one.labels]
 
 
-def _charts(site: Site, one: Digest) -> dict[str, Chart]:
+def _charts(site: Site, one: Digest) -> dict[str, Chart | None]:
     say = site.say
-    drawn: dict[str, Chart] = {}
+    drawn: dict[str, Chart | None] = dict.fromkeys(("timeline", "presence", "shares"))
     if not one.names:
         return drawn
     if len(one.class_bins):

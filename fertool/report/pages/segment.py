@@ -29,10 +29,10 @@ def _page(
 ) -> Page:
     number, start, end = segment["segment"], segment["start_s"], segment["end_s"]
     series, width = classes.class_series(one, start, end)
-    drawn = {}
+    drawn: dict[str, Chart | None] = {"timeline": None}
     if len(series) and not segment["hidden"]:
         figure = classes.timeline(one, site.say, start, end)
-        drawn["timeline"] = Chart("timeline", site.say("segment.timeline.chart"), figure)
+        drawn["timeline"] = Chart("timeline", site.say("lecture.timeline.chart"), figure)
     said: dict[str | None, list[dict[str, Any]]] = {}
     for row in one.assessments:
         if row["segment"] == number:

@@ -43,10 +43,10 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         yield Page(site.student_path(course.course, name), "student.html", name, context)
 
 
-def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart]:
+def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | None]:
     say = site.say
     label = say("one_student.pose.chart", lecture=one.lecture)
-    drawn = {"pose": Chart(f"pose-{i}", label, people.pose(one, name, say))}
+    drawn: dict[str, Chart | None] = {"pose": Chart(f"pose-{i}", label, people.pose(one, name, say)), "emotions": None}
     if one.series[name]["measured"].sum():
         label = say("one_student.emotions.chart", lecture=one.lecture)
         drawn["emotions"] = Chart(f"emotions-{i}", label, people.emotions(one, name, say))
