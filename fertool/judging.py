@@ -109,12 +109,20 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
         return None
     if n > MAX_BLOCKS:
         index = index * MAX_BLOCKS // n
-    sums, counts = np.bincount(index, values), np.bincount(index)
-    draws = _draws(len(sums))
-    means = np.sort((draws @ sums) / (draws @ counts))
-    tail = RESAMPLES // 40  # 2.5 %
+    low, high = _resampled(np.bincount(index, values), np.bincount(index))
     mean = float(values.mean())
-    return min(float(means[tail]), mean), max(float(means[-1 - tail]), mean)
+    return min(low, mean), max(high, mean)
+
+
+def ratio(sums: Doubles, counts: Doubles) -> Span | None:
+    """95 % interval of sums.sum() / counts.sum(), as in `bootstrap`, where the blocks are counted already:
+    (n,) sums and (n,) counts, those of one student each, say. Blocks of nothing do not count."""
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(counts) < LEAST_BLOCKS:
+        return None
+    low, high = _resampled(sums, counts)
+    mean = float(sums.sum() / counts.sum())
+    return min(low, mean), max(high, mean)
 
 
 def blocks(seen: pl.DataFrame, block_s: float = BLOCK_S) -> Ints:
@@ -169,6 +177,13 @@ def _lectures(seen: pl.DataFrame) -> Ints:
         return np.zeros(len(seen), np.int64)
     number = seen.select(pl.struct("course", "lecture").rle_id()).to_series()
     return np.asarray(number.to_numpy(), np.int64)
+
+
+def _resampled(sums: Doubles, counts: Doubles | Ints) -> Span:
+    draws = _draws(len(sums))
+    means = np.sort((draws @ sums) / (draws @ counts))
+    tail = RESAMPLES // 40  # 2.5 %
+    return float(means[tail]), float(means[-1 - tail])
 
 
 @lru_cache(maxsize=MAX_BLOCKS)

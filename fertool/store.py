@@ -234,11 +234,12 @@ class Store:
                 con.execute(insert, {"c": course, "s": label, "r": recording})
         return sorted(labels + fresh, key=lambda label: (len(label), label))
 
-    def name_student(self, course: str, student: str) -> None:
-        """A student who goes by a given name, in this recording and others."""
+    def name_student(self, course: str, *students: str) -> None:
+        """Somebody who goes by a given name (or several who do), in this recording and others."""
         insert = "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING"
         with self.database.transaction() as con:
-            con.execute(insert, {"c": course, "s": student})
+            for student in students:
+                con.execute(insert, {"c": course, "s": student})
 
     # --- courses, lectures, segments ----------------------------------------------------------
 

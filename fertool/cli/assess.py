@@ -48,12 +48,12 @@ def assess(
     if watch:
         _watch(chosen, course, lecture, option or [], plugin or [])
         return
-    result = _judge(chosen, course, lecture, option or [], plugin or [], json=json)
+    result = judge(chosen, course, lecture, option or [], plugin or [], json=json)
     if result.failed:
         raise typer.Exit(3)
 
 
-def _judge(
+def judge(
     chosen: Settings,
     course: str | None,
     lecture: str | None,
@@ -94,11 +94,11 @@ def _watch(
         raise ConfigError("--watch needs a file to watch", "--plugin my_rule.py")
     saved = saves(files)  # from now on, also during the first judgement
     try:
-        before = _judge(chosen, course, lecture, pairs, files)
+        before = judge(chosen, course, lecture, pairs, files)
         print("watching; Ctrl-C ends it", flush=True)
         for file in saved:
             try:
-                after = _judge(chosen, course, lecture, pairs, files)
+                after = judge(chosen, course, lecture, pairs, files)
             except FertoolError as error:
                 print(f"fertool: {error}", file=sys.stderr, flush=True)
                 continue

@@ -1,11 +1,14 @@
-"""`fertool demo`: a lecture made at run time, analyzed and reported, without network."""
+"""`fertool demo`: a course made at run time, analyzed and reported, without network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from fertool.assessing import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +21,12 @@ def demo(
     ),
     show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
-    """Make a gallery-view lecture of six people who come and go, analyze it and write its report."""
-    from fertool.cli import analyze, report
+    """Make a gallery-view lecture of six people who come and go, analyze it, simulate the rest of their
+    course, and write its report."""
+    from fertool.cli import analyze, assess, report
+    from fertool.cli.common import open_store
     from fertool.config import Settings
+    from fertool.testing.demo import COURSE, GALLERY, store_demo
     from fertool.testing.gallery import make_gallery
 
     out.mkdir(parents=True, exist_ok=True)
@@ -31,14 +37,37 @@ def demo(
         make_gallery(part)
         part.replace(video)
     # The demo always shows the same: settings of the folder it is run in do not count.
-    chosen = Settings(db=str(db), course="demo", detector="ssd")
+    chosen = Settings(db=str(db), course=COURSE, detector="ssd")
     flags: dict[str, Any] = {
-        "lecture": "gallery",
+        "lecture": GALLERY,
         "student": None,
         "start": None,
         "end": None,
         "force": False,
     }
     analyze.run_all([video], chosen, flags, [], [], failed=[])
+    print("\nsimulating the lectures around it (no video; see fertool/testing/demo.py)")
+    store_demo(open_store(str(db)))
+    _findings(assess.judge(chosen, None, None, [], []))
     print("\nThe report:")
     report.report(course=None, lecture=None, out=out / "report", show=show, db=str(db))
+
+
+def _findings(result: Result) -> None:
+    """One line per rule: what needs attention, else the highest value, of the simulated lectures."""
+    from fertool.cli.common import print_table
+    from fertool.testing.demo import GALLERY
+
+    def order(row: dict[str, Any]) -> tuple[bool, bool, float]:
+        quiet = row["level"] in ("info", "good", "not measurable")
+        return quiet, row["lecture"] == GALLERY, -(row["value"] or 0)
+
+    first = {row["rule"]: row for row in sorted(result.rows, key=order, reverse=True)}
+    print_table(
+        ["rule", "lecture", "of", "found"],
+        [
+            [rule, row["lecture"] or "all", row["student"] or "class", row["message"]]
+            for rule, row in sorted(first.items())
+        ],
+        title="For example",
+    )

@@ -39,9 +39,13 @@ def report(
         str | None,
         typer.Option("--home", help="xapi: the address under which you name things.", metavar="URL"),
     ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")
+    ] = "en",
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
+    from fertool import plugins
     from fertool.privacy import names as files
     from fertool.report.exports.write import chosen as formats
     from fertool.report.exports.xapi import HOME, address
@@ -60,6 +64,8 @@ def report(
         names=known,
         k=chosen.k,
         retention=chosen.retention,
+        lang=lang,
+        registry=plugins.load(map(Path, chosen.plugins)),
         formats=forms,
         home=base,
     )

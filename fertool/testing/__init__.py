@@ -10,6 +10,7 @@ from fertool.testing.conformance import (
     check_rule,
     context,
 )
+from fertool.testing.courses import store_course
 from fertool.testing.timelines import store_lecture, timeline
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_plugin",
     "check_rule",
     "context",
+    "store_course",
     "store_lecture",
     "timeline",
 ]

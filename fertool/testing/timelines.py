@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 import fertool
@@ -22,8 +23,7 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fertool.segments import equal_parts
-from fertool.store import Store
+    from fertool.store import Store
 
 CHUNK_S = 60
 CONFIDENCE = 0.7
@@ -59,14 +59,12 @@ def timeline(spec: str, every: str = "1s", student: str = "student-01") -> pl.Da
     a slash: `neutral/down*10`; see `POSES`. An empty spec is an error.
     """
     period = _seconds(every)
-    states = [state for block in spec.split() for state in _block(block)]
-    if not states:
+    blocks = [_block(block) for block in spec.split()]
+    if not blocks:
         raise ConfigError("timeline: nothing in it", 'for example "neutral*60 happy*30 absent*20"')
-    rows = [
-        {"student": student, "time_s": round(index * period, 6), **state}
-        for index, state in enumerate(states)
-    ]
-    return frame(rows, SEEN)
+    rows = frame([{"student": student, **state} for state, _ in blocks], SEEN)
+    rows = rows[np.repeat(np.arange(len(blocks)), [count for _, count in blocks])]
+    return rows.with_columns(time_s=pl.Series(np.arange(len(rows)) * period).round(6))
 
 
 def store_lecture(
@@ -81,14 +79,15 @@ def store_lecture(
     policy: str = "full",
     config: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    chunk_s: int = CHUNK_S,
 ) -> str:
-    """Write timelines as if a recording had been analysed, 60 s at a time; returns the run's id.
+    """Write timelines as if a recording had been analysed, chunk by chunk; returns the run's id.
 
     `students`: name -> `tables.SEEN` (its `student` column is ignored). The samples of the recording are
     the times of all timelines together, so a lecture without any face is `{"": timeline("absent*60")}`.
     Several calls for one lecture need different `recording_name`s. `config` overrides parts of the run's
     configuration. Without `segments` there are equal parts, as after an analysis. Under the policy
-    `behaviour` no expression is stored, whatever the timelines say.
+    `behaviour` no expression is stored, whatever the timelines say. Long chunks are written faster.
     """
     if not students or not any(len(rows) for rows in students.values()):
         raise ConfigError(f"store_lecture {course}/{lecture}: no samples", "give at least one timeline")
@@ -102,15 +101,14 @@ def store_lecture(
     seen = faces.filter("present").join(samples, on="time_s").sort("sample", "student")
 
     recording = _recording(course, lecture, recording_name, _duration(times), faces)
-    whole = {**CONFIG, "policy": policy, **(config or {})}
+    whole = {**CONFIG, "policy": policy, "chunk_s": chunk_s, **(config or {})}
     if policy == "behaviour":
         whole["classifier"] = None
     run = hashlib.sha256(f"{recording.sha256}{json.dumps(whole, sort_keys=True)}".encode()).hexdigest()[:16]
     store.add_recording(recording)
     store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
-    owners = _commit_chunks(store, run, samples, seen)
-    for name in sorted(set(owners.values())):
-        store.name_student(course, name)
+    owners = _commit_chunks(store, run, samples, seen, chunk_s)
+    store.name_student(course, *sorted(set(owners.values())))
     store.finish_run(run, owners, notes)
     parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
     store.set_segments(course, lecture, parts)
@@ -129,8 +127,8 @@ def _seconds(every: str) -> float:
     return seconds
 
 
-def _block(block: str) -> list[dict[str, object]]:
-    """`happy/down*3` -> three equal rows."""
+def _block(block: str) -> tuple[dict[str, object], int]:
+    """`happy/down*3` -> a row, and how often it stands there."""
     state, star, count = block.partition("*")
     emotion, *poses = state.split("/")
     if emotion not in STATES:
@@ -141,7 +139,7 @@ def _block(block: str) -> list[dict[str, object]]:
         raise ConfigError(f"timeline: unknown pose {unknown[0]!r} in {block!r}", f"one of {', '.join(POSES)}")
     if emotion == "absent" and poses:
         raise ConfigError(f"timeline: {block!r}: nobody there has no head pose", "write absent*COUNT")
-    return [_row(emotion, poses)] * int(count or 1)
+    return _row(emotion, poses), int(count or 1)
 
 
 def _row(emotion: str, poses: list[str]) -> dict[str, object]:
@@ -186,9 +184,11 @@ def _recording(course: str, lecture: str, name: str, duration_s: float, faces: p
     )
 
 
-def _commit_chunks(store: Store, run: str, samples: pl.DataFrame, seen: pl.DataFrame) -> dict[str, str]:
+def _commit_chunks(
+    store: Store, run: str, samples: pl.DataFrame, seen: pl.DataFrame, chunk_s: int
+) -> dict[str, str]:
     """Chunk by chunk, one track per student and chunk; returns track -> student."""
-    chunk = (pl.col("time_s") // CHUNK_S).cast(pl.Int32).alias("chunk")
+    chunk = (pl.col("time_s") // chunk_s).cast(pl.Int32).alias("chunk")
     samples = samples.join(seen.group_by("sample").len("faces"), on="sample", how="left").with_columns(
         pl.col("faces").fill_null(0), chunk
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from fertool.testing.demo import HELD, STORY
 from fertool.testing.gallery import DEMO, Person
 
 FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotions GROUP BY student"""
@@ -90,9 +92,13 @@ def test_the_command_makes_all_of_it(fertool, tmp_path: Path, demo_video: Path) 
     first = fertool("demo", "--out", out)
     assert first.code == 0, first.err
     assert "demo / gallery" in first.out
+    for rule in {event.rule for event in STORY}:
+        assert re.search(rf"^ +{rule} +\S", first.out.split("For example")[1], re.MULTILINE), rule
+    assert "explain 'aliasing' comprehensively" in " ".join(first.out.split())
     index = Path(first.out.strip().splitlines()[-1])
     assert index == out / "report" / "index.html"
-    assert "gallery" in index.read_text(encoding="utf-8")
+    page = index.read_text(encoding="utf-8")
+    assert all(lecture in page for held in HELD.values() for lecture in held)
     again = fertool("demo", "--out", out)
     assert again.code == 0
     assert "already analyzed" in again.err

@@ -34,9 +34,9 @@ def dictionary() -> str:
     lines = [
         "# Tables of a fertool report",
         "",
-        "The figures of the pages, to calculate with. A missing value (null; empty in CSV) is not zero: it was",
-        "not measurable, not computed, or is about too few students. Expressions are not feelings; nothing here",
-        "is fit for grading or judging a person.",
+        "The figures of the pages, to calculate with. A missing value (null; empty in CSV) is not zero: it",
+        "was not measurable, not computed, or is about too few students. Expressions are not feelings;",
+        "nothing here is fit for grading or judging a person.",
     ]
     for name, columns in DICTIONARY.items():
         lines += ["", f"## {name}", "", "| column | type | meaning |", "|---|---|---|"]
