@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from functools import partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fertool
 from fertool import plugins
@@ -17,12 +18,14 @@ from fertool.privacy.custody import Custody
 from fertool.report import data, language, text
 from fertool.report.data.course import Course, describe, in_order
 from fertool.report.data.digest import digest
-from fertool.report.exports import tables, xapi
+from fertool.report.exports import tables as flat
 from fertool.report.exports import write as exports
+from fertool.report.exports import xapi
 from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
+from fertool.report.sections import Sections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import jinja2
 
@@ -57,7 +60,9 @@ def render(
     home: str = xapi.HOME,
     lang: str = language.DEFAULT,
     registry: Registry | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    failed: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 
@@ -70,7 +75,8 @@ def render(
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
-    `progress` hears what is being done.
+    `options`: plugin -> option -> value, for sections. `progress` hears what is being done, `failed` of each
+    section of a plugin that broke: in its place the page says so.
     """
     say = language.load(lang)
     out = out.resolve()
@@ -87,13 +93,14 @@ def render(
         for name in courses
     }
     registry = plugins.load() if registry is None else registry
+    sections = Sections.of(registry, options or {})
     site = Site(lectures, say, students, out=out, registry=registry, k=k, retention=retention)
     try:
         with _swapped_in(out) as folder:
             exports.write(
                 folder,
                 formats,
-                lambda where: write(store, where, site, names, progress),
+                lambda where: write(store, where, site, names, progress, sections),
                 lambda: _tables(store, lectures, k),
                 told,
                 home,
@@ -105,6 +112,8 @@ def render(
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
         Custody(store.database).add_site(custody.Site(out, course, lecture, k))
+    for trouble in sections.failures.values():
+        failed(trouble)
     return out / "index.html" if "html" in formats else out
 
 
@@ -112,7 +121,7 @@ def _tables(store: Store, lectures: Sequence[tuple[str, str]], k: int) -> Iterat
     """For exports, one lecture after another."""
     held = {course: describe(store, course).held for course, _ in lectures}
     for course, lecture in lectures:
-        yield tables.of_lecture(data.load(store, course, lecture, k), held[course].get(lecture))
+        yield flat.of_lecture(data.load(store, course, lecture, k), held[course].get(lecture))
 
 
 def _mark(folder: Path, lang: str, formats: Collection[str]) -> None:
@@ -130,15 +139,17 @@ def write(
     store: Store,
     folder: Path,
     site: Site,
-    names: Names | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
 ) -> None:
     """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
     others what `data.digest` keeps."""
     pages = environment(site)
+    pages.globals["sections"] = partial(sections.show, site.say)
     courses = []
     for name in dict.fromkeys(course for course, _ in site.lectures):
-        courses.append(_read(store, site, name, names, progress))
+        courses.append(_read(store, site, name, names, progress, sections))
         for builder in COURSE_PAGES:
             for page in builder(site, courses[-1]):
                 _write_page(pages, folder, page)
@@ -155,16 +166,23 @@ def written_in(folder: Path) -> str:
 
 
 def _read(
-    store: Store, site: Site, name: str, names: Names | None, progress: Callable[[str], None]
+    store: Store,
+    site: Site,
+    name: str,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
 ) -> Course:
     about, labels = describe(store, name), data.labels(store, name)
     shown = names.shown(name) if names is not None else {}
-    digests = []
+    digests, found = [], []
     for lecture in in_order([lecture for course, lecture in site.lectures if course == name], about.held):
         progress(f"{name} / {lecture}")
         tables = data.load(store, name, lecture, site.k)
         tables = data.named(tables, shown, labels) if shown else tables
+        found.append(flat.of_lecture(tables, about.held.get(lecture)))
         digests.append(digest(tables, about.held.get(lecture)))
+    sections.tables = flat.together(found)
     if shown:
         about = about.named(data.shown_as(shown, labels))
     return Course(name, tuple(digests), about, site.k)
@@ -187,6 +205,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         "say": say,
         "site": site,
         "plugin": text.plugin,
+        "sections": lambda *_: [],
         "version": fertool.__version__,
         "retention": site.retention if site is not None else "",
     }
