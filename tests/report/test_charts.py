@@ -274,7 +274,11 @@ def test_a_trend_has_the_usual_as_a_thin_line(store: Store) -> None:
     course = Course("c", tuple(digest(data.load(store, "c", f"w{week}")) for week in range(2)), NOBODY)
     figure = people.trend(story.own(course, "A"), story.usual(course, "A"), SAY)
     assert named(figure, "Seen")["y"] == [100, 50]
-    assert {shape["y0"] for shape in figure["layout"]["shapes"]} == {75, pytest.approx(200 / 3), pytest.approx(100 / 3)}
+    assert {shape["y0"] for shape in figure["layout"]["shapes"]} == {
+        75,
+        pytest.approx(200 / 3),
+        pytest.approx(100 / 3),
+    }
 
 
 def test_a_trend_of_the_class_leaves_hidden_lectures_out(store: Store) -> None:
@@ -361,7 +365,9 @@ def test_figures_on_a_heat_map_can_be_read(scheme: str) -> None:
     part = 0.70
     assert f"h10 {{ background: color-mix(in srgb, var(--shade) {part:.0%}" in CSS
     codes = dict(re.findall(r"--([\w-]+): #([0-9a-f]{6});", schemes()[scheme]))
-    shade, surface = (np.array([int(codes[n][i : i + 2], 16) for i in (0, 2, 4)]) for n in ("shade", "surface"))
+    shade, surface = (
+        np.array([int(codes[n][i : i + 2], 16) for i in (0, 2, 4)]) for n in ("shade", "surface")
+    )
     mixed = (part * shade + (1 - part) * surface) / 255
     linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
     assert contrast(palette(scheme)["text"], linear) >= 4.5
