@@ -25,6 +25,10 @@ DASHES = dict(zip(EMOTIONS, ("solid", "dash", "dot", "solid", "dash", "dot", "so
 """A second cue beside colour: of colours that could be mixed up, no two share a dash."""
 
 
+LEAST_DEG = 30
+"""An axis of head poses reaches this far at least: noise of a few degrees must not look like nodding."""
+
+
 def emotions(digest: Digest, student: str, say: Language) -> Figure:
     """The seven probabilities over time (after Tuyakov et al. 2022, Fig. 13): smoothed, with the lowest and
     highest sample of each bin behind them, which keeps every peak.
@@ -86,6 +90,8 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
         }
         for name, dash, color in (("pitch", "solid", "heat-1"), ("yaw", "dot", "quiet"))
     ]
+    angles = [abs(value) for it in lines for value in it["y"] if value is not None]
+    span = [-max([LEAST_DEG, *angles]) - 2, max([LEAST_DEG, *angles]) + 2]
     ribbon = {
         "type": "heatmap",
         **x,
@@ -102,7 +108,7 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
         [*lines, ribbon],
         height=170,
         xaxis=base.clock_axis(0, digest.duration_s) | {"anchor": "y"},
-        yaxis={"domain": [0, 0.82], "ticksuffix": "°", "nticks": 4, "fixedrange": True},
+        yaxis={"domain": [0, 0.82], "ticksuffix": "°", "nticks": 4, "range": span, "fixedrange": True},
         yaxis2={"domain": [0.88, 1], "type": "category", "showticklabels": False, "fixedrange": True},
     )
 

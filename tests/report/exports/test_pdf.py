@@ -11,8 +11,9 @@ import pytest
 from fertool.errors import FertoolError
 from fertool.report.exports import pdf
 
-PAGE = """<!doctype html><title>page</title><style>.wide { display: none } @media print { .wide { display: block } }</style>
-<p>on screen</p><p class="wide">on paper</p><img src="http://127.0.0.1:{port}/x.png"><p>ünïcode</p>
+PAGE = """<!doctype html><title>page</title>
+<style>.wide { display: none } @media print { .wide { display: block } }</style>
+<p>on screen</p><p class="wide">on paper</p><img src="http://127.0.0.1:9/x.png"><p>ünïcode</p>
 <p><a href="lectures/a.html">elsewhere</a> <a href="#here">here</a></p>"""
 
 
