@@ -49,7 +49,7 @@ def test_tables_and_statements_in_the_folder_that_is_asked_for(fertool, db: Path
     assert {name for name in found if name.startswith("data/")} == {*files, "data/README.md"}
     assert not any(name.endswith(".html") for name in found)
     tables = [
-        list(csv.DictReader(Path("site/data/students.csv").open(encoding="utf-8"))),
+        list(csv.DictReader(Path("site/data/students.csv").read_text(encoding="utf-8").splitlines())),
         json.loads(Path("site/data/students.json").read_text(encoding="utf-8")),
         pl.read_parquet("site/data/students.parquet").to_dicts(),
     ]
