@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fertool.report.language import Language
     from fertool.sections import PageKind, Part
 
-COLORS = ("presence", "negative", "engagement", "angry", "happy", "surprise", "neutral")
+COLORS = ("heat-1", "happy", "angry", "sad", "surprise", "fear", "neutral")
 """Names of the stylesheet's colours, for one column after another; dashes tell lines apart without them."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 HEIGHT = 260

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 HOW = (
     "The share of the samples in which a face was seen, over all lectures of a week, or lecture by lecture"
-    " where course.toml gives no dates. Not seen can mean away, turned off, hidden, or too small for the detector."
+    " where course.toml gives no dates. Not seen can mean away, turned off, hidden, or too small for the"
+    " detector."
 )
 
 
