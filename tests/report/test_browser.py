@@ -95,7 +95,7 @@ def test_every_page_draws_its_charts_fits_and_can_be_read_by_everybody(
 REACHABLE = """() => [...document.querySelectorAll(
     'a[href], button, input, select, textarea, summary, [tabindex="0"]')]
     .filter(it => it.checkVisibility({visibilityProperty: true}) && !it.disabled
-        && (it.type !== 'radio' || it.checked))  // arrow keys reach the others"""
+        && (it.type !== 'radio' || it.checked))  /* arrow keys reach the others */"""
 NUMBERED = (
     f"() => {{ ({REACHABLE})().forEach((it, i) => it.dataset.nth = i); return ({REACHABLE})().length; }}"
 )
@@ -147,12 +147,12 @@ def pages(site: Path) -> list[Path]:
 
 @pytest.fixture
 def visit(browser: Any, site: Path) -> Iterator[Callable[..., Any]]:
-    """Open the page whose name contains a word; at the end nothing may have been said or fetched."""
+    """Open the page whose path contains a word; at the end nothing may have been said or fetched."""
     visitors: list[Visitor] = []
 
     def go(word: str, width: int = 1280, **settings: Any) -> Any:
         visitors.append(Visitor(browser, width, **settings))
-        (path,) = (path for path in pages(site) if word in path.name)
+        (path,) = (path for path in pages(site) if word in path.relative_to(site).as_posix())
         visitors[-1].tab.goto(path.as_uri())
         return visitors[-1].tab
 
@@ -171,17 +171,20 @@ def scroll_through(tab: Any) -> None:
     }""")
 
 
+CHARTS = "document.querySelectorAll('[data-chart]').length"
+
+
 def test_charts_are_drawn_when_they_come_into_view(visit: Callable[..., Any]) -> None:
-    tab = visit("signals.sampling", 360)
+    tab = visit("students/signals.ada", 360)
     tab.wait_for_function(f"{DRAWN} >= 1")
-    assert tab.evaluate(DRAWN) < 6
+    assert tab.evaluate(f"{DRAWN} < {CHARTS}")
     scroll_through(tab)
-    tab.wait_for_function(f"{DRAWN} === 6")
+    tab.wait_for_function(f"{DRAWN} === {CHARTS}")
 
 
 def test_times_are_times(visit: Callable[..., Any]) -> None:
     """Positions on the clock, as plotly understood them."""
-    tab = visit("signals.sampling")
+    tab = visit("lectures/signals.sampling")
     tab.wait_for_selector("#chart-presence .main-svg")
     ticks = tab.locator("#chart-presence .xtick text").all_text_contents()
     assert ticks[:2] in (["0:00:00", "0:00:10"], ["0:00:00", "0:00:15"], ["0:00:00", "0:00:20"])
@@ -195,32 +198,29 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
 
 
 def test_names_stay_text(visit: Callable[..., Any]) -> None:
-    tab = visit("script-alert")
+    tab = visit("lectures/script-alert")
     tab.wait_for_selector("#chart-presence .main-svg")
     rows = tab.locator("#chart-presence .ytick text").all_text_contents()
     assert set(rows) == {'<script>alert("student"…', "</td> <b>Zoë</b> 🦊"}
     assert tab.locator("img").count() == 0
 
 
-def test_the_legend_switches_expressions_in_all_charts(visit: Callable[..., Any]) -> None:
-    tab = visit("signals.sampling")
+def test_the_legend_switches_an_expression_off_and_on(visit: Callable[..., Any]) -> None:
+    tab = visit("students/signals.ada")
     scroll_through(tab)
-    tab.wait_for_function(f"{DRAWN} === 6")
-    shown = "[...document.querySelectorAll('.panel .chart')].map(it => it.querySelectorAll('.trace').length)"
+    tab.wait_for_function(f"{DRAWN} === {CHARTS}")
+    shown = "document.querySelectorAll('#chart-emotions-1 .trace').length"
     before = tab.evaluate(shown)
     box = tab.locator("[data-emotion=happy]")
     box.focus()
     tab.keyboard.press("Space")
-    tab.wait_for_function(f"{shown}[0] < {before[0]}")
-    assert all(now == then - 2 for now, then in zip(tab.evaluate(shown), before, strict=True))
-    tab.locator("[data-raw]").uncheck()
-    assert set(tab.evaluate(shown)) == {6}
+    tab.wait_for_function(f"{shown} < {before}")
     box.check()
-    assert set(tab.evaluate(shown)) == {7}
+    tab.wait_for_function(f"{shown} === {before}")
 
 
 def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
-    tab = visit("signals.sampling", color_scheme="light")
+    tab = visit("lectures/signals.sampling", color_scheme="light")
     bar = "getComputedStyle(document.querySelector('#chart-shares .point path')).fill"
     tab.wait_for_selector("#chart-shares .point path")
     light = tab.evaluate(bar)
@@ -231,12 +231,12 @@ def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
 def test_printing_draws_everything_in_the_colours_for_paper(
     visit: Callable[..., Any], tmp_path: Path
 ) -> None:
-    tab = visit("signals.sampling", color_scheme="dark")
+    tab = visit("lectures/signals.sampling", color_scheme="dark")
     tab.evaluate("""() => addEventListener('beforeprint', () => {
         window.onPaper = getComputedStyle(document.querySelector('#chart-shares .point path')).fill;
     })""")
     tab.pdf(path=tmp_path / "page.pdf", format="A4")
-    assert tab.evaluate(DRAWN) == 6
+    assert tab.evaluate(f"{DRAWN} === {CHARTS}")
     assert tab.evaluate("onPaper") == "rgb(133, 20, 7)"  # --angry of the light scheme
     assert (
         tab.evaluate("document.querySelectorAll('.main-svg[viewBox]').length") == 0
@@ -244,20 +244,13 @@ def test_printing_draws_everything_in_the_colours_for_paper(
 
 
 def test_without_javascript_the_tables_are_there(visit: Callable[..., Any]) -> None:
-    tab = visit("signals.sampling", java_script_enabled=False)
-    assert tab.locator("noscript").count() == 1
-    assert tab.locator("noscript p").is_visible()
-    assert tab.locator("figure details table").count() == 6
+    tab = visit("lectures/signals.sampling", java_script_enabled=False)
+    assert tab.locator("details table").count() >= 3  # one behind each chart
 
 
-def test_the_keyboard_reaches_content_and_tables(visit: Callable[..., Any]) -> None:
-    tab = visit("index")
+def test_the_first_tab_leads_to_the_content(visit: Callable[..., Any]) -> None:
+    tab = visit("lectures/signals.sampling")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
-    tab.keyboard.press("Tab")
-    assert tab.evaluate("document.activeElement.getAttribute('role')") == "group"
-    tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
-    tab.wait_for_url("**/lectures/*.html")
-    tab.get_by_role("link", name="All lectures").click()
-    tab.wait_for_url("**/index.html")
+    assert tab.url.endswith("#main")
