@@ -185,7 +185,8 @@ def test_charts_are_drawn_when_they_come_into_view(visit: Callable[..., Any]) ->
 def test_times_are_times(visit: Callable[..., Any]) -> None:
     """Positions on the clock, as plotly understood them."""
     tab = visit("lectures/signals.sampling")
-    tab.wait_for_selector("#chart-presence .main-svg")
+    scroll_through(tab)
+    tab.wait_for_selector("#chart-presence .main-svg", timeout=9000)
     ticks = tab.locator("#chart-presence .xtick text").all_text_contents()
     assert ticks[:2] in (["0:00:00", "0:00:10"], ["0:00:00", "0:00:15"], ["0:00:00", "0:00:20"])
     step = """() => {
@@ -199,7 +200,8 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
 
 def test_names_stay_text(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/script-alert")
-    tab.wait_for_selector("#chart-presence .main-svg")
+    scroll_through(tab)
+    tab.wait_for_selector("#chart-presence .main-svg", timeout=9000)
     rows = tab.locator("#chart-presence .ytick text").all_text_contents()
     assert set(rows) == {'<script>alert("student"…', "</td> <b>Zoë</b> 🦊"}
     assert tab.locator("img").count() == 0
@@ -222,7 +224,8 @@ def test_the_legend_switches_an_expression_off_and_on(visit: Callable[..., Any])
 def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/signals.sampling", color_scheme="light")
     bar = "getComputedStyle(document.querySelector('#chart-shares .point path')).fill"
-    tab.wait_for_selector("#chart-shares .point path")
+    scroll_through(tab)
+    tab.wait_for_selector("#chart-shares .point path", timeout=9000)
     light = tab.evaluate(bar)
     tab.emulate_media(color_scheme="dark")
     tab.wait_for_function(f"{bar} !== '{light}'")
