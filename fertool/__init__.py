@@ -12,11 +12,12 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Trainable
+from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.models import Model
 from fertool.recipes import Augment, Recipe
+from fertool.sections import Chart, Given, Part, Prose, Table
 from fertool.sqlrule import SqlRule
 from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Segment
 
@@ -29,6 +30,7 @@ __all__ = [
     "EMOTIONS",
     "Assessment",
     "Augment",
+    "Chart",
     "Classifier",
     "Context",
     "Course",
@@ -38,14 +40,19 @@ __all__ = [
     "Faces",
     "FertoolError",
     "Floats",
+    "Given",
     "Image",
     "Model",
+    "Part",
     "Plugin",
     "PluginError",
+    "Prose",
     "Recipe",
     "Rule",
+    "Section",
     "Segment",
     "SqlRule",
+    "Table",
     "Trainable",
     "boxes",
     "crops",

@@ -130,13 +130,20 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
     if n > MAX_BLOCKS:
         first = first[np.searchsorted(np.arange(n) * MAX_BLOCKS // n, np.arange(MAX_BLOCKS))]
     edges = np.append(first, len(values))
-    sums, counts = np.add.reduceat(values, first), edges[1:] - edges[:-1]
-    draws = _draws(len(sums))
-    means = (draws @ sums) / (draws @ counts)
-    tail = RESAMPLES // 40  # 2.5 %
-    means.partition((tail, RESAMPLES - 1 - tail))
+    low, high = _resampled(np.add.reduceat(values, first), edges[1:] - edges[:-1])
     mean = float(values.mean())
-    return min(float(means[tail]), mean), max(float(means[-1 - tail]), mean)
+    return min(low, mean), max(high, mean)
+
+
+def ratio(sums: Doubles, counts: Doubles) -> Span | None:
+    """95 % interval of sums.sum() / counts.sum(), as in `bootstrap`, where the blocks are counted already:
+    (n,) sums and (n,) counts, those of one student each, say. Blocks of nothing do not count."""
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(counts) < LEAST_BLOCKS:
+        return None
+    low, high = _resampled(sums, counts)
+    mean = float(sums.sum() / counts.sum())
+    return min(low, mean), max(high, mean)
 
 
 def parts(seen: pl.DataFrame, every_s: float, start_s: float = 0.0) -> Ints:
@@ -223,6 +230,14 @@ def _lectures(seen: pl.DataFrame | Doubles) -> Ints:
         return np.zeros(len(seen), np.int64)
     number = seen.select(pl.struct("course", "lecture").rle_id()).to_series()
     return np.asarray(number.to_numpy(), np.int64)
+
+
+def _resampled(sums: Doubles, counts: Doubles | Ints) -> Span:
+    draws = _draws(len(sums))
+    means = (draws @ sums) / (draws @ counts)
+    tail = RESAMPLES // 40  # 2.5 %
+    means.partition((tail, RESAMPLES - 1 - tail))
+    return float(means[tail]), float(means[-1 - tail])
 
 
 @lru_cache(maxsize=MAX_BLOCKS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fertool.cli.common import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LINE_EVERY_S = 10.0
@@ -112,3 +112,16 @@ def progress(*, quiet: bool = False) -> Iterator[Shown]:
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         yield Bars(bars)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """What is being done, in words that follow each other on a terminal; elsewhere nothing is said."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("") as status:
+        yield lambda what: status.update(escape(what))

@@ -5,28 +5,46 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from functools import partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fertool
+from fertool import plugins
 from fertool.errors import FertoolError
 from fertool.privacy import custody
 from fertool.privacy.custody import Custody
-from fertool.report import data, text
-from fertool.report.pages import LECTURE_PAGES, SITE_PAGES, Page, Site
+from fertool.report import data, language, text
+from fertool.report.data.course import Course, describe, in_order
+from fertool.report.data.digest import digest
+from fertool.report.exports import tables as flat
+from fertool.report.exports import write as exports
+from fertool.report.exports import xapi
+from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
+from fertool.report.sections import Sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import jinja2
 
+    from fertool.plugins import Registry
     from fertool.privacy.names import Names
+    from fertool.report.exports.tables import Tables
+    from fertool.report.language import Language
     from fertool.store import Store
 
 MARKER = ".fertool-report"
-"""Its presence says that a folder is ours to replace."""
-STATIC = ("report.css", "report.js")
+"""Its presence says that a folder is ours to replace; its next lines, in which language and formats
+it was."""
+STATIC = {
+    "report.css": "report.css",
+    "report.js": "report.js",
+    "plotly-cartesian.min.js": "plotly.min.js",
+    "LICENSE-plotly.js.txt": "LICENSE-plotly.js.txt",
+}
+"""File here -> file in `assets/`, once per site. plotly.js in the smallest bundle with heat maps."""
 
 
 def render(
@@ -38,55 +56,143 @@ def render(
     names: Names | None = None,
     k: int = 1,
     retention: str = "",
+    formats: Collection[str] = ("html",),
+    home: str = xapi.HOME,
+    lang: str = language.DEFAULT,
+    registry: Registry | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    failed: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write the report into the folder `out`; returns its `index.html`.
+    """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 
     `names` are shown instead of pseudonyms; only here do the two meet. Figures about fewer than `k` students
-    are left out; `retention` (`180d`) stands in the headers. The database remembers the report, if it can be
-    written to, so that a student who is forgotten can be taken out of it.
+    are left out; `retention` (`180d`) stands in the headers; `lang`: a language of `languages/`; `registry`:
+    plugins whose formulas are shown, the installed ones when left out. The database remembers the report, if
+    it can be written to, so that a student who is forgotten can be taken out of it.
+
+    `formats`: some of `exports.write.FORMATS`; `home`: under which address xAPI statements name things.
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
+    `options`: plugin -> option -> value, for sections. `progress` hears what is being done, `failed` of each
+    section of a plugin that broke: in its place the page says so.
     """
+    say = language.load(lang)
     out = out.resolve()
     _check_target(out)
     lectures = store.lectures(course, lecture)
     if not lectures:
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
+    courses = dict.fromkeys(name for name, _ in lectures)
+    told = {
+        name: data.shown_as(names.shown(name) if names else {}, data.labels(store, name)) for name in courses
+    }
+    students = {
+        name: list(dict.fromkeys(told[name].get(label, label) for label in data.labels(store, name)))
+        for name in courses
+    }
+    registry = plugins.load() if registry is None else registry
+    sections = Sections.of(registry, options or {})
+    site = Site(lectures, say, students, out=out, registry=registry, k=k, retention=retention)
     try:
         with _swapped_in(out) as folder:
-            _write(store, folder, Site(lectures), names, k, retention)
+            exports.write(
+                folder,
+                formats,
+                lambda where: write(store, where, site, names, progress, sections),
+                lambda: _tables(store, lectures, k),
+                told,
+                home,
+                progress,
+            )
+            _mark(folder, lang, formats)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
         Custody(store.database).add_site(custody.Site(out, course, lecture, k))
-    return out / "index.html"
+    for trouble in sections.failures.values():
+        failed(trouble)
+    return out / "index.html" if "html" in formats else out
 
 
-def _write(store: Store, folder: Path, site: Site, names: Names | None, k: int, retention: str) -> None:
-    """One lecture at a time, so that memory holds one lecture's tables."""
-    pages = environment()
-    pages.globals["retention"] = retention
-    summaries = []
-    for course, lecture in site.lectures:
-        tables = data.load(store, course, lecture, k)
-        if names is not None:
-            tables = data.named(tables, names.shown(course))
-        for lecture_pages in LECTURE_PAGES:
-            for page in lecture_pages(site, tables):
+def _tables(store: Store, lectures: Sequence[tuple[str, str]], k: int) -> Iterator[Tables]:
+    """For exports, one lecture after another."""
+    held = {course: describe(store, course).held for course, _ in lectures}
+    for course, lecture in lectures:
+        yield flat.of_lecture(data.load(store, course, lecture, k), held[course].get(lecture))
+
+
+def _mark(folder: Path, lang: str, formats: Collection[str]) -> None:
+    lines = [f"fertool {fertool.__version__}", lang, ",".join(formats)]
+    (folder / MARKER).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def written_as(folder: Path) -> tuple[str, ...]:
+    """The formats of a report that was written before."""
+    lines = (folder / MARKER).read_text(encoding="utf-8").splitlines()
+    return tuple(lines[2].split(",")) if len(lines) > 2 else ("html",)
+
+
+def write(
+    store: Store,
+    folder: Path,
+    site: Site,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
+) -> None:
+    """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
+    others what `data.digest` keeps."""
+    pages = environment(site)
+    pages.globals["sections"] = partial(sections.show, site.say)
+    courses = []
+    for name in dict.fromkeys(course for course, _ in site.lectures):
+        courses.append(_read(store, site, name, names, progress, sections))
+        for builder in COURSE_PAGES:
+            for page in builder(site, courses[-1]):
                 _write_page(pages, folder, page)
-        summaries.append(tables.summary)
-    for site_pages in SITE_PAGES:
-        for page in site_pages(site, summaries):
+    for site_builder in SITE_PAGES:
+        for page in site_builder(site, courses):
             _write_page(pages, folder, page)
     _write_assets(folder / "assets")
-    (folder / MARKER).write_text(f"fertool {fertool.__version__}\n", encoding="utf-8")
 
 
-def environment() -> jinja2.Environment:
+def written_in(folder: Path) -> str:
+    """The language of a report that was written before."""
+    lines = (folder / MARKER).read_text(encoding="utf-8").splitlines()
+    return lines[1] if len(lines) > 1 and lines[1] in language.available() else language.DEFAULT
+
+
+def _read(
+    store: Store,
+    site: Site,
+    name: str,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
+) -> Course:
+    about, labels = describe(store, name), data.labels(store, name)
+    shown = names.shown(name) if names is not None else {}
+    digests, found = [], []
+    for lecture in in_order([lecture for course, lecture in site.lectures if course == name], about.held):
+        progress(f"{name} / {lecture}")
+        tables = data.load(store, name, lecture, site.k)
+        tables = data.named(tables, shown, labels) if shown else tables
+        found.append(flat.of_lecture(tables, about.held.get(lecture)))
+        digests.append(digest(tables, about.held.get(lecture)))
+    sections.tables = flat.together(found)
+    if shown:
+        about = about.named(data.shown_as(shown, labels))
+    return Course(name, tuple(digests), about, site.k)
+
+
+def environment(site: Site | None = None) -> jinja2.Environment:
+    """Templates, speaking the language of the site."""
     import jinja2
 
+    say: Language = site.say if site is not None else language.load(language.DEFAULT)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fertool.report"),
         autoescape=True,
@@ -94,9 +200,15 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats = (text.clock, text.count, text.percent, text.number, text.degrees, text.period, text.script_json)
-    environment.filters |= {function.__name__: function for function in formats}
-    environment.globals |= {"plugin": text.plugin, "version": fertool.__version__, "retention": ""}
+    environment.filters |= say.filters()
+    environment.globals |= {
+        "say": say,
+        "site": site,
+        "plugin": text.plugin,
+        "sections": lambda *_: [],
+        "version": fertool.__version__,
+        "retention": site.retention if site is not None else "",
+    }
     return environment
 
 
@@ -110,12 +222,9 @@ def _write_page(environment: jinja2.Environment, folder: Path, page: Page) -> No
 
 
 def _write_assets(folder: Path) -> None:
-    """Style, script, and plotly.js once per site: the Python package ships the full bundle only."""
     folder.mkdir()
-    for name in STATIC:
-        (folder / name).write_bytes(files("fertool.report").joinpath("static", name).read_bytes())
-    bundle = files("plotly").joinpath("package_data", "plotly.min.js")
-    (folder / "plotly.min.js").write_bytes(bundle.read_bytes())
+    for name, target in STATIC.items():
+        (folder / target).write_bytes(files("fertool.report").joinpath("static", name).read_bytes())
 
 
 def _check_target(out: Path) -> None:

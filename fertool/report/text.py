@@ -48,6 +48,15 @@ def percent(part: float | None, whole: int | None = None) -> str:
     return f"{share:.1%}".replace("%", "\u00a0%")
 
 
+def whole(share: float) -> str:
+    """0.834 -> `83 %`; never `0 %` for something, nor `100 %` for less than everything."""
+    if 0 < share < 0.005:
+        return "< 1\u00a0%"
+    if 0.995 <= share < 1:
+        return "> 99\u00a0%"
+    return f"{share * 100:.0f}\u00a0%"
+
+
 ROUNDING = 1e-12
 """What is smaller is nothing but the error of a sum."""
 

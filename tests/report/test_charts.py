@@ -3,177 +3,300 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import plotly.graph_objects as go
+import polars as pl
 import pytest
+from plotly.offline import get_plotlyjs_version
 
-from fertool.report import charts, data
+from fertool.report import data, language
+from fertool.report.charts import base, classes, people
+from fertool.report.data import story
+from fertool.report.data.course import About, Course
+from fertool.report.data.digest import Digest, digest
+from fertool.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from fertool.report.data import Lecture
     from fertool.store import Store
 
+SAY = language.load("en")
+NOBODY = About({}, "", (), (), ())
 CSS = files("fertool.report").joinpath("static", "report.css").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def sampling(full_store: Store) -> Lecture:
-    return data.load(full_store, "signals", "sampling")
+def sampling(full_store: Store) -> Digest:
+    return digest(data.load(full_store, "signals", "sampling"))
 
 
-def load(store: Store, **students: str) -> Lecture:
+def load(store: Store, k: int = 1, **students: str) -> Digest:
     store_lecture(store, "c", "l", {name: timeline(spec) for name, spec in students.items()})
-    return data.load(store, "c", "l")
+    return digest(data.load(store, "c", "l", k))
 
 
-def seconds(x: object) -> list[float]:
-    return ((np.asarray(x) - charts.MIDNIGHT_MS) / 1000).tolist()
+def times(trace: dict[str, Any]) -> list[float]:
+    """Seconds at which the values of a trace stand."""
+    values = trace["z"][0] if trace["type"] == "heatmap" else trace["y"]
+    return [(trace["x0"] - base.MIDNIGHT_MS + i * trace["dx"]) / 1000 for i in range(len(values))]
+
+
+def named(figure: base.Figure, name: str) -> dict[str, Any]:
+    """The last trace of that name: the smooth one."""
+    return [trace for trace in figure["data"] if trace.get("name") == name][-1]
+
+
+def drawings(it: Digest) -> list[base.Figure]:
+    course = Course("c", (it,), NOBODY)
+    name = it.names[0]
+    return [
+        classes.timeline(it, SAY),
+        classes.presence(it, SAY),
+        classes.bars(course.shares, SAY),
+        classes.pie(course.shares, SAY),
+        classes.trend(course, SAY),
+        people.emotions(it, name, SAY),
+        people.pose(it, name, SAY),
+        people.trend(story.own(course, name), story.usual(course, name), SAY),
+    ]
+
+
+# --- all of them ------------------------------------------------------------------------------
+
+
+def test_plotly_accepts_every_figure(sampling: Digest) -> None:
+    """The Python package knows every property there is, and refuses others."""
+    for figure in drawings(sampling):
+        go.Figure(figure)
+
+
+def test_the_script_that_ships_speaks_the_version_that_is_tested() -> None:
+    script = files("fertool.report").joinpath("static", "plotly-cartesian.min.js").read_text(encoding="utf-8")
+    assert f"plotly.js (cartesian - minified) v{get_plotlyjs_version()}\n" in script[:200]
+
+
+def test_figures_are_bare(sampling: Digest) -> None:
+    """No template, no colours: the page brings both."""
+    for figure in drawings(sampling):
+        text = base.Chart("x", "x", figure).json
+        assert '"template"' not in text
+        assert not re.search(r"#[0-9a-f]{6}", text)
+        assert figure["layout"]["showlegend"] is False
+
+
+def test_times_are_no_years(sampling: Digest) -> None:
+    """plotly reads a number below 10 000 on a date axis as a year."""
+    assert classes.timeline(sampling, SAY)["data"][0]["x0"] > 9999
+
+
+@pytest.mark.parametrize("number", [0, 1, 5, 6])
+def test_time_axes_are_clocks_over_the_whole_recording(sampling: Digest, number: int) -> None:
+    axis = drawings(sampling)[number]["layout"]["xaxis"]
+    assert axis["type"] == "date"
+    assert axis["tickformat"] == axis["hoverformat"] == "%-H:%M:%S"
+    assert axis["range"] == [base.stamp(0), base.stamp(120)]
+
+
+def test_holes_between_bins_are_gaps() -> None:
+    bins = pl.DataFrame({"start_s": [0.0, 10.0, 40.0], "p": [1, 2, 3]})
+    assert base.on_grid(bins, 10, ["p"]).rows() == [(0, 1), (10, 2), (20, None), (30, None), (40, 3)]
+    assert base.on_grid(bins.clear(), 10, ["p"]).is_empty()
 
 
 # --- shares -----------------------------------------------------------------------------------
 
 
-def test_shares_show_the_share_and_its_n(sampling: Lecture) -> None:
-    (bar,) = charts.shares(sampling).data
-    assert list(bar.y) == list(EMOTIONS)
-    assert bar.x[EMOTIONS.index("happy")] == pytest.approx(30 / 420)
-    assert bar.text[EMOTIONS.index("happy")] == "7.1\u00a0% (n = 30)"
-    assert bar.text[EMOTIONS.index("disgust")] == "0.0\u00a0% (n = 0)"
-    assert bar.meta["bars"] == list(EMOTIONS)
+def test_shares_are_told_with_their_interval(store: Store) -> None:
+    it = load(store, A="happy*10 sad*10", B="happy*20", C="sad*20", D="happy*5 sad*15")
+    bar, words = classes.bars(Course("c", (it,), NOBODY).shares, SAY)["data"]
+    assert bar["y"] == list(EMOTIONS)
+    at = EMOTIONS.index("happy")
+    assert bar["x"][at] == pytest.approx(100 * 35 / 80, abs=0.01)
+    assert bar["error_x"]["array"][at] > 0
+    assert re.fullmatch(r"44\u00a0% \(\d+ to \d+\u00a0%\)", words["text"][at])
+    assert words["text"][EMOTIONS.index("disgust")] == "0\u00a0%"
+    assert bar["meta"]["bars"] == list(EMOTIONS)
+
+
+def test_a_slice_too_thin_for_its_name_has_none(store: Store) -> None:
+    (pie,) = classes.pie(Course("c", (load(store, A="happy*97 sad*3"),), NOBODY).shares, SAY)["data"]
+    assert dict(zip(pie["labels"], pie["text"], strict=True))["happy"] == "happy"
+    assert dict(zip(pie["labels"], pie["text"], strict=True))["sad"] == ""
+    assert sum(pie["values"]) == pytest.approx(1)
+
+
+# --- the class over time ----------------------------------------------------------------------
+
+
+def test_the_class_over_time(sampling: Digest) -> None:
+    """Of four, Ada leaves at 90 s; Bob is away from 30 to 40 s, and unread until 60 s."""
+    seen = named(classes.timeline(sampling, SAY), "Seen")
+    shares = dict(zip(times(seen), seen["y"], strict=True))
+    assert shares[11.0] == 100
+    assert shares[35.0] == 75
+    assert shares[101.0] == 75
+    negative = named(classes.timeline(sampling, SAY), "Negative")
+    assert negative["y"][times(negative).index(11.0)] == 50  # Bob is sad, student-2 angry
+    assert negative["y"][times(negative).index(101.0)] == 33  # of the three that are read
+
+
+def test_segments_are_a_ribbon_with_numbers(sampling: Digest) -> None:
+    layout = classes.timeline(sampling, SAY)["layout"]
+    assert [shape["name"] for shape in layout["shapes"]] == ["segment", "segment"]
+    assert [it["text"] for it in layout["annotations"]] == ["1", "2"]
+    assert layout["annotations"][1]["name"] == "2 &lt;b&gt;Quiz&lt;/b&gt;"
+
+
+def test_lost_moments_are_bands(store: Store) -> None:
+    common = {"course": "c", "lecture": "l", "rule": "lost-moments", "version": "1", "options": "{}"}
+    lost = common | {"evidence": "{}", "value": 0.6, "level": "attention", "start_s": 10.0, "end_s": 20.0}
+    rows = frame([lost], ASSESSMENTS)
+    store_lecture(store, "c", "l", {"A": timeline("happy*60")}, assessments=rows)
+    shapes = classes.timeline(digest(data.load(store, "c", "l")), SAY)["layout"]["shapes"]
+    (band,) = [shape for shape in shapes if shape["name"] == "lost"]
+    assert (band["x0"], band["x1"]) == (base.stamp(10), base.stamp(20))
+
+
+def test_a_bin_of_too_few_students_is_left_out(store: Store) -> None:
+    """Three recordings of one student each; only two go on after half a minute."""
+    store_lecture(store, "c", "l", {"A": timeline("happy*30")}, recording_name="a.mp4")
+    store_lecture(store, "c", "l", {"B": timeline("sad*60")}, recording_name="b.mp4")
+    store_lecture(store, "c", "l", {"C": timeline("sad*60")}, recording_name="c.mp4")
+    it = digest(data.load(store, "c", "l", k=3))
+    assert times(named(classes.timeline(it, SAY), "Seen"))[-1] == 29.5
+    assert classes.timeline(digest(data.load(store, "c", "l", k=4)), SAY)["data"][0]["y"] == []
+
+
+def test_part_of_a_lecture_has_finer_bins(store: Store) -> None:
+    store_lecture(store, "c", "l", {"A": timeline("happy*1800 sad*1800")})
+    it = digest(data.load(store, "c", "l"))
+    assert classes.class_series(it)[1] == 60
+    rows, width = classes.class_series(it, 1500, 2100)
+    assert width == it.width_s == 30
+    assert rows["start_s"].to_list() == list(range(1500, 2100, 30))
+    assert rows["negative"].to_list() == [0.0] * 10 + [1.0] * 10
 
 
 # --- presence ---------------------------------------------------------------------------------
 
 
-def test_presence_has_a_row_per_student_in_order(sampling: Lecture) -> None:
-    (heat,) = charts.presence(sampling).data
-    assert list(heat.y) == ["Ada", "Bob", "student-2", "student-10"]
-    assert heat.z.shape == (4, 120)
-    assert heat.z[0].tolist() == [1] * 90 + [0] * 30
-    assert heat.z[1].tolist() == [1] * 30 + [0] * 10 + [1] * 80
-    assert seconds(heat.x)[:2] == [0.5, 1.5]  # the middle of a bin
+def test_presence_has_a_row_per_student_in_order(sampling: Digest) -> None:
+    (heat,) = classes.presence(sampling, SAY)["data"]
+    assert heat["y"] == ["Ada", "Bob", "student-2", "student-10"]
+    assert heat["z"][0] == [100] * 90 + [0] * 30
+    assert heat["z"][1] == [100] * 30 + [0] * 10 + [100] * 80
+    assert times(heat)[:2] == [0.5, 1.5]  # the middle of a bin
 
 
 def test_presence_is_a_share_where_a_bin_holds_several_samples(store: Store) -> None:
-    it = load(store, A="happy*483 absent*1 happy*116")
-    (heat,) = charts.presence(it).data
-    assert len(heat.x) <= charts.RIBBON_BINS
-    row = heat.z[0]
-    assert row.min() == pytest.approx(4 / 5)  # one of the five samples of 0:08:00-0:08:05 is missing
-    assert (row < 1).sum() == 1
+    (heat,) = classes.presence(load(store, A="happy*483 absent*1 happy*116"), SAY)["data"]
+    assert len(heat["z"][0]) == 120
+    assert [value for value in heat["z"][0] if value < 100] == [80]  # one of the five samples from 0:08:00
 
 
 def test_time_before_or_after_a_recording_is_neither_seen_nor_unseen(store: Store) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*10")}, recording_name="a.mp4")
     store_lecture(store, "c", "l", {"B": timeline("sad*20")}, recording_name="b.mp4")
-    (heat,) = charts.presence(data.load(store, "c", "l")).data
-    assert np.isnan(heat.z[0][10:]).all()
-    assert not np.isnan(heat.z[1]).any()
+    (heat,) = classes.presence(digest(data.load(store, "c", "l")), SAY)["data"]
+    assert heat["z"][0][10:] == [None] * 10
+    assert None not in heat["z"][1]
 
 
 def test_a_ribbon_for_thirty_students_is_legible(store: Store) -> None:
     it = load(store, **{f"student-{i:02d}": "happy*20" for i in range(30)})
-    figure = charts.presence(it)
-    assert figure.layout.height / 30 >= charts.ROW_PX
-
-
-# --- emotions over time -----------------------------------------------------------------------
-
-
-def test_emotions_show_samples_behind_means(sampling: Lecture) -> None:
-    figure = charts.emotions(sampling, "Ada")
-    assert [trace.meta["raw"] for trace in figure.data] == [True] * 7 + [False] * 7
-    for half in (figure.data[:7], figure.data[7:]):
-        assert [trace.name for trace in half] == list(EMOTIONS)
-    happy = figure.data[EMOTIONS.index("happy")]
-    assert seconds(happy.x) == list(range(120))
-    assert happy.y[65] == pytest.approx(0.7)
-    assert np.isnan(happy.y[90:]).all()  # away: a gap, not a zero
-    assert all(trace.connectgaps is False for trace in figure.data)
-
-
-def test_what_could_not_be_measured_is_a_gap_and_not_neutral(sampling: Lecture) -> None:
-    neutral = charts.emotions(sampling, "Bob").data[EMOTIONS.index("neutral")]
-    assert np.isnan(neutral.y[30:60]).all()
-
-
-def test_an_hour_is_thinned_and_its_peak_kept(store: Store) -> None:
-    it = load(store, A="neutral*1700 happy neutral*1899")
-    figure = charts.emotions(it, "A")
-    for trace in figure.data:
-        limit = charts.RAW_BUCKETS if trace.meta["raw"] else charts.SMOOTH_BUCKETS
-        assert len(trace.x) <= 3 * limit
-        assert (np.diff(trace.x) > 0).all()
-    happy = figure.data[EMOTIONS.index("happy")]
-    assert happy.y.max() == pytest.approx(0.7)
-    assert seconds(happy.x)[int(happy.y.argmax())] == 1700
-    assert len(figure.to_json()) < 60_000
-
-
-def test_a_student_of_one_sample(store: Store) -> None:
-    figure = charts.emotions(load(store, A="happy"), "A")
-    assert all(len(trace.x) == 1 for trace in figure.data)
-
-
-# --- axes -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("build", [charts.presence, lambda it: charts.emotions(it, "Ada")])
-def test_time_axes_are_clocks_over_the_whole_recording(sampling: Lecture, build) -> None:
-    axis = build(sampling).layout.xaxis
-    assert axis.type == "date"
-    assert axis.tickformat == axis.hoverformat == "%-H:%M:%S"
-    assert seconds(axis.range) == [0, 120]
-
-
-def test_times_are_no_years(sampling: Lecture) -> None:
-    """plotly reads a number below 10 000 on a date axis as a year."""
-    assert charts.emotions(sampling, "Ada").data[0].x.min() > 9999
-
-
-def test_probabilities_share_one_scale(sampling: Lecture) -> None:
-    assert list(charts.emotions(sampling, "Ada").layout.yaxis.range) == [-0.03, 1.03]
-
-
-# --- names ------------------------------------------------------------------------------------
+    assert classes.presence(it, SAY)["layout"]["height"] / 30 >= base.ROW_PX
 
 
 def test_names_are_shown_literally(store: Store) -> None:
     it = load(store, **{"<b>A</b> & &lt;": "happy*3", "line\nbreak": "happy*3"})
-    (heat,) = charts.presence(it).data
-    assert list(heat.y) == ["&lt;b&gt;A&lt;/b&gt; &amp; &amp;lt;", "line break"]
+    (heat,) = classes.presence(it, SAY)["data"]
+    assert heat["y"] == ["&lt;b&gt;A&lt;/b&gt; &amp; &amp;lt;", "line break"]
 
 
 def test_long_names_that_begin_alike_keep_their_rows(store: Store) -> None:
     it = load(store, **{"x" * 40 + "1": "happy*3", "x" * 40 + "2": "absent happy*2"})
-    (heat,) = charts.presence(it).data
-    assert len(set(heat.y)) == 2
-    assert heat.z.tolist() == [[1, 1, 1], [0, 1, 1]]
+    (heat,) = classes.presence(it, SAY)["data"]
+    assert len(set(heat["y"])) == 2
+    assert heat["z"] == [[100, 100, 100], [0, 100, 100]]
 
 
-def test_figures_are_bare(sampling: Lecture) -> None:
-    """No template, no colours: the page brings both."""
-    text = charts.emotions(sampling, "Ada").to_json()
-    assert "colorway" not in text
-    assert not re.search(r"#[0-9a-f]{6}", text)
-    assert json.loads(text)["layout"]["showlegend"] is False
+# --- one student ------------------------------------------------------------------------------
+
+
+def test_emotions_show_samples_behind_means(sampling: Digest) -> None:
+    figure = people.emotions(sampling, "Ada", SAY)
+    assert [trace["meta"].get("raw", False) for trace in figure["data"]] == [True] * 7 + [False] * 7
+    for half in (figure["data"][:7], figure["data"][7:]):
+        assert [trace["name"] for trace in half] == list(EMOTIONS)
+    raw = figure["data"][EMOTIONS.index("happy")]
+    assert raw["y"][2 * 65] == raw["y"][2 * 65 + 1] == 70  # the lowest and the highest of the only sample
+    assert raw["y"][2 * 90 :] == [None] * 60  # away: a gap, not a zero
+    assert times(named(figure, "happy"))[:2] == [0.5, 1.5]
+    assert all(trace["connectgaps"] is False for trace in figure["data"])
+
+
+def test_what_could_not_be_measured_is_a_gap_and_not_neutral(sampling: Digest) -> None:
+    neutral = named(people.emotions(sampling, "Bob", SAY), "neutral")
+    assert neutral["y"][31:59] == [None] * 28
+
+
+def test_an_hour_is_thinned_and_its_peak_kept(store: Store) -> None:
+    figure = people.emotions(load(store, A="neutral*1700 happy neutral*1899"), "A", SAY)
+    raw = figure["data"][EMOTIONS.index("happy")]
+    assert max(raw["y"]) == 70
+    assert abs(times(raw)[raw["y"].index(70)] - 1700) < 30
+    assert len(base.Chart("x", "x", figure).json) < 20_000
+
+
+def test_a_student_of_one_sample(store: Store) -> None:
+    figure = people.emotions(load(store, A="happy"), "A", SAY)
+    assert {len(trace["y"]) for trace in figure["data"]} == {1, 2}
+
+
+def test_head_pose_and_when_seen(sampling: Digest) -> None:
+    pitch, yaw, strip = people.pose(sampling, "Bob", SAY)["data"]
+    assert pitch["y"][:3] == [-25, -25, -25]
+    assert pitch["y"][30:40] == [None] * 10
+    assert set(yaw["y"]) == {0, None}
+    assert strip["z"][0][29:41] == [100] + [0] * 10 + [100]
+
+
+def test_a_trend_has_the_usual_as_a_thin_line(store: Store) -> None:
+    for week, spec in enumerate(("happy*60", "absent*30 sad*30")):
+        store_lecture(store, "c", f"w{week}", {"A": timeline(spec)}, recording_name=f"{week}.mp4")
+    course = Course("c", tuple(digest(data.load(store, "c", f"w{week}")) for week in range(2)), NOBODY)
+    figure = people.trend(story.own(course, "A"), story.usual(course, "A"), SAY)
+    assert named(figure, "Seen")["y"] == [100, 50]
+    usual = sorted(shape["y0"] for shape in figure["layout"]["shapes"])
+    assert usual == pytest.approx([100 / 3, 200 / 3, 75])  # negative, happy, seen
+
+
+def test_a_trend_of_the_class_leaves_hidden_lectures_out(store: Store) -> None:
+    store_lecture(store, "c", "w0", {name: timeline("happy*9") for name in "AB"}, recording_name="0.mp4")
+    store_lecture(store, "c", "w1", {"A": timeline("happy*9")}, recording_name="1.mp4")
+    lectures = tuple(digest(data.load(store, "c", f"w{week}", k=2)) for week in range(2))
+    seen = named(classes.trend(Course("c", lectures, NOBODY, 2), SAY), "Seen")
+    assert len(seen["y"]) == 1
 
 
 # --- colours: contrast and colour blindness -------------------------------------------------------
 
 
+def schemes() -> dict[str, str]:
+    light, dark = re.split(r"@media screen and \(prefers-color-scheme: dark\)", CSS)
+    return {"light": light, "dark": dark.split("@page")[0]}
+
+
 def palette(part: str) -> dict[str, npt.NDArray[np.float64]]:
     """Linear RGB of the variables of the light or the dark scheme."""
-    light, dark = re.split(r"@media screen and \(prefers-color-scheme: dark\)", CSS)
-    found = re.findall(r"--([\w-]+): #([0-9a-f]{6});", light if part == "light" else dark.split("@page")[0])
+    found = re.findall(r"--([\w-]+): #([0-9a-f]{6});", schemes()[part])
     rgb = {name: np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255 for name, code in found}
     return {name: np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for name, c in rgb.items()}
 
@@ -229,7 +352,22 @@ def test_contrast_is_sufficient(scheme: str) -> None:
     for name in ("text", "quiet", "accent", "good", "attention"):
         for ground in ("surface", "page"):
             assert contrast(colors[name], colors[ground]) >= 4.5, name  # text: WCAG 1.4.3
-    assert contrast(colors["text"], colors["notice"]) >= 4.5
+    for ground in ("notice", "lost"):
+        assert contrast(colors["text"], colors[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_on_a_heat_map_can_be_read(scheme: str) -> None:
+    """On the darkest shade too, which the stylesheet mixes in sRGB."""
+    part = 0.70
+    assert f"h10 {{ background: color-mix(in srgb, var(--shade) {part:.0%}" in CSS
+    codes = dict(re.findall(r"--([\w-]+): #([0-9a-f]{6});", schemes()[scheme]))
+    shade, surface = (
+        np.array([int(codes[n][i : i + 2], 16) for i in (0, 2, 4)]) for n in ("shade", "surface")
+    )
+    mixed = (part * shade + (1 - part) * surface) / 255
+    linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
+    assert contrast(palette(scheme)["text"], linear) >= 4.5
 
 
 def test_both_schemes_name_the_same_colours() -> None:
@@ -243,5 +381,5 @@ def test_every_emotion_has_a_swatch_that_looks_like_its_line() -> None:
         assert rule, name
         assert f"var(--{name})" in rule[1]
         assert re.findall(r"border-top-style: (\w+)", rule[1]) == list(
-            filter(None, [styles[charts.DASHES[name]]])
+            filter(None, [styles[people.DASHES[name]]])
         )

@@ -70,27 +70,31 @@ def test_one_small_segment_takes_another_along(store: Store) -> None:
 
 
 def page(store: Store, out: Path, **options: object) -> str:
+    """All pages, one behind the other."""
     render(store, out, **options)
-    return next((out / "lectures").iterdir()).read_text(encoding="utf-8")
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
 
 
 def test_a_report_on_a_small_class(store: Store, tmp_path: Path) -> None:
     shown = page(store, tmp_path / "site", k=5)
     assert "Figures about the class are not shown: it would be fewer than 5 students." in shown
     assert "Expressions of the class" not in shown
-    assert "Most frequent expression</dt>" not in shown
+    assert "Expressions in this course" not in shown
+    assert 'id="chart-timeline"' not in shown
+    assert 'share of the class that was seen' not in shown  # the chart of lectures over time
     for i in range(3):
         assert f"class in part {i}" not in shown
     assert "whole class</td>" not in shown
     assert "ann herself" in shown
-    index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
-    assert index.count("too few students to be shown") == 2
+    assert "n = 120" not in shown, "the samples of the class"
 
 
 def test_a_report_on_a_class_that_is_large_enough(store: Store, tmp_path: Path) -> None:
     shown = page(store, tmp_path / "site", k=4, retention="180d")
     assert "Expressions of the class" in shown
-    assert shown.count("not shown: fewer than 4 students") == 2
+    hidden = [text for text in shown.split("<!doctype") if "Figures about the class in this segment are not" in text]
+    assert len(hidden) == 2
+    assert all('id="chart-timeline"' not in text for text in hidden)
     assert "class in part 1" in shown
     assert "class in part 0" not in shown
     assert "Data are kept for 180d." in shown

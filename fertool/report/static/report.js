@@ -12,20 +12,53 @@
   };
 
   function paint(figure, width) {
-    const layout = figure.layout;
+    const { layout, data } = figure;
     layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("quiet") };
     layout.dragmode = finger ? false : "zoom"; // a finger scrolls the page
     layout.hoverlabel = { bgcolor: color("surface"), bordercolor: color("line"), font: { color: color("text") } };
-    for (const axis of ["xaxis", "yaxis"]) {
+    for (const axis of ["xaxis", "yaxis", "yaxis2"]) {
+      if (!layout[axis] && axis === "yaxis2") continue;
       layout[axis] = { ...layout[axis], gridcolor: color("grid"), linecolor: color("line"), zeroline: false };
     }
     if (layout.xaxis.type === "date") layout.xaxis.nticks = Math.max(3, Math.floor(width / 85));
-    for (const trace of figure.data) {
+    if (layout.xaxis.ticktext && width < 90 * layout.xaxis.ticktext.length) layout.xaxis.tickangle = -40;
+    for (const trace of data) {
       const meta = trace.meta || {};
-      if (meta.emotion) trace.line = { ...trace.line, color: color(meta.emotion) };
-      if (meta.bars) trace.marker = { color: meta.bars.map(color) };
+      if (meta.color) {
+        trace.line = { ...trace.line, color: color(meta.color) };
+        trace.marker = { ...trace.marker, color: color(meta.color) };
+        trace.textfont = { color: color(meta.color) };
+        for (const error of ["error_x", "error_y"]) {
+          if (trace[error]) trace[error].color = color(meta.color);
+        }
+      }
+      if (meta.bars && trace.type === "pie") {
+        trace.marker = { colors: meta.bars.map(color), line: { color: color("surface"), width: 2 } };
+      } else if (meta.bars) {
+        trace.marker = { color: meta.bars.map(color) };
+      }
       if (meta.heat) trace.colorscale = [[0, color("heat-0")], [1, color("heat-1")]];
     }
+    for (const shape of layout.shapes || []) {
+      shape.line = { ...shape.line, color: color(shape.name === "segment" ? "line" : shape.name) };
+      if (shape.type === "rect") shape.fillcolor = color(shape.name === "segment" ? "heat-0" : "lost");
+    }
+    title(layout, width);
+  }
+
+  // A segment's title where the ribbon has room for it, else its number.
+  function title(layout, width) {
+    if (!layout.annotations) return;
+    const [first, last] = layout.xaxis.range;
+    const plot = (width - layout.margin.l - layout.margin.r) / (last - first);
+    const rects = layout.shapes.filter((it) => it.name === "segment");
+    layout.annotations.forEach((it, i) => {
+      const room = (rects[i].x1 - rects[i].x0) * plot;
+      it.text = room > 7 * it.name.length + 8 ? it.name : String(it.name).split(" ")[0];
+      it.visible = room > 12;
+      it.font = { color: color("text") };
+      delete it.width;
+    });
   }
 
   function choose(figure) {
@@ -43,8 +76,7 @@
   function draw(element) {
     if (!element.figure) {
       element.figure = JSON.parse(document.getElementById(element.dataset.chart).textContent);
-      element.figure.config = { displaylogo: false, responsive: true, displayModeBar: finger ? false : "hover",
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showTips: false };
+      element.figure.config = { displaylogo: false, responsive: true, displayModeBar: false, showTips: false };
     }
     paint(element.figure, element.clientWidth);
     choose(element.figure);

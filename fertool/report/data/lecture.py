@@ -1,4 +1,4 @@
-"""Store -> polars tables and plain values: all a report knows. Reads public views only, draws nothing."""
+"""One lecture as tables: store -> polars. Reads public views only, draws nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fertool.report.text import command, natural
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from fertool.store import Store
@@ -42,6 +42,8 @@ class Run:
     notes: tuple[str, ...]
     command: str
     """Repeats the run."""
+    offset_s: float = 0.0
+    """Where the recording begins on the lecture's clock."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +184,28 @@ class Lecture:
         return self.seen.filter(pl.col("student") == name)
 
 
-def named(lecture: Lecture, names: Mapping[str, str]) -> Lecture:
+def named(lecture: Lecture, names: Mapping[str, str], labels: Collection[str] = ()) -> Lecture:
     """The same with names instead of pseudonyms; students without a name keep theirs.
 
     A name that is another student's label already is shown with the pseudonym: two must not become one.
+    `labels`: of the whole course, so that a student goes by one name in all lectures of it.
     """
-    taken = set(lecture.seen["student"]) - names.keys()
-    told = {student: f"{name} ({student})" if name in taken else name for student, name in names.items()}
+    told = shown_as(names, {*labels, *lecture.seen["student"]})
     shown = pl.col("student").replace(told)
     seen, assessments = (table.with_columns(shown) for table in (lecture.seen, lecture.assessments))
     return replace(lecture, seen=seen, assessments=assessments)
+
+
+def shown_as(names: Mapping[str, str], labels: Collection[str]) -> dict[str, str]:
+    """Student -> what stands in the pages: see `named`."""
+    taken = set(labels) - names.keys()
+    return {student: f"{name} ({student})" if name in taken else name for student, name in names.items()}
+
+
+def labels(store: Store, course: str) -> list[str]:
+    """Everybody seen in the course, in natural order."""
+    sql = "SELECT DISTINCT student FROM frame_emotions WHERE course = $c AND student IS NOT NULL"
+    return sorted(store.query(sql, c=course)["student"].to_list(), key=lambda name: (natural(name), name))
 
 
 def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
@@ -204,6 +218,9 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
         """SELECT recording, sample, time_s, faces FROM samples_seen
            WHERE course = $c AND lecture = $l ORDER BY time_s, recording""",
         **names,
+    )
+    offsets = store.query(
+        "SELECT recording, offset_s FROM recordings WHERE course = $c AND lecture = $l", **names
     )
     unassigned = store.query(
         """SELECT count(*) AS n FROM frame_emotions
@@ -221,7 +238,7 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     return Lecture(
         course=course,
         lecture=lecture,
-        runs=tuple(_run(row) for row in runs.sort("name", "run").iter_rows(named=True)),
+        runs=tuple(_run(row) for row in runs.join(offsets, "recording").sort("name", "run").to_dicts()),
         samples=samples,
         seen=store.seen(course, lecture),
         segments=store.segments(course, lecture),
@@ -255,6 +272,7 @@ def _run(row: Mapping[str, Any]) -> Run:
         config=config,
         notes=tuple(str(note) for note in _parsed(row["notes"], list)),
         command=command(row["path"], row["course"], row["lecture"], {**config, "policy": row["policy"]}),
+        offset_s=row["offset_s"],
     )
 
 

@@ -1,0 +1,116 @@
+"""What all charts share: a bare figure, a clock as time axis, small numbers."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Figure = dict[str, Any]
+MIDNIGHT_MS = 86_400_000
+"""Times are drawn as a clock on the second day of 1970: on the first, plotly takes four digits for a year."""
+ROW_PX = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure with the name under which the page finds it."""
+
+    id: str
+    label: str
+    """What a screen reader says instead of the drawing."""
+    figure: Figure
+
+    @property
+    def height(self) -> int:
+        return int(self.figure["layout"]["height"])
+
+    @property
+    def json(self) -> str:
+        return json.dumps(self.figure, separators=(",", ":"), ensure_ascii=False)
+
+
+def label(text: str) -> str:
+    """Text that plotly shows literally: it reads tags and entities in names and ticks."""
+    return html.escape(text, quote=False)
+
+
+def figure(traces: Sequence[dict[str, Any]], height: int, **layout: Any) -> Figure:
+    """Transparent, in the page's own font, without a template (it weighs 6 kB a chart)."""
+    common: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": 48, "r": 12, "t": 8, "b": 34},
+        "showlegend": False,
+        "hovermode": "closest",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }
+    return {"data": list(traces), "layout": common | layout}
+
+
+def line(values: Iterable[float | None], x: dict[str, Any], name: str, color: str, **more: Any) -> dict[str, Any]:
+    """Shares, drawn as percents; null is a gap."""
+    hover = f"{label(name)} %{{y}}\u00a0%<extra></extra>"
+    style = {"width": 2} | more.pop("line", {})
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label(name),
+        "connectgaps": False,
+        "hovertemplate": hover,
+        "y": percents(values),
+        "line": style,
+        "meta": {"color": color} | more.pop("meta", {}),
+    }
+    return trace | x | more
+
+
+def percents(values: Iterable[float | None]) -> list[int | None]:
+    """Shares -> whole percents, which are all that a chart can show and a third of the bytes."""
+    return [None if value is None or value != value else round(value * 100) for value in values]
+
+
+def steps(start_s: float, width_s: float) -> dict[str, float]:
+    """x of values at equal steps: nothing but where they begin and how far apart they are."""
+    return {"x0": MIDNIGHT_MS + round(start_s * 1000), "dx": round(width_s * 1000)}
+
+
+def stamp(seconds: float) -> int:
+    """A time of the lecture on the axis."""
+    return MIDNIGHT_MS + round(seconds * 1000)
+
+
+def clock_axis(start_s: float, end_s: float) -> dict[str, Any]:
+    """Times as h:mm:ss, at every zoom level."""
+    return {
+        "type": "date",
+        "tickformat": "%-H:%M:%S",
+        "hoverformat": "%-H:%M:%S",
+        "range": [stamp(start_s), stamp(max(end_s, start_s + 1.0))],
+        "tickangle": 0,
+        "showgrid": False,
+    }
+
+
+def percent_axis() -> dict[str, Any]:
+    """A little beyond both ends: a line at 0 % or 100 % would be cut in half."""
+    texts = [f"{value}\u00a0%" for value in (0, 50, 100)]
+    return {"range": [-3, 103], "tickvals": [0, 50, 100], "ticktext": texts, "fixedrange": True}
+
+
+def on_grid(bins: pl.DataFrame, width_s: float, columns: Sequence[str]) -> pl.DataFrame:
+    """Bins without holes: a row at every `width_s`, null where there was none, so that `steps` holds."""
+    if bins.is_empty():
+        return bins.select("start_s", *columns)
+    index = (pl.col("start_s") / width_s).round().cast(pl.Int64)
+    numbered = bins.select(index.alias("bin"), *columns)
+    first, last = numbered["bin"].min(), numbered["bin"].max()
+    whole = pl.DataFrame({"bin": range(first, last + 1)}, schema={"bin": pl.Int64})  # type: ignore[arg-type,operator]
+    filled = whole.join(numbered, on="bin", how="left", maintain_order="left")
+    return filled.select((pl.col("bin") * width_s).alias("start_s"), *columns)

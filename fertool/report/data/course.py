@@ -1,0 +1,226 @@
+"""A course: its lectures in order, and what is true of several of them. Pure but for `describe`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from fertool import judging
+from fertool.privacy.suppression import too_small
+from fertool.report.data.digest import Digest, Estimate, Moment, estimate, overlap, parsed_spans
+from fertool.report.text import natural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from fertool.store import Store
+
+MEASURES = {
+    "presence": ("present", "samples"),
+    "engagement": ("positive", "measured"),
+    "negative": ("negative", "measured"),
+}
+"""Figure of a report -> which counts it is the ratio of."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is stored of a course beside its lectures."""
+
+    held: dict[str, date]
+    """Lecture -> day, as far as course.toml says."""
+    instructor: str
+    topics: tuple[str, ...]
+    assessments: tuple[dict[str, Any], ...]
+    """What rules say of the whole course, or of its students over all courses."""
+    rules: tuple[dict[str, Any], ...]
+    """rule, version, options (JSON): what judged last."""
+
+    def named(self, told: Mapping[str, str]) -> About:
+        """With names instead of pseudonyms: see `lecture.shown_as`."""
+        rows = (row | {"student": told.get(row["student"], row["student"])} for row in self.assessments)
+        return replace(self, assessments=tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A segment of a lecture among all of the course."""
+
+    digest: Digest
+    segment: dict[str, Any]
+    figures: dict[str, Estimate]
+    lost_s: float
+    """How much of it lies in lost moments."""
+    moments: tuple[Moment, ...]
+
+    @property
+    def weight(self) -> float:
+        """Share of the class that was lost, times the seconds of it: what places are ranked by."""
+        return sum(one.share * self._within(one) for one in self.moments)
+
+    def _within(self, moment: Moment) -> float:
+        return overlap(self.segment, {"start_s": moment.start_s, "end_s": moment.end_s})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The latest lecture against the earlier ones, student by student."""
+
+    measure: str
+    latest: Estimate
+    before: Estimate
+    difference: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether chance alone would hardly explain the difference."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that is said of a course."""
+
+    course: str
+    lectures: tuple[Digest, ...]
+    """In order of time, at least one."""
+    about: About
+    k: int = 1
+
+    @property
+    def latest(self) -> Digest:
+        return self.lectures[-1]
+
+    @cached_property
+    def students(self) -> list[str]:
+        """Everybody seen, in natural order."""
+        names = {name for one in self.lectures for name in one.names}
+        return sorted(names, key=lambda name: (natural(name), name))
+
+    @cached_property
+    def small(self) -> bool:
+        return too_small(len(self.students), self.k)
+
+    @cached_property
+    def expressions(self) -> bool:
+        return any(one.expressions for one in self.lectures)
+
+    @cached_property
+    def policies(self) -> tuple[str, ...]:
+        return tuple(sorted({policy for one in self.lectures for policy in one.policies}))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(label for one in self.lectures for label in one.labels))
+
+    @cached_property
+    def shares(self) -> list[tuple[str, Estimate]]:
+        """Label -> its share of all measured expressions of the course; empty when there are none to show."""
+        if not self.expressions or self.small:
+            return []
+        # A lecture of too few students stays out: with it, the course less the others would show it.
+        shown = [one.students for one in self.lectures if one.expressions and not one.small]
+        if not shown:
+            return []
+        sums = pl.concat(shown, how="diagonal").group_by("student").agg(pl.col("^count:.*|measured$").sum())
+        sums = sums.sort("student").fill_null(0)
+        return [(label, estimate(sums, f"count:{label}", "measured")) for label in self.labels]
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Segments, the one where the class was lost most first; those that may not be shown come last."""
+        found = [
+            Place(one, segment, one.figures(segment["segment"]), *_lost(one, segment))
+            for one in self.lectures
+            for segment in one.segments
+        ]
+        return sorted(found, key=_rank)
+
+    def about_point(self, point: str) -> list[Place]:
+        """Segments of one knowledge point, in order of time."""
+        order = {one.lecture: i for i, one in enumerate(self.lectures)}
+        found = [place for place in self.places if point and place.segment["point"] == point]
+        return sorted(found, key=lambda it: (order[it.digest.lecture], it.segment["start_s"]))
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """presence, engagement, negative: the latest lecture against those before, for whoever was in both."""
+        if len(self.lectures) < 2 or self.latest.small:
+            return []
+        return [
+            change
+            for measure, (part, whole) in MEASURES.items()
+            if measure == "presence" or self.latest.expressions
+            if (change := self._change(measure, part, whole)) is not None
+        ]
+
+    def _change(self, measure: str, part: str, whole: str) -> Change | None:
+        earlier = [one.whole for one in self.lectures[:-1] if not one.small]
+        if not earlier:
+            return None
+        past = pl.concat(earlier).group_by("student").agg(pl.col(part, whole).sum()).sort("student")
+        both = self.latest.whole.join(past, on="student", suffix="_past").filter(
+            pl.col(whole) > 0, pl.col(f"{whole}_past") > 0
+        )
+        if both.is_empty() or too_small(len(both), self.k):
+            return None
+        differ = (both[part] / both[whole] - both[f"{part}_past"] / both[f"{whole}_past"]).to_numpy()
+        low, high = judging.ratio(differ, np.ones(len(differ))) or (None, None)
+        return Change(
+            measure,
+            estimate(both, part, whole),
+            estimate(both, f"{part}_past", f"{whole}_past"),
+            float(differ.mean()),
+            low,
+            high,
+        )
+
+
+def describe(store: Store, course: str) -> About:
+    """Read what is stored of a course beside its lectures."""
+    rows = store.query("SELECT lecture, held, instructor, topics FROM syllabi WHERE course = $c", c=course)
+    wide = store.query(
+        """SELECT * FROM assessments_latest WHERE lecture IS NULL AND (course = $c OR course IS NULL)
+           ORDER BY rule, student NULLS FIRST, message""",
+        c=course,
+    )
+    rules = store.query(
+        """SELECT DISTINCT rule, version, options FROM assessments
+           WHERE (course = $c OR course IS NULL)
+               AND assessed_at IN (SELECT assessed_at FROM lectures WHERE course = $c) ORDER BY ALL""",
+        c=course,
+    )
+    first = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
+    return About(
+        held={row["lecture"]: row["held"] for row in rows.to_dicts() if row["held"]},
+        instructor=first["instructor"] or "",
+        topics=tuple(first["topics"] or ()),
+        assessments=tuple(row | {"spans": parsed_spans(row["spans"])} for row in wide.to_dicts()),
+        rules=tuple(rules.to_dicts()),
+    )
+
+
+def in_order(lectures: Sequence[str], held: dict[str, date]) -> list[str]:
+    """Lectures with a day by day; the others behind them, by name."""
+    return sorted(lectures, key=lambda name: (name not in held, str(held.get(name, "")), natural(name)))
+
+
+def _lost(digest: Digest, segment: dict[str, Any]) -> tuple[float, tuple[Moment, ...]]:
+    """Seconds of a segment in lost moments, and these; nothing where it may not be shown."""
+    if segment["hidden"]:
+        return 0.0, ()
+    spans = [(one, overlap(segment, {"start_s": one.start_s, "end_s": one.end_s})) for one in digest.moments]
+    inside = [(one, seconds) for one, seconds in spans if seconds > 0]
+    return sum(seconds for _, seconds in inside), tuple(one for one, _ in inside)
+
+
+def _rank(place: Place) -> tuple[bool, float, float]:
+    lost = place.figures["lost"].value
+    return place.segment["hidden"], -place.weight, -(lost or 0.0)

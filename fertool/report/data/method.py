@@ -1,0 +1,115 @@
+"""Formulas of rules, figures of model cards, and which lectures were analyzed alike."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fertool.report.text import plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from fertool.plugins import Registry
+    from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
+    from fertool.report.data.lecture import Run
+
+KINDS = ("detector", "encoder", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A rule as it judged."""
+
+    rule: str
+    version: str
+    options: dict[str, Any]
+    text: tuple[str, ...]
+    """Paragraphs of its docstring; none when it is not installed here."""
+    loaded: str
+    """The version that the docstring is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model card says of the weights that a run used."""
+
+    classifier: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Plugins with their options that several recordings were analyzed with."""
+
+    config: Mapping[str, Any]
+    policy: str
+    fertool: str
+    lectures: tuple[str, ...]
+
+
+def formula(registry: Registry | None, row: Mapping[str, Any]) -> Formula:
+    """`row`: rule, version, options (JSON)."""
+    found = {it.plugin.name: it.plugin for it in registry.of_kind("rule")} if registry else {}
+    rule = found.get(row["rule"])
+    doc = inspect.getdoc(rule) or "" if rule is not None and rule.__doc__ else ""
+    text = tuple(" ".join(part.split()) for part in doc.split("\n\n") if part.strip())
+    version = rule.version if rule is not None else ""
+    return Formula(row["rule"], row["version"], json.loads(row["options"] or "{}"), text, version)
+
+
+def cards(registry: Registry | None, runs: Iterable[Run]) -> list[Card]:
+    """Figures of the classifiers in use, as far as a model card lies beside the very weights."""
+    used = {str(part["name"]): part for run in runs if (part := plugin(run.config, "classifier")).get("name")}
+    found = {it.plugin.name: it.plugin for it in registry.of_kind("classifier")} if registry else {}
+    cards = []
+    for name, part in sorted(used.items()):
+        kind, weights = found.get(name), part.get("weights")
+        if kind is None or not isinstance(weights, dict):
+            continue
+        path: Path | None = getattr(kind(), "path", None)
+        beside = path.with_suffix(".md") if path is not None else None
+        if beside is None or not beside.is_file():
+            continue
+        text = beside.read_text(encoding="utf-8")
+        if any(str(digest) in text for digest in weights.values()):
+            header, *rows = _table(text)
+            cards.append(Card(name, header, tuple(rows)))
+    return cards
+
+
+def setups(courses: Sequence[Course]) -> list[Setup]:
+    """Recordings that were analyzed alike, together: twenty lectures are mostly one setup."""
+    found: dict[str, tuple[Run, list[str]]] = {}
+    for course in courses:
+        for one in course.lectures:
+            for run in one.runs:
+                # The consent in force changes from day to day, the way of measuring does not.
+                config = {key: value for key, value in run.config.items() if key != "consent"}
+                key = json.dumps([config, run.policy, run.fertool], sort_keys=True, default=str)
+                found.setdefault(key, (run, []))[1].append(_name(courses, one))
+    return [
+        Setup(run.config, run.policy, run.fertool, tuple(dict.fromkeys(names)))
+        for run, names in found.values()
+    ]
+
+
+def _name(courses: Sequence[Course], one: Digest) -> str:
+    return one.lecture if len(courses) == 1 else f"{one.course} / {one.lecture}"
+
+
+def _table(text: str) -> list[tuple[str, ...]]:
+    """The first Markdown table under `## Figures`: header, then rows."""
+    lines = text.partition("## Figures")[2].strip().splitlines()
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        if not set(line) <= set("|-: "):
+            rows.append(tuple(cell.strip(" `") for cell in line.strip("|").split("|")))
+    return rows or [()]

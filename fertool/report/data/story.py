@@ -1,0 +1,186 @@
+"""What a lecturer is told first: who needs help, and what to do next. Pure; the words stand in the catalogue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fertool import judging
+from fertool.report.data.course import MEASURES
+from fertool.report.data.digest import ATTENTION, PREFERENCE, STATE
+
+if TYPE_CHECKING:
+    from fertool.report.data.course import Course, Place
+    from fertool.report.data.digest import Digest
+
+RECENT = 2
+"""Lectures that decide who needs help now: what was long ago is history."""
+CHANGE = 0.2
+"""A share that moved by this much against the student's own past is a reason."""
+FLAGGED = 0.25
+"""So is a rule that says `attention` in this share of the recent segments."""
+REASONS = 3
+TOLD = 3
+"""Places, students and steps in the story on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why somebody needs attention, or what to do: a string of the catalogue with its values."""
+
+    key: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A student who needs attention."""
+
+    student: str
+    reasons: tuple[Reason, ...]
+    score: float
+    """How much of the recent segments is flagged, plus how far the shares moved: only to put them in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One lecture of a student, against what is usual for the same student."""
+
+    digest: Digest
+    shares: dict[str, tuple[float | None, float | None, float | None, int]]
+    """Measure -> value, low, high (95 %, over time), n."""
+    change: dict[str, float | None]
+    """Measure -> value less the usual one."""
+    clear: dict[str, bool]
+    """Measure -> whether the usual one lies outside of the interval."""
+
+
+def concerns(course: Course) -> list[Concern]:
+    """Students who need attention, the most pressing first."""
+    found = [concern for name in course.students if (concern := _concern(course, name)) is not None]
+    return sorted(found, key=lambda one: -one.score)
+
+
+def _concern(course: Course, student: str) -> Concern | None:
+    latest = course.latest
+    reasons: list[tuple[float, Reason]] = []
+    before = [one for one in course.lectures[:-1] if student in one.names]
+    if before and student not in latest.names:
+        reasons.append((1.0, Reason("missing", {"lecture": latest.lecture, "n": len(before)})))
+    for measure, key, sign in (("presence", "falling", -1), ("negative", "rising", 1)):
+        now, then = _share([latest], student, measure), _share(before, student, measure)
+        if now is not None and then is not None and sign * (now - then) >= CHANGE:
+            values = {"lecture": latest.lecture, "now": now, "then": then}
+            reasons.append((abs(now - then), Reason(key, values)))
+    reasons.sort(key=lambda pair: -pair[0])
+    # What changed says more than how often a rule spoke, so it stands first.
+    reasons += sorted(_flags(course.lectures[-RECENT:], student), key=lambda pair: -pair[0])
+    if not reasons:
+        return None
+    return Concern(student, tuple(one for _, one in reasons[:REASONS]), sum(score for score, _ in reasons))
+
+
+def _flags(lectures: tuple[Digest, ...], student: str) -> list[tuple[float, Reason]]:
+    """Rules that say `attention` of the student in many of the recent segments."""
+    judged: Counter[str] = Counter()
+    flagged: Counter[str] = Counter()
+    where: dict[str, str] = {}
+    for one in lectures:
+        for row in one.of_student(student):
+            judged[row["rule"]] += 1
+            if row["level"] == ATTENTION:
+                flagged[row["rule"]] += 1
+                where[row["rule"]] = one.lecture
+    return [
+        (times / judged[rule], Reason("flagged", {"rule": rule, "times": times, "of": judged[rule], "lecture": where[rule]}))
+        for rule, times in flagged.items()
+        if times >= FLAGGED * judged[rule]
+    ]  # fmt: skip
+
+
+def _share(lectures: list[Digest], student: str, measure: str) -> float | None:
+    """Over several lectures at once; None where too little was measured to say."""
+    part, whole = MEASURES[measure]
+    hits = samples = expected = 0
+    for one in lectures:
+        for row in one.whole.filter(student=student).to_dicts():
+            hits, samples, expected = hits + row[part], samples + row[whole], expected + row["present"]
+    if not samples or samples < judging.FLOOR * expected:
+        return None
+    return hits / samples
+
+
+def next_steps(course: Course) -> list[Reason]:
+    """What to do next week, in order of weight."""
+    steps = [step for place in lost_places(course) if (step := _explain(course, place)) is not None]
+    steps += _ease(course)
+    if names := [one.student for one in concerns(course)][:TOLD]:
+        steps.append(Reason("talk", {"students": names, "n": len(names)}))
+    for row in course.about.assessments:
+        if row["rule"] == PREFERENCE and row["level"] == "preferred" and row["student"] in course.students:
+            steps.append(Reason("preference", {"student": row["student"], "message": row["message"]}))
+    return steps
+
+
+def lost_places(course: Course) -> list[Place]:
+    """The segments in which the class was lost, the worst first."""
+    return [place for place in course.places if place.moments][:TOLD]
+
+
+def _explain(course: Course, place: Place) -> Reason | None:
+    """Explain it again, unless that was done and the class stayed."""
+    point = place.segment["point"]
+    again = course.about_point(point)
+    later = again[again.index(place) + 1 :] if place in again else []
+    values = {"place": place, "point": point or place.segment["title"], "lost_s": place.lost_s}
+    if later and not later[-1].segment["hidden"]:
+        if later[-1].moments:
+            return None  # told of the later one
+        return Reason("recovered", values | {"again": later[-1]})
+    return Reason("explain", values)
+
+
+def _ease(course: Course) -> list[Reason]:
+    """Segments of the latest lecture in which the state of many was negative: the published adjustments."""
+    latest = course.latest
+    steps = []
+    for segment in latest.segments:
+        if segment["hidden"]:
+            continue
+        rows = [r for r in feedback(latest, segment["segment"]) if r["level"] != judging.NOT_MEASURABLE]
+        negative = sum(row["level"] == ATTENTION for row in rows)
+        if rows and negative >= 2 and negative >= FLAGGED * len(rows):
+            values = {"lecture": latest.lecture, "segment": segment, "negative": negative, "of": len(rows)}
+            steps.append(Reason("ease", values | {"digest": latest}))
+    return steps
+
+
+def feedback(digest: Digest, segment: int) -> list[dict[str, Any]]:
+    """What the rule `state` says of the students in a segment (Aly et al. 2023, Fig. 13)."""
+    return [row for row in digest.assessments if row["rule"] == STATE and row["segment"] == segment]
+
+
+def own(course: Course, student: str) -> list[Own]:
+    """A student's lectures in order of time, against the same student's usual over all of them."""
+    usual = {measure: _share(list(course.lectures), student, measure) for measure in MEASURES}
+    return [_own(one, student, usual) for one in course.lectures if student in one.names]
+
+
+def usual(course: Course, student: str) -> dict[str, float | None]:
+    """Measure -> share over all lectures of the course."""
+    return {measure: _share(list(course.lectures), student, measure) for measure in MEASURES}
+
+
+def _own(one: Digest, student: str, usual: dict[str, float | None]) -> Own:
+    shares, change, clear = {}, {}, {}
+    bins = one.series[student]
+    for measure, (part, whole) in MEASURES.items():
+        value = _share([one], student, measure)
+        sums, counts = bins[part].to_numpy().astype(float), bins[whole].to_numpy().astype(float)
+        low, high = judging.ratio(sums, counts) or (None, None)
+        shares[measure] = (value, low, high, int(counts.sum()))
+        known = value is not None and usual[measure] is not None
+        change[measure] = value - usual[measure] if known else None  # type: ignore[operator]
+        clear[measure] = known and low is not None and not low <= usual[measure] <= high  # type: ignore[operator]
+    return Own(one, shares, change, clear)

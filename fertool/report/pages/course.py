@@ -1,0 +1,58 @@
+"""The page of a course: where the class was lost, who needs help, what to do next week; then the figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fertool.report.charts import classes
+from fertool.report.charts.base import Chart
+from fertool.report.data import story
+from fertool.report.pages.site import Page, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fertool.report.data.course import Course
+
+
+def build(site: Site, course: Course) -> Iterator[Page]:
+    found = story.concerns(course)
+    context: dict[str, Any] = {
+        "it": course,
+        "lost": story.lost_places(course),
+        "places": course.places,
+        "concerns": found,
+        "steps": story.next_steps(course),
+        "told": story.TOLD,
+        "charts": _charts(site, course),
+        "people": _people(course, found),
+        "wide": course.about.assessments,
+        "judged": any("lost-moments" in one.judged for one in course.lectures),
+    }
+    yield Page(site.course_path(course.course), "course.html", course.course, context)
+
+
+def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
+    """Everybody with counts over all lectures: who needs attention first, then by name."""
+    if not course.students:
+        return []
+    whole = pl.concat([one.whole for one in course.lectures])
+    names = ("samples", "present", "measured", "negative")
+    sums = whole.group_by("student").agg(*(pl.col(name).sum() for name in names), lectures=pl.len())
+    rows = {row["student"]: row for row in sums.to_dicts()}
+    concerns = {one.student: one for one in found}
+    order = [*concerns, *(name for name in course.students if name not in concerns)]
+    return [rows[name] | {"concern": concerns.get(name)} for name in order]
+
+
+def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
+    say = site.say
+    drawn: dict[str, Chart | None] = dict.fromkeys(("trend", "shares", "pie"))
+    if not course.small and any(one.figures()["presence"].value is not None for one in course.lectures):
+        drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
+    if course.shares and any(it.n for _, it in course.shares):
+        drawn["shares"] = Chart("shares", say("shares.chart"), classes.bars(course.shares, say))
+        drawn["pie"] = Chart("pie", say("shares.pie"), classes.pie(course.shares, say))
+    return drawn

@@ -1,0 +1,44 @@
+"""What a student may be given: one file by itself, about that student alone.
+
+No comparison with others, no link to anything, nothing to run: drawings are in the page.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from fertool.report.data import story
+from fertool.report.drawing import sketch
+from fertool.report.pages.site import Page, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fertool.report.data.course import Course
+
+
+def build(site: Site, course: Course) -> Iterator[Page]:
+    alone = _alone(site)
+    style = files("fertool.report").joinpath("static", "report.css").read_text(encoding="utf-8")
+    for name in course.students:
+        lectures = story.own(course, name)
+        context: dict[str, Any] = {
+            "it": course,
+            "student": name,
+            "style": style,
+            "lectures": lectures,
+            "usual": story.usual(course, name),
+            "sketches": {own.digest.lecture: sketch(own.digest, name, site.say) for own in lectures},
+            "said_of": {
+                own.digest.lecture: [row for row in own.digest.of_student(name) if row["rule"] in alone]
+                for own in lectures
+            },
+        }
+        yield Page(site.handout_path(course.course, name), "handout.html", name, context)
+
+
+def _alone(site: Site) -> set[str]:
+    """Rules that look at one student alone. One that is not installed here may compare: it is left out."""
+    found = site.registry.of_kind("rule") if site.registry else []
+    return {rule.plugin.name for rule in found if getattr(rule.plugin, "subject", "class") == "student"}

@@ -1,0 +1,17 @@
+"""The first page of a report on several courses; with one course, that course's page is the first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fertool.report.pages.site import Page, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fertool.report.data.course import Course
+
+
+def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
+    if len(courses) > 1:
+        yield Page("index.html", "index.html", site.say("index.title"), {"courses": courses})

@@ -1,0 +1,97 @@
+"""The page of a lecture, from whatever of it could be measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fertool import judging
+from fertool.report.charts import classes
+from fertool.report.charts.base import Chart
+from fertool.report.data import story
+from fertool.report.data.digest import ATTENTION, estimate
+from fertool.report.pages.site import Page, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
+
+TABLE_ROWS = 4
+"""Bins of the chart over time that make one row of the table behind it."""
+
+
+def build(site: Site, course: Course) -> Iterator[Page]:
+    for i, one in enumerate(course.lectures):
+        series, width = classes.class_series(one)
+        context: dict[str, Any] = {
+            "it": one,
+            "course": course,
+            "before": course.lectures[i - 1] if i else None,
+            "after": course.lectures[i + 1] if i + 1 < len(course.lectures) else None,
+            "film": site.film(one),
+            "figures": one.figures(),
+            "heat_cells": (grid := heat(one)),
+            "quiet": _quiet(one, grid),
+            "kinds": ["lost", "presence", *(["engagement", "negative"] if one.expressions else [])],
+            "feedback": [(segment, _counted(one, segment)) for segment in one.segments],
+            "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] != "lost-moments"],
+            "series": series.to_dicts(),
+            "width_s": width,
+            "shares": _shares(one),
+            "charts": _charts(site, one),
+        }
+        yield Page(site.lecture_path(one.course, one.lecture), "lecture.html", one.lecture, context)
+
+
+def heat(one: Digest) -> dict[str, dict[int | None, dict[str, Any]]]:
+    """Student -> segment (None: the lecture) -> counts and shares of the cell, and the rules that said
+    `attention` there."""
+    flags: dict[tuple[str | None, int | None], list[str]] = {}
+    for row in one.assessments:
+        if row["level"] == ATTENTION and row["student"] is not None:
+            flags.setdefault((row["student"], row["segment"]), []).append(row["rule"])
+    grid: dict[str, dict[int | None, dict[str, Any]]] = {name: {} for name in one.names}
+    for row in one.cells.to_dicts():
+        shares = {
+            "lost": (row["lost"], row["known"]),
+            "presence": (row["present"], row["samples"]),
+            "engagement": (row["positive"], row["measured"]),
+            "negative": (row["negative"], row["measured"]),
+        }
+        key = (row["student"], row["segment"])
+        grid[row["student"]][row["segment"]] = row | {"shares": shares, "flags": sorted(set(flags.get(key, [])))}
+    return grid
+
+
+def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
+    """Students of whom rules spoke, and none asked for attention."""
+    flagged = {name for name, cells in grid.items() if any(cell["flags"] for cell in cells.values())}
+    return [name for name in one.names if name not in flagged and one.of_student(name)]
+
+
+def _counted(one: Digest, segment: dict[str, Any]) -> dict[str, Any]:
+    """Of the rule `state`: how many students were negative in a segment, who, when, and of how many."""
+    rows = story.feedback(one, segment["segment"])
+    known = [row for row in rows if row["level"] != judging.NOT_MEASURABLE]
+    negative = [row for row in known if row["level"] == ATTENTION]
+    return {"known": len(known), "negative": negative, "all": len(rows)}
+
+
+def _shares(one: Digest) -> list[Any]:
+    if not one.expressions or one.small:
+        return []
+    return [(label, estimate(one.students, f"count:{label}", "measured")) for label in one.labels]
+
+
+def _charts(site: Site, one: Digest) -> dict[str, Chart | None]:
+    say = site.say
+    drawn: dict[str, Chart | None] = dict.fromkeys(("timeline", "presence", "shares"))
+    if not one.names:
+        return drawn
+    if len(one.class_bins):
+        drawn["timeline"] = Chart("timeline", say("lecture.timeline.chart"), classes.timeline(one, say))
+    drawn["presence"] = Chart("presence", say("lecture.presence.chart"), classes.presence(one, say))
+    if shares := _shares(one):
+        drawn["shares"] = Chart("shares", say("shares.chart"), classes.bars(shares, say))
+    return drawn

@@ -1,0 +1,61 @@
+"""The page of a segment: what happened in it, and how its knowledge point went elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fertool.report.charts import classes
+from fertool.report.charts.base import Chart
+from fertool.report.data.digest import overlap
+from fertool.report.pages.lecture import heat
+from fertool.report.pages.site import Page, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
+
+
+def build(site: Site, course: Course) -> Iterator[Page]:
+    for one in course.lectures:
+        grid = heat(one)
+        for i, segment in enumerate(one.segments):
+            yield _page(site, course, one, i, segment, grid)
+
+
+def _page(
+    site: Site, course: Course, one: Digest, i: int, segment: dict[str, Any], grid: dict[str, Any]
+) -> Page:
+    number, start, end = segment["segment"], segment["start_s"], segment["end_s"]
+    series, width = classes.class_series(one, start, end)
+    drawn: dict[str, Chart | None] = {"timeline": None}
+    if len(series) and not segment["hidden"]:
+        figure = classes.timeline(one, site.say, start, end)
+        drawn["timeline"] = Chart("timeline", site.say("lecture.timeline.chart"), figure)
+    said: dict[str | None, list[dict[str, Any]]] = {}
+    for row in one.assessments:
+        if row["segment"] == number:
+            said.setdefault(row["student"], []).append(row)
+    context = {
+        "it": one,
+        "segment": segment,
+        "before": one.segments[i - 1] if i else None,
+        "after": one.segments[i + 1] if i + 1 < len(one.segments) else None,
+        "film": site.film(one),
+        "figures": one.figures(number),
+        "whole": one.figures(),
+        "moments": [m for m in one.moments if overlap(segment, {"start_s": m.start_s, "end_s": m.end_s})],
+        "cells": {name: cells[number] for name, cells in grid.items() if number in cells},
+        "said_by": said,
+        "elsewhere": [
+            place
+            for place in course.about_point(segment["point"])
+            if (place.digest.lecture, place.segment["segment"]) != (one.lecture, number)
+        ],
+        "series": [] if segment["hidden"] else series.to_dicts(),
+        "width_s": width,
+        "charts": drawn,
+    }
+    path = site.segment_path(one.course, one.lecture, number)
+    return Page(path, "segment.html", segment["title"] or str(number), context)

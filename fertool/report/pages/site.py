@@ -1,0 +1,91 @@
+"""What every page may link to, and in which words it speaks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fertool.report.text import natural, slugs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fertool.plugins import Registry
+    from fertool.report.data.digest import Digest
+    from fertool.report.data.lecture import Run
+    from fertool.report.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One HTML file to be."""
+
+    path: str
+    """Relative to the site, with `/`; made of slugs only."""
+    template: str
+    title: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+class Site:
+    """The file of each course, lecture, segment and student in the report, and of the recordings near it.
+
+    `students`: course -> everybody in it, as shown. `out`: where the site will stand. `registry`: plugins whose
+    formulas and model cards are shown. With one course alone, its page is the index.
+    """
+
+    def __init__(
+        self,
+        lectures: Iterable[tuple[str, str]],
+        say: Language,
+        students: Mapping[str, Sequence[str]] | None = None,
+        *,
+        out: Path | None = None,
+        registry: Registry | None = None,
+        k: int = 1,
+        retention: str = "",
+    ) -> None:
+        self.lectures = sorted(lectures, key=lambda pair: [natural(name) for name in pair])
+        self.say, self.out, self.registry, self.k, self.retention = say, out, registry, k, retention
+        self._courses = slugs(course for course, _ in self.lectures)
+        self._lectures = slugs(lecture for _, lecture in self.lectures)
+        self._students = {course: slugs(names) for course, names in (students or {}).items()}
+
+    def course_path(self, course: str) -> str:
+        return "index.html" if len(self._courses) == 1 else f"courses/{self._courses[course]}.html"
+
+    def lecture_path(self, course: str, lecture: str) -> str:
+        """Slugs have no dot, so two pairs never share a path."""
+        return f"lectures/{self._courses[course]}.{self._lectures[lecture]}.html"
+
+    def segment_path(self, course: str, lecture: str, segment: int) -> str:
+        return f"segments/{self._courses[course]}.{self._lectures[lecture]}.{segment}.html"
+
+    def student_path(self, course: str, student: str) -> str:
+        return f"students/{self._courses[course]}.{self._students[course][student]}.html"
+
+    def handout_path(self, course: str, student: str) -> str:
+        return f"handouts/{self._courses[course]}.{self._students[course][student]}.html"
+
+    def film(self, digest: Digest) -> tuple[str, float] | None:
+        """Address of the lecture's first recording, relative to the site, and where it begins on the lecture's
+        clock; None if it is not to be found."""
+        for run in sorted(digest.runs, key=lambda run: run.offset_s):
+            if (address := self._address(run)) is not None:
+                return address, run.offset_s
+        return None
+
+    def _address(self, run: Run) -> str | None:
+        """Beside the report, in the folder around it, or where it was analyzed."""
+        if self.out is None:
+            return None
+        for path in (self.out / run.recording, self.out.parent / run.recording, Path(run.path)):
+            try:
+                if path.is_file():
+                    return quote(Path(os.path.relpath(path, self.out)).as_posix())
+            except (OSError, ValueError):  # no such drive, or another one
+                continue
+        return None

@@ -1,0 +1,64 @@
+"""The page of a student: all lectures of the course."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fertool.report import series
+from fertool.report.charts import people
+from fertool.report.charts.base import Chart
+from fertool.report.data import story
+from fertool.report.pages.site import Page, Site
+from fertool.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
+
+TABLE_BINS = 12
+"""Rows of the table behind a chart over time."""
+
+
+def build(site: Site, course: Course) -> Iterator[Page]:
+    concerns = {one.student: one for one in story.concerns(course)}
+    for name in course.students:
+        lectures, usual = story.own(course, name), story.usual(course, name)
+        context: dict[str, Any] = {
+            "it": course,
+            "student": name,
+            "lectures": lectures,
+            "usual": usual,
+            "concern": concerns.get(name),
+            "wide": [row for row in course.about.assessments if row["student"] == name],
+            "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
+            "trend": Chart("trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say)),
+            "charts": {own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)},
+            "bins": {own.digest.lecture: table(own.digest, name) for own in lectures},
+            "emotions": EMOTIONS,
+        }
+        yield Page(site.student_path(course.course, name), "student.html", name, context)
+
+
+def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | None]:
+    say = site.say
+    label = say("one_student.pose.chart", lecture=one.lecture)
+    drawn: dict[str, Chart | None] = {"pose": Chart(f"pose-{i}", label, people.pose(one, name, say)), "emotions": None}
+    if one.series[name]["measured"].sum():
+        label = say("one_student.emotions.chart", lecture=one.lecture)
+        drawn["emotions"] = Chart(f"emotions-{i}", label, people.emotions(one, name, say))
+    return drawn
+
+
+def table(one: Digest, name: str) -> list[dict[str, Any]]:
+    """The bins of a student merged into at most `TABLE_BINS`, weighted by what was measured."""
+    width = series.bin_width(one.duration_s, TABLE_BINS)
+    measured, present = pl.col("measured"), pl.col("present")
+    means = [((pl.col(e) * measured).sum() / measured.sum()).alias(e) for e in EMOTIONS]
+    poses = [pl.col(p).mean() for p in series.POSE]
+    counts = [pl.col("samples").sum(), present.sum().alias("present"), measured.sum().alias("measured")]
+    rows = one.series[name].group_by(start_s=(pl.col("start_s") // width) * width).agg(*means, *poses, *counts)
+    return rows.sort("start_s").to_dicts()

@@ -1,0 +1,128 @@
+"""Words: every language has all of them, templates ask for no other, and figures are written as people do."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from fertool.errors import ConfigError
+from fertool.report import language
+
+EN, DE = language.load("en"), language.load("de")
+REPORT = files("fertool.report")
+PLACE = re.compile(r"\{(\w+)\}")
+
+
+@pytest.mark.parametrize("code", language.available())
+def test_every_language_has_the_same_keys_and_places(code: str) -> None:
+    other = language.load(code)
+    assert other.strings.keys() == EN.strings.keys()
+    for key, text in EN.strings.items():
+        assert set(PLACE.findall(other.strings[key])) == set(PLACE.findall(text)), key
+
+
+def sources() -> str:
+    """All templates and modules of the report."""
+    paths = [path for folder in ("templates", "pages", "charts") for path in REPORT.joinpath(folder).iterdir()]
+    return "\n".join(path.read_text(encoding="utf-8") for path in [*paths, REPORT.joinpath("drawing.py"), REPORT.joinpath("language.py")] if path.is_file())
+
+
+def test_templates_ask_for_words_that_there_are() -> None:
+    asked = set(re.findall(r'say\(\s*"([\w.]+)"', sources()))
+    known = {key.removesuffix(".one").removesuffix(".other") for key in EN.strings}
+    assert len(asked) > 100
+    assert asked - known - {"figure.", "step.", "reason.", "pose.", "method."} == set()
+
+
+def test_no_word_is_left_over() -> None:
+    text = sources()
+    families = ("emotion.", "level.", "rule.", "figure.", "pose.", "reason.", "method.policy_")
+    for key in EN.strings:
+        name = key.removesuffix(".one").removesuffix(".other")
+        assert name.startswith(families) or f'"{name}"' in text or f'strings["{name}"]' in text or f"strings['{name}']" in text or name in ("method.detector", "method.encoder", "method.classifier"), key  # fmt: skip
+
+
+def test_templates_hold_no_words_of_their_own() -> None:
+    """Text between tags comes from the catalogue; the contact sheet is no part of a report."""
+    for path in REPORT.joinpath("templates").iterdir():
+        if path.name == "contact.html":
+            continue
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        words = re.findall(r">[^<]*?([A-Za-z]{3,}[^<]*)<", text)
+        left = [word.strip() for word in words if word.strip(" ·\n") not in {"fertool", "SHA-256"}]
+        assert left == [], path.name
+
+
+def test_what_is_filled_in_is_escaped_and_the_catalogue_is_not() -> None:
+    said = EN("step.explain", point="<i>", segment="&", lecture="x", time="0:01:00")
+    assert "<strong>&lt;i&gt;</strong>" in said
+    assert "in &amp; (x)" in said
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(0, "0 students"), (1, "1 student"), (2, "2 students"), (1200, "1\u202f200 students")]
+)
+def test_one_and_many(n: int, expected: str) -> None:
+    assert EN("students_n", n=n) == expected
+
+
+def test_names_of_others_stay_as_they_are() -> None:
+    assert DE.term("rule", "presence") == "gesehen"
+    assert DE.term("rule", "my-rule") == "my-rule"
+    assert DE.term("level", None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0.834, 0.61, 0.92), "83\u00a0% (61 to 92\u00a0%)"),
+        ((1.0, 1.0, 1.0), "100\u00a0%"),  # not `100 % (100 to 100 %)`
+        ((0.5, None, None), "50\u00a0%"),
+        ((0.004, None, None), "< 1\u00a0%"),
+        ((0.997, None, None), "> 99\u00a0%"),
+        ((None, None, None), "not measurable"),
+        ((float("nan"), None, None), "not measurable"),
+    ],
+)
+def test_shares_with_intervals(shares: tuple[float | None, ...], expected: str) -> None:
+    assert EN.share(*shares) == expected
+
+
+@pytest.mark.parametrize(
+    ("figures", "english", "german"),
+    [
+        ((0.832, 0.61, 0.92), "0.83 (0.61 to 0.92)", "0,83 (0,61 bis 0,92)"),
+        ((1.0, 1.0, 1.0), "1", "1"),  # not `1 (1 to 1)`
+        ((12.345, None, None), "12.3", "12,3"),
+        ((None, None, None), "not measurable", "nicht messbar"),
+    ],
+)
+def test_figures_of_rules(figures: tuple[float | None, ...], english: str, german: str) -> None:
+    assert EN.between(*figures) == english
+    assert DE.between(*figures) == german
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ((0.124,), "+12\u00a0points"),
+        ((-0.05, -0.18, 0.02), "−5\u00a0points (−18 to +2)"),
+        ((0.001,), "0\u00a0points"),
+        ((None,), "–"),
+    ],
+)
+def test_changes(change: tuple[float | None, ...], expected: str) -> None:
+    assert EN.points(*change) == expected
+
+
+def test_percents_follow_the_language() -> None:
+    assert EN.percent(1, 3) == "33.3\u00a0%"
+    assert DE.percent(1, 3) == "33,3\u00a0%"
+    assert DE.percent(1, 0) == "nicht messbar"
+
+
+def test_an_unknown_language_is_an_error_in_words() -> None:
+    with pytest.raises(ConfigError, match="no such language"):
+        language.load("tlh")

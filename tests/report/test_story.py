@@ -1,0 +1,226 @@
+"""Digest, course, story: what a lecturer is told, held against courses whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fertool import pipeline, plugins
+from fertool.report import data, language
+from fertool.report.data import story
+from fertool.report.data.course import Course, describe, in_order
+from fertool.report.data.digest import digest
+from fertool.report.pages import handout
+from fertool.report.pages.site import Site
+from fertool.store import Store
+from fertool.tables import SEGMENTS, frame
+from fertool.testing import store_lecture, timeline
+from fertool.testing.demo import COURSE, OTHER, store_demo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SAY = language.load("en")
+
+
+def course(store: Store, name: str, k: int = 1) -> Course:
+    about = describe(store, name)
+    lectures = in_order([lecture for of, lecture in store.lectures(name) if of == name], about.held)
+    digests = [digest(data.load(store, name, lecture, k), about.held.get(lecture)) for lecture in lectures]
+    return Course(name, tuple(digests), about, k)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The simulated lectures of the demo, judged by all rules."""
+    store = Store(tmp_path_factory.mktemp("demo") / "fertool.duckdb")
+    store_demo(store)
+    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    return store
+
+
+@pytest.fixture(scope="module")
+def told(demo: Store) -> Course:
+    return course(demo, COURSE)
+
+
+def taught(store: Store, *weeks: Mapping[str, str], k: int = 1) -> Course:
+    """A course of weekly lectures in two halves, without any rule."""
+    for week, people in enumerate(weeks):
+        students = {name: timeline(spec) for name, spec in people.items()}
+        length = max(len(rows) for rows in students.values())
+        halves = [
+            {"segment": i, "title": f"half {i}", "start_s": i * length / 2, "end_s": (i + 1) * length / 2, "point": "p"}
+            for i in range(2)
+        ]
+        store_lecture(
+            store, "c", f"w{week}", students, recording_name=f"{week}.mp4", segments=frame(halves, SEGMENTS)
+        )
+    return course(store, "c", k)
+
+
+# --- the demo: who left when, which segment lost the class ----------------------------------------
+
+
+def test_lectures_are_in_order_of_their_days(told: Course) -> None:
+    assert [one.lecture for one in told.lectures] == ["week 1", "week 2", "week 3", "week 4"]
+    assert told.about.instructor == "E. Noether"
+
+
+def test_aliasing_lost_the_class(told: Course) -> None:
+    """Events of week 3: from 6:30 to 8:00, five of eight are sad, angry, afraid or away."""
+    (place,) = story.lost_places(told)
+    assert (place.digest.lecture, place.segment["title"], place.segment["point"]) == ("week 3", "Aliasing", "aliasing")
+    (moment,) = place.moments
+    assert (moment.start_s, moment.end_s) == (390, 480)
+    assert place.lost_s == 90
+    assert moment.share >= 0.5
+    assert told.places[0] is place
+
+
+def test_it_was_explained_again_and_then_the_class_stayed(told: Course) -> None:
+    (step,) = [one for one in story.next_steps(told) if one.key == "recovered"]
+    assert step.values["point"] == "aliasing"
+    assert step.values["again"].digest.lecture == "week 4"
+    assert not [one for one in story.next_steps(told) if one.key == "explain"]
+
+
+def test_student_06_drops_out(told: Course) -> None:
+    first = story.concerns(told)[0]
+    assert first.student == "student-06"
+    assert first.reasons[0].key == "falling"
+    assert first.reasons[0].values["now"] == pytest.approx(0.2, abs=0.03)
+    assert [one.values["students"][0] for one in story.next_steps(told) if one.key == "talk"] == ["student-06"]
+
+
+def test_ada_likes_the_other_course(told: Course) -> None:
+    (step,) = [one for one in story.next_steps(told) if one.key == "preference"]
+    assert step.values["student"] == "Ada"
+    assert OTHER in step.values["message"]
+
+
+def test_expressions_of_the_course_add_up(told: Course) -> None:
+    assert sum(it.value or 0 for _, it in told.shares) == pytest.approx(1)
+    for _, it in told.shares:
+        assert it.low is not None
+        assert it.low <= it.value <= it.high  # type: ignore[operator]
+        assert it.people == 8
+
+
+def test_the_same_point_elsewhere(told: Course) -> None:
+    found = [(place.digest.lecture, place.segment["title"]) for place in told.about_point("aliasing")]
+    assert found == [("week 3", "Aliasing"), ("week 4", "Aliasing again")]
+    assert told.about_point("") == []
+
+
+# --- courses made for one question ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weeks", "keys"),
+    [
+        ([{"A": "happy*20"}, {"A": "happy*20"}], []),  # as always
+        ([{"A": "happy*20"}, {"A": "happy*10 absent*10"}], ["falling"]),
+        ([{"A": "happy*20"}, {"A": "happy*10 sad*10"}], ["rising"]),
+        ([{"A": "happy*20"}, {"A": "sad*4 absent*16"}], ["rising", "falling"]),  # what moved more comes first
+        ([{"A": "happy*10 absent*10"}, {"A": "happy*20"}], []),  # better than before
+        ([{"A": "happy*20", "B": "happy*20"}, {"B": "happy*20"}], ["missing"]),
+        ([{"A": "happy*10 absent*10"}], []),  # no past to compare with
+        ([{"A": "happy*20"}, {"A": "present*20"}], []),  # not measurable is not negative
+    ],
+)
+def test_reasons(tmp_path: Path, weeks: list[dict[str, str]], keys: list[str]) -> None:
+    found = story.concerns(taught(Store(tmp_path / "x.duckdb"), *weeks))
+    assert [one.key for concern in found for one in concern.reasons] == keys
+
+
+def test_the_latest_lecture_against_the_past(tmp_path: Path) -> None:
+    names = "ABCDE"
+    past = dict.fromkeys(names, "happy*20")
+    now = {name: f"absent*{6 + i} happy*{14 - i}" for i, name in enumerate(names)} | {"New": "absent*20"}
+    (presence, *_) = taught(Store(tmp_path / "x.duckdb"), past, past, now).changes
+    assert presence.measure == "presence"
+    assert presence.difference == pytest.approx(-0.4)
+    assert presence.clear
+    assert presence.latest.people == 5, "whoever is new has no past"
+
+
+def test_a_change_of_too_few_is_not_told(tmp_path: Path) -> None:
+    weeks = [dict.fromkeys("AB", "happy*20"), dict.fromkeys("AB", "sad*20")]
+    assert taught(Store(tmp_path / "x.duckdb"), *weeks, k=3).changes == []
+
+
+def test_a_student_against_the_own_usual(tmp_path: Path) -> None:
+    it = taught(Store(tmp_path / "x.duckdb"), {"A": "happy*60"}, {"A": "sad*60"}, {"A": "happy*60"})
+    own = story.own(it, "A")
+    assert story.usual(it, "A")["negative"] == pytest.approx(1 / 3)
+    assert [one.change["negative"] for one in own] == pytest.approx([-1 / 3, 2 / 3, -1 / 3])
+    assert own[1].clear["negative"]
+    assert not own[1].clear["presence"]
+
+
+def test_figures_are_counted_per_segment(tmp_path: Path) -> None:
+    """A is away in the second half; B is sad there; of C, no expression is read in it."""
+    people = {"A": "happy*10 absent*10", "B": "neutral*10 sad*10", "C": "neutral*10 present*10"}
+    one = taught(Store(tmp_path / "x.duckdb"), people).lectures[0]
+    first, second = one.figures(0), one.figures(1)
+    assert (first["presence"].value, second["presence"].value) == (1, pytest.approx(2 / 3))
+    assert (first["lost"].value, second["lost"].value) == (0, 1)  # of A and B: of C nothing is known
+    assert second["negative"].value == 1
+    assert second["negative"].n == 10
+    assert first["engagement"].value == pytest.approx(1 / 3)
+
+
+def test_figures_of_too_few_are_hidden(tmp_path: Path) -> None:
+    one = taught(Store(tmp_path / "x.duckdb"), {"A": "happy*20", "B": "sad*20"}, k=3).lectures[0]
+    assert all(it.hidden and it.value is None for it in (*one.figures().values(), *one.figures(0).values()))
+    assert one.class_bins.is_empty()
+
+
+def test_under_behaviour_lost_is_away(tmp_path: Path) -> None:
+    store = Store(tmp_path / "x.duckdb")
+    store_lecture(store, "c", "l", {"A": timeline("happy*10 absent*10")}, policy="behaviour")
+    figures = course(store, "c").lectures[0].figures()
+    assert figures.keys() == {"presence", "lost"}
+    assert figures["lost"].value == 0.5
+
+
+# --- what is given away -----------------------------------------------------------------------
+
+
+def test_a_sheet_is_about_one_student_alone(demo: Store, told: Course) -> None:
+    """No other name, no rule that compares, no link, no script."""
+    from fertool.report.render import environment
+
+    pairs = [(COURSE, one.lecture) for one in told.lectures]
+    site = Site(pairs, SAY, {COURSE: told.students}, registry=plugins.load())
+    pages = {page.title: page for page in handout.build(site, told)}
+    page = pages["student-06"]
+    text = environment(site).get_template(page.template).render(page.context, title=page.title, root="../")
+    assert not [name for name in told.students if name != "student-06" and name in text]
+    assert "in step with the class" not in text
+    assert "synchrony" not in text
+    assert "<script" not in text
+    assert "<a " not in text
+    assert text.count('class="sketch"') == 4
+    assert "seen in 0% of 300 samples" in text
+
+
+@pytest.mark.parametrize("place", ["out", "beside", "where it was"])
+def test_times_lead_into_a_recording_that_is_there(tmp_path: Path, place: str) -> None:
+    store = Store(tmp_path / "x.duckdb")
+    store_lecture(store, "c", "l", {"A": timeline("happy*10")}, recording_name="a b.mp4")
+    out = tmp_path / "site"
+    film = {"out": out / "a b.mp4", "beside": tmp_path / "a b.mp4", "where it was": tmp_path / "v" / "a b.mp4"}[place]
+    if place == "where it was":
+        with store.database.transaction() as con:
+            con.execute("UPDATE recordings SET path = $p", {"p": str(film)})
+    one = course(store, "c").lectures[0]
+    site = Site([("c", "l")], SAY, out=out)
+    assert site.film(one) is None
+    film.parent.mkdir(exist_ok=True)
+    film.touch()
+    address = {"out": "a%20b.mp4", "beside": "../a%20b.mp4", "where it was": "../v/a%20b.mp4"}[place]
+    assert site.film(one) == (address, 0.0)
