@@ -6,7 +6,6 @@ packet's `pts` before decoding and comes back as the frame's, exact even where t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from av.stream import Discard, Disposition
 from av.video.reformatter import VideoReformatter
 
+from fertool.cores import cores
 from fertool.errors import VideoError
 from fertool.types import Sample
 
@@ -69,7 +69,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 other.discard = Discard.all
         stream.thread_type = "AUTO"
         # Skipped frames leave their threads idle, hence twice as many as FFmpeg would take.
-        stream.codec_context.thread_count = min(2 * (os.cpu_count() or 1), _MAX_THREADS)
+        stream.codec_context.thread_count = min(2 * cores(), _MAX_THREADS)
         # Now, not at the first packet: dav1d (AV1) keeps for good the `skip_frame` that it is opened with.
         try:
             stream.codec_context.open(strict=False)

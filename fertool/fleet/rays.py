@@ -1,0 +1,63 @@
+"""Workers as actors of a Ray cluster. Ray places and watches them; what they do is in `worker`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from fertool.errors import ConfigError
+from fertool.fleet.worker import Worker
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+class Cluster:
+    """A `Team`. Raises ConfigError if Ray is not installed or there is no cluster."""
+
+    lost: tuple[type[BaseException], ...]
+
+    def __init__(self, address: str, threads: int, gpus: float) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no network unasked
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError(
+                "--engine ray: Ray is not installed", "pip install 'fertool[cluster]'"
+            ) from error
+        if ray.is_initialized():
+            ray.shutdown()
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            what = f"--address {address}: no Ray cluster answers: {str(error).splitlines()[0]}"
+            raise ConfigError(what, "start one: `ray start --head`; see README") from error
+        self.lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError)
+        # An actor that dies stays dead: who it was, and over what, is the drive's business.
+        make = ray.remote(max_restarts=0, max_task_retries=0)(Worker)
+        self._make = make.options(num_cpus=threads, num_gpus=gpus)
+        have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        rooms = [have.get("CPU", 0) // threads] + ([have.get("GPU", 0) // gpus] if gpus else [])
+        self.room = max(1, int(min(rooms)))
+        """Workers that fit now."""
+
+    def hire(self) -> Actor:
+        return Actor(self._make.remote())
+
+
+class Actor:
+    """A `Slot`."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def call(self, method: str, *args: Any) -> Future[Any]:
+        return cast("Future[Any]", getattr(self._handle, method).remote(*args).future())
+
+    def stop(self) -> None:
+        import ray
+
+        with suppress(Exception):  # gone already, with its node or with the cluster
+            ray.kill(self._handle)
