@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,9 @@ from fertool.fleet.worker import Worker
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+
+START = "start one: `ray start --head`; see README"
 
 
 class Cluster:
@@ -27,13 +31,15 @@ class Cluster:
             raise ConfigError(
                 "--engine ray: Ray is not installed", "pip install 'fertool[cluster]'"
             ) from error
+        if not _answers(address):  # Ray itself would try for minutes
+            raise ConfigError(f"--address {address}: nothing answers there", START)
         if ray.is_initialized():
             ray.shutdown()
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             what = f"--address {address}: no Ray cluster answers: {str(error).splitlines()[0]}"
-            raise ConfigError(what, "start one: `ray start --head`; see README") from error
+            raise ConfigError(what, START) from error
         self.lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError)
         # An actor that dies stays dead: who it was, and over what, is the drive's business.
         make = ray.remote(max_restarts=0, max_task_retries=0)(Worker)
@@ -61,3 +67,15 @@ class Actor:
 
         with suppress(Exception):  # gone already, with its node or with the cluster
             ray.kill(self._handle)
+
+
+def _answers(address: str) -> bool:
+    """Whether a port that is named can be connected to; `auto` is left to Ray."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return True
+    try:
+        with socket.create_connection((host, int(port)), timeout=10):
+            return True
+    except OSError:
+        return False
