@@ -8,24 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fertool import __version__, video
 from fertool.errors import VideoError
+from fertool.remote import size
 from fertool.sampling import plan
 from fertool.store import Recording, Run
 from fertool.types import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     import numpy.typing as npt
 
     from fertool.privacy.consent import Gate
+    from fertool.remote import File
     from fertool.request import Request
     from fertool.sampling import Times
 
@@ -106,7 +107,7 @@ class Analysis:
         return Analysis(**given | made)
 
 
-def look(path: Path, request: Request) -> Source:
+def look(path: File, request: Request) -> Source:
     """Open a recording and plan its samples. Raises VideoError if there is nothing to analyse."""
     source = video.probe(path)
     targets = plan(source.index, request.every, request.start_s, request.end_s)
@@ -130,10 +131,6 @@ def describe(source: Source, request: Request, gate: Gate | None = None) -> Anal
     )
 
 
-def at_place(analysis: Analysis, asked: tuple[str, int]) -> Analysis:
-    return replace(analysis, asked=asked)
-
-
 def _distinct(numbers: npt.NDArray[np.int_]) -> Iterable[int]:
     return (int(number) for number in np.unique(numbers))
 
@@ -147,7 +144,7 @@ def _recording(source: video.Recording, request: Request) -> Recording:
         lecture=request.lecture,
         path=str(source.path.resolve()),
         name=source.path.name,
-        bytes=source.path.stat().st_size,
+        bytes=size(source.path),
         duration_s=source.duration_s,
         readable_s=float(source.index.times[-1]) + (1 / source.fps if source.fps else 0.0),
         width=source.width,

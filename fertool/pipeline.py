@@ -29,11 +29,11 @@ from fertool.types import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from fertool.analysis import Analysis
     from fertool.contracts import Rule
     from fertool.measuring import Progress
+    from fertool.remote import File
     from fertool.request import Asked, Request
     from fertool.store import Run, Store
 
@@ -51,7 +51,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def analyze(path: Path, request: Request, store: Store, progress: Progress) -> Outcome:
+def analyze(path: File, request: Request, store: Store, progress: Progress) -> Outcome:
     """Measure one recording and store it; returns at once if that has been done already.
 
     Raises FertoolError; a run that was interrupted, by whatever, goes on where it stopped.

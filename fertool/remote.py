@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fertool.errors import ConfigError
+from fertool.errors import ConfigError, VideoError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+    from fsspec.spec import AbstractBufferedFile
+
+PART = 1 << 20
+"""Bytes fetched at a time."""
 
 PACKAGES = {
     "s3": "s3fs",
@@ -41,6 +46,58 @@ def file_system(uri: str) -> tuple[AbstractFileSystem, str]:
     return found
 
 
-def located(name: str) -> Path:
-    """Where a recording is."""
-    return Path(name)
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file that is not on this machine, with what is needed of a `Path`. Read in parts, never copied."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return self.uri
+
+    @property
+    def name(self) -> str:
+        return self.uri.partition("?")[0].rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        return Path(self.name).stem
+
+    @property
+    def suffix(self) -> str:
+        return Path(self.name).suffix
+
+    def resolve(self) -> Remote:
+        return self
+
+    def size(self) -> int:
+        """In bytes; 0 if whoever keeps it does not say. Raises OSError if there is no such file."""
+        files, path = file_system(self.uri)
+        return int(files.info(path).get("size") or 0)
+
+    def open(self) -> AbstractBufferedFile:
+        """For reading at any position. Only the parts that are asked for are fetched.
+
+        Raises OSError, and VideoError if whoever keeps it gives whole files only.
+        """
+        files, path = file_system(self.uri)
+        about = files.info(path)
+        if not about.get("size") or about.get("partial") is False:
+            raise VideoError(f"{self.uri}: its server does not give parts of a file", "copy it here first")
+        return files.open(path, "rb", block_size=PART, cache_type="readahead")
+
+
+File = Path | Remote
+
+
+def located(name: str) -> File:
+    """A path, or a URI; `file://` is a path too."""
+    protocol, found, rest = name.partition("://")
+    if not found:
+        return Path(name)
+    return Path(rest) if protocol == "file" else Remote(name)
+
+
+def size(file: File) -> int:
+    """In bytes."""
+    return file.size() if isinstance(file, Remote) else file.stat().st_size

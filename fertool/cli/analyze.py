@@ -22,9 +22,12 @@ from fertool.cli.common import (
 from fertool.cli.summary import judge, note, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fertool.cli.fleet import Where
     from fertool.config import Settings
     from fertool.pipeline import Outcome
+    from fertool.remote import File
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.store import Store
@@ -36,8 +39,8 @@ def register(app: typer.Typer) -> None:
 
 def analyze(
     videos: Annotated[
-        list[Path],
-        typer.Argument(help="Video files and folders of videos, or one course.toml.", metavar="VIDEO..."),
+        list[str],
+        typer.Argument(help="Video files, folders, URIs, or one course.toml.", metavar="VIDEO..."),
     ],
     course: Course = None,
     lecture: Lecture = None,
@@ -142,8 +145,8 @@ def analyze(
         from fertool.cli.fleet import Where
 
         flags["where"] = Where(engine, address, workers, threads, gpus, spool)
-    flags["given"] = [str(video) for video in videos]
-    if any(video.suffix.lower() == ".toml" for video in videos):
+    flags["given"] = videos
+    if any(video.lower().endswith(".toml") for video in videos):
         _course(videos, chosen, flags, option or [], plugin or [], json=json)
         return
     files, failed = _files(videos)
@@ -151,7 +154,7 @@ def analyze(
 
 
 def _course(
-    arguments: list[Path],
+    arguments: list[str],
     chosen: Settings,
     flags: dict[str, Any],
     pairs: list[str],
@@ -169,7 +172,7 @@ def _course(
     if len(arguments) > 1 or any(flags[name] for name in ("lecture", "student", "segments")):
         what = f"{arguments[0]}: a course.toml says itself what its lectures, students and segments are"
         raise ConfigError(what, "give it alone, without --lecture, --student and --segments")
-    course = syllabus.read(arguments[0])
+    course = syllabus.read(Path(arguments[0]))
     for lecture in course.lectures:
         if lecture.segments:  # before a night of analysis, not after
             refuse_many(lecture.segments, [(course.course, lecture.name)])
@@ -179,23 +182,24 @@ def _course(
     run_all(list(planned), chosen, flags | more, pairs, plugin_files, failed=[], json=json)
 
 
-def _files(arguments: list[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+def _files(arguments: list[str]) -> tuple[list[File], list[tuple[str, str]]]:
     """The videos meant, and (what, why) of arguments that are none."""
     from fertool.errors import VideoError
     from fertool.video import find_videos
 
-    files, failed = [], []
+    files: list[File] = []
+    failed: list[tuple[str, str]] = []
     for argument in arguments:
         try:
             files += find_videos([argument])
         except VideoError as error:
             print(f"fertool: {error}", file=sys.stderr)
-            failed.append((str(argument), str(error)))
+            failed.append((argument, str(error)))
     return find_videos(files), failed
 
 
 def run_all(
-    files: list[Path],
+    files: Sequence[File],
     chosen: Settings,
     flags: dict[str, Any],
     pairs: list[str],
@@ -262,7 +266,7 @@ def _source(flags: dict[str, Any], lecture: str) -> tuple[str, dict[str, str]]:
     return next((one.segments for one in course.lectures if one.name == lecture), ""), course.difficulty
 
 
-def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
+def _request(file: File, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
     from fertool.request import Request
     from fertool.sampling import parse_every, parse_time
     from fertool.setup import device
@@ -285,7 +289,7 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
 
 
 def _one_by_one(
-    requests: list[tuple[Path, Request]], store: Store, failed: list[tuple[str, str]], *, quiet: bool
+    requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]], *, quiet: bool
 ) -> list[Outcome]:
     """In this process, straight into the database."""
     from fertool.cli.progress import progress

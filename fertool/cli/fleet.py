@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fertool.fleet.drive import Team
     from fertool.fleet.worker import Job, Kit
     from fertool.pipeline import Outcome
+    from fertool.remote import File
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.spool import Spool
@@ -57,7 +58,7 @@ def pack(
 
 
 def run(
-    requests: list[tuple[Path, Request]],
+    requests: list[tuple[File, Request]],
     kit: Kit,
     store: Store,
     where: Where,
@@ -110,7 +111,7 @@ def retry(given: Sequence[str], failed: list[tuple[str, str]]) -> str:
     return shlex.join(["fertool", *words])
 
 
-def _jobs(requests: list[tuple[Path, Request]], store: Store, failed: list[tuple[str, str]]) -> list[Job]:
+def _jobs(requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]]) -> list[Job]:
     """Consent is looked up here: workers have no database."""
     from datetime import UTC, datetime
 

@@ -11,10 +11,10 @@ from fertool.cli.common import clock, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from fertool.analysis import Analysis
     from fertool.fleet.drive import Drive
+    from fertool.remote import File
 
 LINE_EVERY_S = 10.0
 """Without a terminal: one line this often."""
@@ -28,7 +28,7 @@ class Shown:
         self.name = ""
         self._next = 0.0
 
-    def video(self, file: Path) -> None:
+    def video(self, file: File) -> None:
         """The next recording is being opened."""
         self.name = file.name
 
@@ -72,7 +72,7 @@ class Bars(Shown):
         self.bars = bars
         self.task: Any = None
 
-    def video(self, file: Path) -> None:
+    def video(self, file: File) -> None:
         super().video(file)
         self.task = self.bars.add_task("", name=file.name, total=None, faces="", speed="opening")
 

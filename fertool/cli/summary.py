@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 from fertool.cli.common import clock, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fertool.analysis import Analysis
     from fertool.pipeline import Outcome
+    from fertool.remote import File
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.store import Store
 
 
-def note(file: Path | str, request: Request | Analysis, outcome: Outcome, store: Store, shown: Any) -> None:
+def note(file: File | str, request: Request | Analysis, outcome: Outcome, store: Store, shown: Any) -> None:
     """Put an analysis on record, and show what is worth knowing of it."""
     from fertool.privacy.custody import Custody
 

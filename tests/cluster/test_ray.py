@@ -20,6 +20,8 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cl
 
 from fertool import __version__
 
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+"""On a busy machine a node takes its time to start."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,7 +48,7 @@ class Cluster:
         with (self.folder / "ray.log").open("ab") as log:
             return subprocess.Popen(
                 [*ray, *sizes, *more],
-                env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **(env or {})},
+                env=os.environ | QUIET | (env or {}),
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -112,9 +114,9 @@ def nodes(cluster: Cluster, lectures: Any) -> list[subprocess.Popen[bytes]]:
     cluster.nodes = [node for node in cluster.nodes if node.poll() is None]
     while len(cluster.nodes) < 2:
         cluster.nodes.append(cluster.worker())
+        cluster.wait_for_cores(len(cluster.nodes))
     cluster.fault.unlink(missing_ok=True)
     lectures.fault = cluster.fault
-    cluster.wait_for_cores(2)
     return cluster.nodes
 
 
