@@ -123,6 +123,9 @@ class Store:
     def chunks_done(self, run: str) -> set[int]:
         return {row[0] for row in self._rows("SELECT chunk FROM chunks WHERE run = $run", {"run": run})}
 
+    def count_samples(self, run: str) -> int:
+        return int(self._rows("SELECT count(*) FROM samples WHERE run = $run", {"run": run})[0][0])
+
     def commit_chunk(self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store one chunk in one transaction; a chunk that is already there stays as it is."""
         key = {"r": run, "c": chunk}

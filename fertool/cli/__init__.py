@@ -23,6 +23,7 @@ from fertool.cli import (
     evaluate,
     export,
     identity,
+    ingest,
     models,
     new,
     plugins,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, runs, query, doctor, train, evaluate, export):
     module.register(app)
-for module in (models, policy, custody, identity, blur):
+for module in (models, policy, custody, identity, blur, ingest):
     module.register(app)
 custody.register_students(students.app)
 students.register(app)

@@ -121,3 +121,10 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_line(value: Any) -> None:
+    """One JSON object on a line of its own, at once: for programs that follow what is going on."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)

@@ -16,12 +16,12 @@ from fertool.students.decisions import Decisions
 from fertool.students.roster import Roster
 
 if TYPE_CHECKING:
-    from fertool.request import Request
+    from fertool.request import Asked
     from fertool.store import Recording, Run, Store
     from fertool.types import Floats
 
 
-def link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
+def link(store: Store, run: Run, recording: Recording, request: Asked) -> tuple[dict[str, str], list[str]]:
     """Track -> student for the whole run, and notes for the user."""
     tracks = store.tracks(run.run)
     people, pictures, notes = _people(tracks, request.same_person, run.planned)
@@ -92,7 +92,7 @@ def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Pairs | 
 
 
 def _labels(
-    store: Store, people: list[pl.DataFrame], recording: Recording, request: Request, decided: set[str]
+    store: Store, people: list[pl.DataFrame], recording: Recording, request: Asked, decided: set[str]
 ) -> list[str]:
     """Who of the course each person is; new students for those who cannot be told to be anyone.
 
@@ -102,8 +102,8 @@ def _labels(
     own = store.own_students(course, recording.recording)
     # What this recording itself showed before must not count: it is being looked at anew.
     roster = Roster(store.database)
-    known = roster.prototypes(course, model=request.tools.model, without=recording.recording)
-    sure = {*own, *roster.enrolled(course, model=request.tools.model)}
+    known = roster.prototypes(course, model=request.model, without=recording.recording)
+    sure = {*own, *roster.enrolled(course, model=request.model)}
     known = {label: rows for label, rows in known.items() if label in sure or not _younger(label, own)}
     for label in {request.student, *decided}:
         known.pop(label or "", None)
