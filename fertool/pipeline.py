@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from fertool.store import Store
     from fertool.types import Sample
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 BATCH = 4
