@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fertool.request import Request
     from fertool.sampling import Times
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 

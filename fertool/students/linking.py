@@ -6,7 +6,7 @@ What cannot be told is a new student, rather than the wrong one; a still picture
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -62,8 +62,15 @@ def _people(
     least = min(3, 1 + planned // 10)
     alive = [_alive(group) for group in groups]
     shown = {*known["track"]} - {track for person in alive for track in person["track"]}
-    people = [person for person in alive if person["samples"].sum() >= least]
+    longest = int(known["samples"].to_numpy().max())
+    people = [person for person in alive if _enough(person["samples"].to_numpy(), least, longest)]
     return sorted(people, key=lambda person: -person["samples"].sum()), shown, notes
+
+
+def _enough(samples: Any, least: int, longest: int) -> bool:
+    """Whether tracks of (n,) samples each, n may be 0, are somebody's: `least` together, and not one at a
+    time where others are followed, up to `longest`: those are rather poor looks at one of the others."""
+    return len(samples) > 0 and samples.sum() >= least and samples.max() >= min(2, longest)
 
 
 def _alive(group: pl.DataFrame) -> pl.DataFrame:
