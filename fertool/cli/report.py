@@ -27,7 +27,9 @@ def report(
         int | None,
         typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
     ] = None,
-    lang: Annotated[str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")] = "en",
+    lang: Annotated[
+        str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")
+    ] = "en",
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network."""

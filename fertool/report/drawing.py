@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fertool.report.language import Language
 
 WIDTH, HEIGHT, SEEN = 720, 120, 10
+STEP = 2
+"""Every other bin: means over three bins hardly change from one to the next."""
+LEAST = 0.1
+"""An expression that is never more probable than this is not drawn."""
 SHOWN = ("happy", "surprise", "sad", "angry", "fear", "disgust", "neutral")
 
 
@@ -28,7 +32,10 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     if read:
         smooth = on_grid(series.smooth(bins), digest.width_s, SHOWN)
         times = smooth["start_s"] + digest.width_s / 2
-        parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in SHOWN]
+        drawn = [name for name in SHOWN if (smooth[name].max() or 0) >= LEAST]
+        parts += [
+            _line(name, times[::STEP], percents(smooth[name][::STEP]), digest.duration_s) for name in drawn
+        ]
     label = escape(say("handout.sketch", lecture=digest.lecture))
     box = f"0 0 {WIDTH} {height + SEEN + 4}"
     return Markup('<svg class="sketch" role="img" aria-label="{}" viewBox="{}">{}</svg>').format(
@@ -43,7 +50,7 @@ def _line(name: str, times: Sequence[float], shares: Sequence[int | None], durat
         if share is None:
             pen = "M"
             continue
-        steps.append(f"{pen}{time / duration_s * WIDTH:.1f} {(100 - share) / 100 * (HEIGHT - 4) + 2:.1f}")
+        steps.append(f"{pen}{time / duration_s * WIDTH:.0f} {(100 - share) / 100 * (HEIGHT - 4) + 2:.0f}")
         pen = "L"
     return Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
 

@@ -71,7 +71,9 @@ def render(
     if not lectures:
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
     courses = dict.fromkeys(name for name, _ in lectures)
-    told = {name: data.shown_as(names.shown(name) if names else {}, data.labels(store, name)) for name in courses}
+    told = {
+        name: data.shown_as(names.shown(name) if names else {}, data.labels(store, name)) for name in courses
+    }
     students = {
         name: list(dict.fromkeys(told[name].get(label, label) for label in data.labels(store, name)))
         for name in courses

@@ -238,7 +238,9 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
         parts.append(seen.filter(inside).group_by("segment", "student").agg(series.counts()))
     away = pl.col("samples") - pl.col("present")
     cells = pl.concat(parts, how="diagonal")
-    if lecture.expressions:  # where most faces could not be read, nothing is known: not even absence by itself
+    if (
+        lecture.expressions
+    ):  # where most faces could not be read, nothing is known: not even absence by itself
         read = (2 * pl.col("measured") >= pl.col("present")).cast(pl.Int64)
         lost, known = read * (away + pl.col("negative")), read * (away + pl.col("measured"))
     else:
