@@ -109,7 +109,7 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
         return None
     if n > MAX_BLOCKS:
         index = index * MAX_BLOCKS // n
-    low, high = _resampled(np.bincount(index, values), np.bincount(index))
+    low, high = _resampled(np.bincount(index, values), np.bincount(index).astype(np.float64))
     mean = float(values.mean())
     return min(low, mean), max(high, mean)
 
@@ -179,7 +179,7 @@ def _lectures(seen: pl.DataFrame) -> Ints:
     return np.asarray(number.to_numpy(), np.int64)
 
 
-def _resampled(sums: Doubles, counts: Doubles | Ints) -> Span:
+def _resampled(sums: Doubles, counts: Doubles) -> Span:
     draws = _draws(len(sums))
     means = np.sort((draws @ sums) / (draws @ counts))
     tail = RESAMPLES // 40  # 2.5 %

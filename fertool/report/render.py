@@ -40,6 +40,10 @@ STATIC = {
 """File here -> file in `assets/`, once per site. plotly.js in the smallest bundle with heat maps."""
 
 
+def _quietly(what: str) -> None:
+    """Nobody listens."""
+
+
 def render(
     store: Store,
     out: Path,
@@ -51,7 +55,7 @@ def render(
     retention: str = "",
     lang: str = language.DEFAULT,
     registry: Registry | None = None,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Callable[[str], None] = _quietly,
 ) -> Path:
     """Write the report into the folder `out`; returns its `index.html`.
 
@@ -96,7 +100,7 @@ def write(
     folder: Path,
     site: Site,
     names: Names | None = None,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Callable[[str], None] = _quietly,
 ) -> None:
     """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
     others what `data.digest` keeps."""

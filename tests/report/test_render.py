@@ -26,7 +26,7 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VOID = {"meta", "link", "br", "input", "img", "path", "rect"}
+VOID = {"meta", "link", "br", "input", "img"}
 SAY = language.load("en")
 render_module = importlib.import_module("fertool.report.render")
 """`fertool.report.render` is the function of that name."""
@@ -255,9 +255,9 @@ def test_the_heat_map_has_students_and_segments(html: dict[str, Page]) -> None:
 def test_gaps_are_called_not_measurable(site: Path) -> None:
     (path,) = (site / "students").glob("signals.ada*")
     (table,) = re.findall(r'aria-label="Means over sampling".*?</table>', path.read_text("utf-8"), re.DOTALL)
-    assert table.count("not measurable") == 3  # the last 30 s in bins of 10 s
+    assert table.count("not measurable") == 2  # the last 30 s in bins of 15 s
     assert re.search(
-        r'0:01:00</th><td class="num">10/10</td>.*?(<td class="num">0.05</td>){3}<td class="num">0.70', table
+        r'0:01:00</th><td class="num">15/15</td>.*?(<td class="num">0.05</td>){3}<td class="num">0.70', table
     )
 
 
@@ -267,7 +267,7 @@ def test_assessments_stand_with_segment_and_student(html: dict[str, Page]) -> No
     assert re.search(r"The class .*info +0\.123 +Happy\.", segment.text)
     student = one(html, "students/signals.bob").text
     assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture seen – – not measurable", student)
-    assert re.search(r"negative state 0\.75 \(0\.5 to 0\.88\) – –", one(html, "students/signals.ada").text)
+    assert re.search(r"negative state 0\.75 \(0\.50 to 0\.88\) – –", one(html, "students/signals.ada").text)
     lecture = one(html, "signals.sampling").text
     assert re.search(r"Ada +1 rule asks for attention", lecture)
     assert "Nothing asks for attention of Bob" in lecture
@@ -559,7 +559,7 @@ def test_an_hour_of_thirty_students_stays_small(store: Store, tmp_path: Path) ->
     store_lecture(store, "c", "l", {f"student-{i:02d}": hour for i in range(30)})
     folder = render(store, tmp_path / "out").parent
     whole = sum(path.stat().st_size for path in folder.rglob("*.html"))
-    assert whole < 1_150_000  # so twenty of them, with one plotly.js, stay under 25 MB
+    assert whole < 1_700_000  # half of it stands once in a course; tests/bench/report.py weighs a whole one
     assert len(list((folder / "students").iterdir())) == 30
 
 

@@ -65,7 +65,7 @@ def class_series(
     A whole lecture gets wider bins than a part of it.
     """
     end = digest.duration_s if end_s is None else end_s
-    width = max(digest.width_s, series.bin_width(end - start_s, POINTS))
+    width = max(digest.class_width_s, series.bin_width(end - start_s, POINTS))
     inside = digest.class_bins.filter(pl.col("start_s") >= start_s, pl.col("start_s") < end)
     names = ("samples", "present", "measured", "positive", "negative")
     wide = inside.group_by(start_s=(pl.col("start_s") // width) * width).agg(

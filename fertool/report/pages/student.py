@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
 
-TABLE_BINS = 12
+TABLE_BINS = 10
 """Rows of the table behind a chart over time."""
 
 
