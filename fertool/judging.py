@@ -130,7 +130,7 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
     if n > MAX_BLOCKS:
         first = first[np.searchsorted(np.arange(n) * MAX_BLOCKS // n, np.arange(MAX_BLOCKS))]
     edges = np.append(first, len(values))
-    low, high = _resampled(np.add.reduceat(values, first), edges[1:] - edges[:-1])
+    low, high = _resampled(np.add.reduceat(values, first), np.diff(edges).astype(np.float64))
     mean = float(values.mean())
     return min(low, mean), max(high, mean)
 
@@ -232,7 +232,7 @@ def _lectures(seen: pl.DataFrame | Doubles) -> Ints:
     return np.asarray(number.to_numpy(), np.int64)
 
 
-def _resampled(sums: Doubles, counts: Doubles | Ints) -> Span:
+def _resampled(sums: Doubles, counts: Doubles) -> Span:
     draws = _draws(len(sums))
     means = (draws @ sums) / (draws @ counts)
     tail = RESAMPLES // 40  # 2.5 %

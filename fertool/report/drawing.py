@@ -10,12 +10,14 @@ from fertool.report import series
 from fertool.report.charts.base import on_grid, percents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from fertool.report.data.digest import Digest
     from fertool.report.language import Language
 
 WIDTH, HEIGHT, SEEN = 720, 120, 10
+LEAST = 0.1
+"""An expression that is never more probable than this is not drawn."""
 SHOWN = ("happy", "surprise", "sad", "angry", "fear", "disgust", "neutral")
 
 
@@ -28,7 +30,8 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     if read:
         smooth = on_grid(series.smooth(bins), digest.width_s, SHOWN)
         times = smooth["start_s"] + digest.width_s / 2
-        parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in SHOWN]
+        drawn = [name for name in SHOWN if (smooth[name] >= LEAST).any()]
+        parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in drawn]
     label = escape(say("handout.sketch", lecture=digest.lecture))
     box = f"0 0 {WIDTH} {height + SEEN + 4}"
     return Markup('<svg class="sketch" role="img" aria-label="{}" viewBox="{}">{}</svg>').format(
@@ -36,28 +39,24 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     )
 
 
-def _line(name: str, times: Sequence[float], shares: Sequence[int | None], duration_s: float) -> Markup:
+def _line(name: str, times: Iterable[float], shares: Iterable[int | None], duration_s: float) -> Markup:
     """One path; a gap ends it and the next value begins anew."""
     steps, pen = [], "M"
     for time, share in zip(times, shares, strict=True):
         if share is None:
             pen = "M"
             continue
-        steps.append(f"{pen}{time / duration_s * WIDTH:.1f} {(100 - share) / 100 * (HEIGHT - 4) + 2:.1f}")
+        steps.append(f"{pen}{time / duration_s * WIDTH:.0f} {(100 - share) / 100 * (HEIGHT - 4) + 2:.0f}")
         pen = "L"
     return Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
 
 
-def _strip(starts: Sequence[float], shares: Sequence[float], digest: Digest, top: int) -> Markup:
-    """A rectangle per run of bins that are equally full, in five steps."""
-    runs: list[list[float]] = []  # x, width, step
+def _strip(starts: Iterable[float], shares: Iterable[float], digest: Digest, top: int) -> Markup:
+    """A thick line per shade, in five steps from unseen to seen."""
     width = digest.width_s / digest.duration_s * WIDTH
+    steps: dict[int, list[str]] = {}
     for start, share in zip(starts, shares, strict=True):
-        x, step = start / digest.duration_s * WIDTH, round(share * 4)
-        if runs and runs[-1][2] == step and abs(runs[-1][0] + runs[-1][1] - x) < width / 2:
-            runs[-1][1] = x + width - runs[-1][0]
-        else:
-            runs.append([x, width, step])
-    rect = Markup('<rect class="seen-{}" x="{}" y="{}" width="{}" height="{}"/>')
-    parts = [rect.format(int(step), f"{x:.1f}", top + 4, f"{wide:.1f}", SEEN) for x, wide, step in runs]
-    return Markup("").join(parts)
+        x = start / digest.duration_s * WIDTH
+        steps.setdefault(round(share * 4), []).append(f"M{x:.0f} {top + 4 + SEEN // 2}h{width + 0.5:.1f}")
+    path = Markup('<path class="seen seen-{}" d="{}"/>')
+    return Markup("").join(path.format(step, "".join(parts)) for step, parts in sorted(steps.items()))

@@ -82,10 +82,9 @@ class Language:
         """`0.83 (0.61 to 0.92)`: a rule's figure; an interval of no width is left out."""
         if value is None:
             return self.strings["not_measurable"]
-        first, last = self.number(low, 2), self.number(high, 2)
-        if low is None or first == last:
+        if low is None or high is None or f"{low:.2f}" == f"{high:.2f}":
             return self.number(value)
-        return f"{self.number(value, 2)} ({first} {self.strings['to']} {last})"
+        return self._local(f"{value:.2f} ({low:.2f} {self.strings['to']} {high:.2f})")
 
     def points(self, change: float | None, low: float | None = None, high: float | None = None) -> str:
         """A difference of two shares: `+12 points (+3 to +20)`."""

@@ -47,6 +47,10 @@ STATIC = {
 """File here -> file in `assets/`, once per site. plotly.js in the smallest bundle with heat maps."""
 
 
+def _quietly(what: str) -> None:
+    """Nobody listens."""
+
+
 def render(
     store: Store,
     out: Path,
@@ -61,8 +65,8 @@ def render(
     lang: str = language.DEFAULT,
     registry: Registry | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-    failed: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = _quietly,
+    failed: Callable[[str], None] = _quietly,
 ) -> Path:
     """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 

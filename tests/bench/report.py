@@ -42,7 +42,10 @@ def main() -> None:
         subprocess.run(command, check=True)
         wall = time.monotonic() - start
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        print(f"{wall:.1f} s on the wall, {used.ru_utime + used.ru_stime:.1f} s CPU, {used.ru_maxrss / 1024:.0f} MiB at most")
+        print(
+            f"{wall:.1f} s on the wall, {used.ru_utime + used.ru_stime:.1f} s CPU, "
+            f"{used.ru_maxrss / 1024:.0f} MiB at most"
+        )
         weigh(out)
 
 

@@ -44,7 +44,7 @@ def load(store: Store, k: int = 1, **students: str) -> Digest:
 
 def times(trace: dict[str, Any]) -> list[float]:
     """Seconds at which the values of a trace stand."""
-    values = trace["z"][0] if trace["type"] == "heatmap" else trace["y"]
+    values = trace["z"][0] if "z" in trace else trace["y"]
     return [(trace["x0"] - base.MIDNIGHT_MS + i * trace["dx"]) / 1000 for i in range(len(values))]
 
 
@@ -179,9 +179,9 @@ def test_part_of_a_lecture_has_finer_bins(store: Store) -> None:
     it = digest(data.load(store, "c", "l"))
     assert classes.class_series(it)[1] == 60
     rows, width = classes.class_series(it, 1500, 2100)
-    assert width == it.width_s == 30
-    assert rows["start_s"].to_list() == list(range(1500, 2100, 30))
-    assert rows["negative"].to_list() == [0.0] * 10 + [1.0] * 10
+    assert width == it.class_width_s == 15
+    assert rows["start_s"].to_list() == list(range(1500, 2100, 15))
+    assert rows["negative"].to_list() == [0.0] * 20 + [1.0] * 20
 
 
 # --- presence ---------------------------------------------------------------------------------
@@ -190,15 +190,15 @@ def test_part_of_a_lecture_has_finer_bins(store: Store) -> None:
 def test_presence_has_a_row_per_student_in_order(sampling: Digest) -> None:
     (heat,) = classes.presence(sampling, SAY)["data"]
     assert heat["y"] == ["Ada", "Bob", "student-2", "student-10"]
-    assert heat["z"][0] == [100] * 90 + [0] * 30
-    assert heat["z"][1] == [100] * 30 + [0] * 10 + [100] * 80
-    assert times(heat)[:2] == [0.5, 1.5]  # the middle of a bin
+    assert heat["z"][0] == [100] * 45 + [0] * 15  # in bins of two seconds
+    assert heat["z"][1] == [100] * 15 + [0] * 5 + [100] * 40
+    assert times(heat)[:2] == [1, 3]  # the middle of a bin
 
 
 def test_presence_is_a_share_where_a_bin_holds_several_samples(store: Store) -> None:
     (heat,) = classes.presence(load(store, A="happy*483 absent*1 happy*116"), SAY)["data"]
-    assert len(heat["z"][0]) == 120
-    assert [value for value in heat["z"][0] if value < 100] == [80]  # one of the five samples from 0:08:00
+    assert len(heat["z"][0]) == 60
+    assert [value for value in heat["z"][0] if value < 100] == [90]  # one of the ten samples from 0:08:00
 
 
 def test_time_before_or_after_a_recording_is_neither_seen_nor_unseen(store: Store) -> None:
@@ -236,15 +236,15 @@ def test_emotions_show_samples_behind_means(sampling: Digest) -> None:
     for half in (figure["data"][:7], figure["data"][7:]):
         assert [trace["name"] for trace in half] == list(EMOTIONS)
     raw = figure["data"][EMOTIONS.index("happy")]
-    assert raw["y"][2 * 65] == raw["y"][2 * 65 + 1] == 70  # the lowest and the highest of the only sample
-    assert raw["y"][2 * 90 :] == [None] * 60  # away: a gap, not a zero
-    assert times(named(figure, "happy"))[:2] == [0.5, 1.5]
-    assert all(trace["connectgaps"] is False for trace in figure["data"])
+    assert raw["y"][60:62] == [70, 70]  # the lowest and the highest of the samples from 0:01:00
+    assert raw["y"][90:] == [None] * 30  # away: a gap, not a zero
+    assert times(named(figure, "happy"))[:2] == [1, 3]
+    assert not [trace for trace in figure["data"] if trace.get("connectgaps")]
 
 
 def test_what_could_not_be_measured_is_a_gap_and_not_neutral(sampling: Digest) -> None:
     neutral = named(people.emotions(sampling, "Bob", SAY), "neutral")
-    assert neutral["y"][31:59] == [None] * 28
+    assert neutral["y"][15:30] == [None] * 15
 
 
 def test_an_hour_is_thinned_and_its_peak_kept(store: Store) -> None:
@@ -263,9 +263,9 @@ def test_a_student_of_one_sample(store: Store) -> None:
 def test_head_pose_and_when_seen(sampling: Digest) -> None:
     pitch, yaw, strip = people.pose(sampling, "Bob", SAY)["data"]
     assert pitch["y"][:3] == [-25, -25, -25]
-    assert pitch["y"][30:40] == [None] * 10
+    assert pitch["y"][15:20] == [None] * 5
     assert set(yaw["y"]) == {0, None}
-    assert strip["z"][0][29:41] == [100] + [0] * 10 + [100]
+    assert strip["z"][0][14:21] == [100] + [0] * 5 + [100]
 
 
 def test_a_trend_has_the_usual_as_a_thin_line(store: Store) -> None:

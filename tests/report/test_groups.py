@@ -81,7 +81,7 @@ def test_a_report_on_a_small_class(store: Store, tmp_path: Path) -> None:
     assert "Expressions of the class" not in shown
     assert "Expressions in this course" not in shown
     assert 'id="chart-timeline"' not in shown
-    assert 'share of the class that was seen' not in shown  # the chart of lectures over time
+    assert "share of the class that was seen" not in shown  # the chart of lectures over time
     for i in range(3):
         assert f"class in part {i}" not in shown
     assert "whole class</td>" not in shown
@@ -92,7 +92,9 @@ def test_a_report_on_a_small_class(store: Store, tmp_path: Path) -> None:
 def test_a_report_on_a_class_that_is_large_enough(store: Store, tmp_path: Path) -> None:
     shown = page(store, tmp_path / "site", k=4, retention="180d")
     assert "Expressions of the class" in shown
-    hidden = [text for text in shown.split("<!doctype") if "Figures about the class in this segment are not" in text]
+    hidden = [
+        text for text in shown.split("<!doctype") if "Figures about the class in this segment are not" in text
+    ]
     assert len(hidden) == 2
     assert all('id="chart-timeline"' not in text for text in hidden)
     assert "class in part 1" in shown

@@ -24,9 +24,9 @@ from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-VOID = {"meta", "link", "br", "input", "img", "path", "rect"}
+VOID = {"meta", "link", "br", "input", "img"}
 SAY = language.load("en")
 render_module = importlib.import_module("fertool.report.render")
 """`fertool.report.render` is the function of that name."""
@@ -82,8 +82,12 @@ def html(site: Path) -> dict[str, Page]:
 
 def one(html: dict[str, Page], word: str) -> Page:
     """The page of a lecture, or another one when a folder is named."""
-    (page,) = (page for path, page in html.items() if word in (path if "/" in word else path.split("/")[-1]) and (
-        "/" in word or path.startswith("lectures/") or "/" not in path))
+    (page,) = (
+        page
+        for path, page in html.items()
+        if word in (path if "/" in word else path.split("/")[-1])
+        and ("/" in word or path.startswith("lectures/") or "/" not in path)
+    )
     return page
 
 
@@ -103,7 +107,9 @@ def test_files_of_a_site(site: Path) -> None:
 
 
 def test_nothing_comes_from_a_network(html: dict[str, Page], site: Path) -> None:
-    inside = r"(\.\./)?((assets|courses|lectures|segments|students|handouts)/[\w.-]+|index\.html|method\.html)"
+    inside = (
+        r"(\.\./)?((assets|courses|lectures|segments|students|handouts)/[\w.-]+|index\.html|method\.html)"
+    )
     for path, page in html.items():
         for address in page.values("src", "href", "action", "srcset", "data", "poster"):
             assert re.fullmatch(rf"({inside})?(#[\w-]+)?|data:,", address), (path, address)
@@ -141,7 +147,9 @@ def test_no_inline_handlers_styles_or_scripts(html: dict[str, Page]) -> None:
 def test_plotly_is_there_once_and_only_pages_with_charts_load_it(html: dict[str, Page], site: Path) -> None:
     assert len(list(site.rglob("plotly*.js"))) == 1
     for page in html.values():
-        assert bool(page.values("data-chart")) == any("plotly" in (tag.get("src") or "") for tag in page.all("script"))
+        assert bool(page.values("data-chart")) == any(
+            "plotly" in (tag.get("src") or "") for tag in page.all("script")
+        )
     assert "MIT License" in (site / "assets" / "LICENSE-plotly.js.txt").read_text("utf-8")
 
 
@@ -188,8 +196,13 @@ def test_limits_are_on_every_page(html: dict[str, Page]) -> None:
 
 def test_the_index_lists_courses(html: dict[str, Page]) -> None:
     page = one(html, "index")
-    assert [text for level, text in page.headings if level == 2] == ["2 courses", "What these figures are not"]
-    assert re.search(r"signals +3 +4 +by policy|signals +3 +4 +slides only|signals +3 +4 +sampling", page.text)
+    assert [text for level, text in page.headings if level == 2] == [
+        "2 courses",
+        "What these figures are not",
+    ]
+    assert re.search(
+        r"signals +3 +4 +by policy|signals +3 +4 +slides only|signals +3 +4 +sampling", page.text
+    )
 
 
 def test_one_course_alone_is_the_index(full_store: Store, tmp_path: Path) -> None:
@@ -230,7 +243,11 @@ def test_the_heat_map_has_students_and_segments(html: dict[str, Page]) -> None:
     """Ada: neutral, then half a minute happy and half a minute away."""
     page = one(html, "signals.sampling")
     assert [tag["value"] for tag in page.all("input")] == ["lost", "presence", "engagement", "negative"]
-    tables = page.text.split(SAY("heat.show"))[1].split("Learning effect")[0].split("Student 1 Welcome 2 <b>Quiz</b> All")
+    tables = (
+        page.text.split(SAY("heat.show"))[1]
+        .split("Learning effect")[0]
+        .split("Student 1 Welcome 2 <b>Quiz</b> All")
+    )
     rows = [re.search(r"Ada +(\S+) +(\S+) +(\S+)", table).groups() for table in tables[1:]]  # type: ignore[union-attr]
     assert rows == [("0", "50", "25"), ("100", "50", "75"), ("0", "100", "33"), ("0", "0", "0")]
 
@@ -238,17 +255,19 @@ def test_the_heat_map_has_students_and_segments(html: dict[str, Page]) -> None:
 def test_gaps_are_called_not_measurable(site: Path) -> None:
     (path,) = (site / "students").glob("signals.ada*")
     (table,) = re.findall(r'aria-label="Means over sampling".*?</table>', path.read_text("utf-8"), re.DOTALL)
-    assert table.count("not measurable") == 3  # the last 30 s in bins of 10 s
-    assert re.search(r'0:01:00</th><td class="num">10/10</td>.*?(<td class="num">0.05</td>){3}<td class="num">0.70', table)
+    assert table.count("not measurable") == 2  # the last 30 s in bins of 15 s
+    assert re.search(
+        r'0:01:00</th><td class="num">15/15</td>.*?(<td class="num">0.05</td>){3}<td class="num">0.70', table
+    )
 
 
 def test_assessments_stand_with_segment_and_student(html: dict[str, Page]) -> None:
     segment = one(html, "segments/signals.sampling.1")
-    assert re.search(r"Ada +1 assessment .*seen +attention +0\.5 +<b>Half</b>", segment.text)
-    assert re.search(r"The class +1 assessment .*info +0\.123 +Happy\.", segment.text)
+    assert re.search(r"Ada .*seen +attention +0\.5 +<b>Half</b>", segment.text)
+    assert re.search(r"The class .*info +0\.123 +Happy\.", segment.text)
     student = one(html, "students/signals.bob").text
-    assert re.search(r"seen +whole lecture +not measurable +not measurable", student)
-    assert re.search(r"negative state +Welcome +– +0\.75 \(0\.5 to 0\.88\) +60 % measured +Mostly\.", one(html, "students/signals.ada").text)
+    assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture seen – – not measurable", student)
+    assert re.search(r"negative state 0\.75 \(0\.50 to 0\.88\) – –", one(html, "students/signals.ada").text)
     lecture = one(html, "signals.sampling").text
     assert re.search(r"Ada +1 rule asks for attention", lecture)
     assert "Nothing asks for attention of Bob" in lecture
@@ -283,7 +302,11 @@ def test_a_report_in_german(full_store: Store, tmp_path: Path) -> None:
     text = " ".join(page.text for page in pages_)
     assert "Wo die Klasse verloren ging" in text
     assert re.search(r"91,7 % +\(440 von 480\)", text)
-    english = {value for key, value in SAY.strings.items() if len(value) > 40 and "{" not in value and "<" not in value}
+    english = {
+        value
+        for key, value in SAY.strings.items()
+        if len(value) > 40 and "{" not in value and "<" not in value
+    }
     assert not [value for value in english if value in text]
     assert render_module.written_in(folder) == "de"
 
@@ -362,7 +385,11 @@ def test_missing_keys_in_the_configuration(store: Store, tmp_path: Path, config:
 def test_names_are_shown_literally(html: dict[str, Page]) -> None:
     page = one(html, "script-alert")
     assert page.headings[0] == (1, "</script><img src=x onerror=alert(1)> 🎓/week's")
-    for name in ('<script>alert("course")</script> & "x"/../..', '<script>alert("student")</script>', "</td> <b>Zoë</b> 🦊"):
+    for name in (
+        '<script>alert("course")</script> & "x"/../..',
+        '<script>alert("student")</script>',
+        "</td> <b>Zoë</b> 🦊",
+    ):
         assert name in page.text
     assert "<script>note</script>" in page.text
     assert "a b;$(rm) '🎬'<i>.mp4" in one(html, "method").text
@@ -532,7 +559,7 @@ def test_an_hour_of_thirty_students_stays_small(store: Store, tmp_path: Path) ->
     store_lecture(store, "c", "l", {f"student-{i:02d}": hour for i in range(30)})
     folder = render(store, tmp_path / "out").parent
     whole = sum(path.stat().st_size for path in folder.rglob("*.html"))
-    assert whole < 1_000_000  # so twenty of them, with one plotly.js, stay under 25 MB
+    assert whole < 1_700_000  # half of it stands once in a course; tests/bench/report.py weighs a whole one
     assert len(list((folder / "students").iterdir())) == 30
 
 

@@ -52,7 +52,13 @@ def taught(store: Store, *weeks: Mapping[str, str], k: int = 1) -> Course:
         students = {name: timeline(spec) for name, spec in people.items()}
         length = max(len(rows) for rows in students.values())
         halves = [
-            {"segment": i, "title": f"half {i}", "start_s": i * length / 2, "end_s": (i + 1) * length / 2, "point": "p"}
+            {
+                "segment": i,
+                "title": f"half {i}",
+                "start_s": i * length / 2,
+                "end_s": (i + 1) * length / 2,
+                "point": "p",
+            }
             for i in range(2)
         ]
         store_lecture(
@@ -72,7 +78,11 @@ def test_lectures_are_in_order_of_their_days(told: Course) -> None:
 def test_aliasing_lost_the_class(told: Course) -> None:
     """Events of week 3: from 6:30 to 8:00, five of eight are sad, angry, afraid or away."""
     (place,) = story.lost_places(told)
-    assert (place.digest.lecture, place.segment["title"], place.segment["point"]) == ("week 3", "Aliasing", "aliasing")
+    assert (place.digest.lecture, place.segment["title"], place.segment["point"]) == (
+        "week 3",
+        "Aliasing",
+        "aliasing",
+    )
     (moment,) = place.moments
     assert (moment.start_s, moment.end_s) == (390, 480)
     assert place.lost_s == 90
@@ -92,7 +102,9 @@ def test_student_06_drops_out(told: Course) -> None:
     assert first.student == "student-06"
     assert first.reasons[0].key == "falling"
     assert first.reasons[0].values["now"] == pytest.approx(0.2, abs=0.03)
-    assert [one.values["students"][0] for one in story.next_steps(told) if one.key == "talk"] == ["student-06"]
+    assert [one.values["students"][0] for one in story.next_steps(told) if one.key == "talk"] == [
+        "student-06"
+    ]
 
 
 def test_ada_likes_the_other_course(told: Course) -> None:
@@ -205,7 +217,7 @@ def test_a_sheet_is_about_one_student_alone(demo: Store, told: Course) -> None:
     assert "<script" not in text
     assert "<a " not in text
     assert text.count('class="sketch"') == 4
-    assert "seen in 0% of 300 samples" in text
+    assert text.count("<strong>0</strong>") >= 4, "not seen at all in five segments"
 
 
 @pytest.mark.parametrize("place", ["out", "beside", "where it was"])
@@ -213,7 +225,11 @@ def test_times_lead_into_a_recording_that_is_there(tmp_path: Path, place: str) -
     store = Store(tmp_path / "x.duckdb")
     store_lecture(store, "c", "l", {"A": timeline("happy*10")}, recording_name="a b.mp4")
     out = tmp_path / "site"
-    film = {"out": out / "a b.mp4", "beside": tmp_path / "a b.mp4", "where it was": tmp_path / "v" / "a b.mp4"}[place]
+    film = {
+        "out": out / "a b.mp4",
+        "beside": tmp_path / "a b.mp4",
+        "where it was": tmp_path / "v" / "a b.mp4",
+    }[place]
     if place == "where it was":
         with store.database.transaction() as con:
             con.execute("UPDATE recordings SET path = $p", {"p": str(film)})

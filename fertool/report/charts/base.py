@@ -54,15 +54,15 @@ def figure(traces: Sequence[dict[str, Any]], height: int, **layout: Any) -> Figu
     return {"data": list(traces), "layout": common | layout}
 
 
-def line(values: Iterable[float | None], x: dict[str, Any], name: str, color: str, **more: Any) -> dict[str, Any]:
+def line(
+    values: Iterable[float | None], x: dict[str, Any], name: str, color: str, **more: Any
+) -> dict[str, Any]:
     """Shares, drawn as percents; null is a gap."""
     hover = f"{label(name)} %{{y}}\u00a0%<extra></extra>"
     style = {"width": 2} | more.pop("line", {})
     trace = {
-        "type": "scatter",
         "mode": "lines",
         "name": label(name),
-        "connectgaps": False,
         "hovertemplate": hover,
         "y": percents(values),
         "line": style,

@@ -35,7 +35,11 @@ def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float |
     first = rows["start_s"][0] + width / 2 if len(rows) else 0.0
     traces = [
         base.line(
-            rows[kind], base.steps(first, width), say(f"figure.{kind}"), COLORS[kind], line={"dash": DASHES[kind]}
+            rows[kind],
+            base.steps(first, width),
+            say(f"figure.{kind}"),
+            COLORS[kind],
+            line={"dash": DASHES[kind]},
         )
         for kind in kinds
     ]
@@ -53,16 +57,20 @@ def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float |
     )
 
 
-def class_series(digest: Digest, start_s: float = 0.0, end_s: float | None = None) -> tuple[pl.DataFrame, float]:
+def class_series(
+    digest: Digest, start_s: float = 0.0, end_s: float | None = None
+) -> tuple[pl.DataFrame, float]:
     """start_s, presence, engagement, negative (shares; null where nothing was measured), and a bin's width.
 
     A whole lecture gets wider bins than a part of it.
     """
     end = digest.duration_s if end_s is None else end_s
-    width = max(digest.width_s, series.bin_width(end - start_s, POINTS))
+    width = max(digest.class_width_s, series.bin_width(end - start_s, POINTS))
     inside = digest.class_bins.filter(pl.col("start_s") >= start_s, pl.col("start_s") < end)
     names = ("samples", "present", "measured", "positive", "negative")
-    wide = inside.group_by(start_s=(pl.col("start_s") // width) * width).agg(*(pl.col(n).sum() for n in names))
+    wide = inside.group_by(start_s=(pl.col("start_s") // width) * width).agg(
+        *(pl.col(n).sum() for n in names)
+    )
     grid = base.on_grid(wide.sort("start_s"), width, names)
 
     def share(part: str, whole: str) -> pl.Expr:
@@ -143,7 +151,13 @@ def presence(digest: Digest, say: Language) -> Figure:
         "hovertemplate": f"%{{y}}<br>%{{x}}: {say('figure.presence')} %{{z}}\u00a0%<extra></extra>",
         "meta": {"heat": True},
     }
-    axis = {"autorange": "reversed", "showgrid": False, "automargin": True, "type": "category", "fixedrange": True}
+    axis = {
+        "autorange": "reversed",
+        "showgrid": False,
+        "automargin": True,
+        "type": "category",
+        "fixedrange": True,
+    }
     return base.figure(
         [heat],
         height=60 + base.ROW_PX * len(names),
@@ -206,7 +220,9 @@ def pie(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "type": "pie",
         "labels": [base.label(name) for name in names],
         "values": [round(value, 4) for value in values],
-        "text": [base.label(name) if value >= 0.04 else "" for name, value in zip(names, values, strict=True)],
+        "text": [
+            base.label(name) if value >= 0.04 else "" for name, value in zip(names, values, strict=True)
+        ],
         "textinfo": "text",
         "textposition": "outside",
         "sort": False,

@@ -48,7 +48,6 @@ def emotions(digest: Digest, student: str, say: Language) -> Figure:
             name,
             opacity=0.25,
             hoverinfo="skip",
-            hovertemplate=None,
             line={"width": 0.8},
             meta={"emotion": name, "raw": True},
         )

@@ -122,7 +122,7 @@ class Course:
 
     @cached_property
     def shares(self) -> list[tuple[str, Estimate]]:
-        """Label -> its share of all measured expressions of the course; empty when there are none to show."""
+        """Label -> its share of all measured expressions of the course; none when they may not be shown."""
         if not self.expressions or self.small:
             return []
         # A lecture of too few students stays out: with it, the course less the others would show it.
@@ -197,7 +197,7 @@ def describe(store: Store, course: str) -> About:
                AND assessed_at IN (SELECT assessed_at FROM lectures WHERE course = $c) ORDER BY ALL""",
         c=course,
     )
-    first = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
+    first: dict[str, Any] = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
     return About(
         held={row["lecture"]: row["held"] for row in rows.to_dicts() if row["held"]},
         instructor=first["instructor"] or "",

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from fertool.report.data.lecture import Lecture, Run, Summary
 
-BINS = 120
-"""A lecture is kept in at most this many bins of time: half a minute each in an hour."""
+BINS, CLASS_BINS = 80, 240
+"""A student's lecture is kept in at most so many bins of time, a minute each in an hour; the class's in finer
+ones, since there is only one class."""
 ATTENTION = "attention"
 LOST, STATE, PREFERENCE = "lost-moments", "state", "preference"
 """Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
@@ -88,6 +89,10 @@ class Digest:
     """`series.binned`, at most `BINS` bins."""
     width_s: float
     """Of a bin."""
+    class_bins: pl.DataFrame
+    """start_s, and sums over students of `series.counts`, by time, at most `CLASS_BINS` bins. Where fewer than
+    k students could be seen at all, there is none."""
+    class_width_s: float
     assessments: tuple[dict[str, Any], ...]
     """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `hidden`."""
     with_face: int
@@ -150,7 +155,7 @@ class Digest:
             Moment(
                 row["start_s"], row["end_s"], row["value"], row["message"] or "", self._most_of(row)
             )
-            for row in sorted(rows, key=lambda row: (-row["value"] * (row["end_s"] - row["start_s"]), row["start_s"]))
+            for row in sorted(rows, key=_worst)
             if not row["hidden"]
         )  # fmt: skip
 
@@ -181,19 +186,9 @@ class Digest:
         """Student -> bins by time."""
         return {str(name): rows for (name,), rows in self.bins.partition_by("student", as_dict=True).items()}
 
-    @cached_property
-    def class_bins(self) -> pl.DataFrame:
-        """start_s, and sums over students of `series.counts`, by time; empty when they may not be shown.
-
-        A bin in which fewer than k students could be seen at all is left out.
-        """
-        names = ("samples", "present", "measured", "positive", "negative")
-        rows = self.bins.group_by("start_s").agg(*(pl.col(name).sum() for name in names), people=pl.len())
-        return rows.filter(pl.col("people") >= self.k, pl.lit(value=not self.small)).sort("start_s")
-
 
 def digest(lecture: Lecture, held: date | None = None) -> Digest:
-    width = series.bin_width(lecture.duration_s, BINS)
+    width, fine = (series.bin_width(lecture.duration_s, bins) for bins in (BINS, CLASS_BINS))
     cells = _cells(lecture)
     return Digest(
         course=lecture.course,
@@ -207,6 +202,8 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
         cells=cells,
         bins=series.binned(lecture.seen, width),
         width_s=width,
+        class_bins=_class_bins(lecture, fine),
+        class_width_s=fine,
         assessments=tuple(_assessments(lecture)),
         with_face=lecture.with_face,
         unassigned=lecture.unassigned,
@@ -215,9 +212,13 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
     )
 
 
+def _worst(row: Mapping[str, Any]) -> tuple[float, float]:
+    return -row["value"] * (row["end_s"] - row["start_s"]), row["start_s"]
+
+
 def overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     """Seconds that two intervals share; both have `start_s` and `end_s`."""
-    return max(0.0, min(one["end_s"], other["end_s"]) - max(one["start_s"], other["start_s"]))
+    return float(max(0.0, min(one["end_s"], other["end_s"]) - max(one["start_s"], other["start_s"])))
 
 
 def parsed_spans(spans: str | None) -> list[tuple[float, float]]:
@@ -238,7 +239,9 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
         parts.append(seen.filter(inside).group_by("segment", "student").agg(series.counts()))
     away = pl.col("samples") - pl.col("present")
     cells = pl.concat(parts, how="diagonal")
-    if lecture.expressions:  # where most faces could not be read, nothing is known: not even absence by itself
+    if (
+        lecture.expressions
+    ):  # where most faces could not be read, nothing is known: not even absence by itself
         read = (2 * pl.col("measured") >= pl.col("present")).cast(pl.Int64)
         lost, known = read * (away + pl.col("negative")), read * (away + pl.col("measured"))
     else:
@@ -247,6 +250,12 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
     order = {name: i for i, name in enumerate(lecture.students["student"])}
     rank = pl.col("student").replace_strict(order, return_dtype=pl.Int64)
     return cells.sort("segment", rank, nulls_last=False)
+
+
+def _class_bins(lecture: Lecture, width_s: float) -> pl.DataFrame:
+    start = (pl.col("time_s") // width_s) * width_s
+    rows = lecture.seen.group_by(start_s=start).agg(*series.counts(), people=pl.col("student").n_unique())
+    return rows.filter(pl.col("people") >= lecture.k, pl.lit(value=not lecture.small)).sort("start_s")
 
 
 def _segments(lecture: Lecture) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a lecturer is told first: who needs help, and what to do next. Pure; the words stand in the catalogue."""
+"""What a lecturer is told first: who needs help, and what to do next. Pure; the words are the catalogue's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Concern:
     student: str
     reasons: tuple[Reason, ...]
     score: float
-    """How much of the recent segments is flagged, plus how far the shares moved: only to put them in order."""
+    """How much of the recent segments is flagged, plus how far the shares moved: for the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,12 @@ def _flags(lectures: tuple[Digest, ...], student: str) -> list[tuple[float, Reas
             if row["level"] == ATTENTION:
                 flagged[row["rule"]] += 1
                 where[row["rule"]] = one.lecture
-    return [
-        (times / judged[rule], Reason("flagged", {"rule": rule, "times": times, "of": judged[rule], "lecture": where[rule]}))
-        for rule, times in flagged.items()
-        if times >= FLAGGED * judged[rule]
-    ]  # fmt: skip
+    found = []
+    for rule, times in flagged.items():
+        if times >= FLAGGED * judged[rule]:
+            values = {"rule": rule, "times": times, "of": judged[rule], "lecture": where[rule]}
+            found.append((times / judged[rule], Reason("flagged", values)))
+    return found
 
 
 def _share(lectures: list[Digest], student: str, measure: str) -> float | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.report.data import story
 from fertool.report.drawing import sketch
+from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "student": name,
             "style": style,
             "lectures": lectures,
+            "matrix": matrix,
+            "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},
             "usual": story.usual(course, name),
             "sketches": {own.digest.lecture: sketch(own.digest, name, site.say) for own in lectures},
             "said_of": {

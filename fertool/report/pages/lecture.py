@@ -60,7 +60,10 @@ def heat(one: Digest) -> dict[str, dict[int | None, dict[str, Any]]]:
             "negative": (row["negative"], row["measured"]),
         }
         key = (row["student"], row["segment"])
-        grid[row["student"]][row["segment"]] = row | {"shares": shares, "flags": sorted(set(flags.get(key, [])))}
+        grid[row["student"]][row["segment"]] = row | {
+            "shares": shares,
+            "flags": sorted(set(flags.get(key, []))),
+        }
     return grid
 
 

@@ -21,7 +21,9 @@ def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
     context: dict[str, Any] = {
         "courses": courses,
         "rules": [method.formula(site.registry, row) for _, row in sorted(rules.items())],
-        "cards": method.cards(site.registry, [run for c in courses for one in c.lectures for run in one.runs]),
+        "cards": method.cards(
+            site.registry, [run for c in courses for one in c.lectures for run in one.runs]
+        ),
         "setups": method.setups(courses),
         "k": site.k,
         "policies": sorted({policy for course in courses for policy in course.policies}),

@@ -8,6 +8,7 @@ from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data.digest import overlap
 from fertool.report.pages.lecture import heat
+from fertool.report.pages.matrix import matrix
 from fertool.report.pages.site import Page, Site
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def _page(
         "moments": [m for m in one.moments if overlap(segment, {"start_s": m.start_s, "end_s": m.end_s})],
         "cells": {name: cells[number] for name, cells in grid.items() if number in cells},
         "said_by": said,
+        "everybody": matrix(
+            (row for name, rows in said.items() if name is not None for row in rows), "student"
+        ),
+        "people": [(name, name) for name in one.names if name in said],
         "elsewhere": [
             place
             for place in course.about_point(segment["point"])

@@ -33,8 +33,8 @@ class Page:
 class Site:
     """The file of each course, lecture, segment and student in the report, and of the recordings near it.
 
-    `students`: course -> everybody in it, as shown. `out`: where the site will stand. `registry`: plugins whose
-    formulas and model cards are shown. With one course alone, its page is the index.
+    `students`: course -> everybody in it, as shown. `out`: where the site will stand. `registry`: plugins
+    whose formulas and model cards are shown. With one course alone, its page is the index.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Site:
         return f"handouts/{self._courses[course]}.{self._students[course][student]}.html"
 
     def film(self, digest: Digest) -> tuple[str, float] | None:
-        """Address of the lecture's first recording, relative to the site, and where it begins on the lecture's
-        clock; None if it is not to be found."""
+        """Address of the lecture's first recording, relative to the site, and where it begins on the
+        lecture's clock; None if it is not to be found."""
         for run in sorted(digest.runs, key=lambda run: run.offset_s):
             if (address := self._address(run)) is not None:
                 return address, run.offset_s

@@ -10,6 +10,7 @@ from fertool.report import series
 from fertool.report.charts import people
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
+from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site
 from fertool.types import EMOTIONS
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
 
-TABLE_BINS = 12
+TABLE_BINS = 10
 """Rows of the table behind a chart over time."""
 
 
@@ -31,12 +32,18 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "it": course,
             "student": name,
             "lectures": lectures,
+            "matrix": matrix,
+            "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},
             "usual": usual,
             "concern": concerns.get(name),
             "wide": [row for row in course.about.assessments if row["student"] == name],
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
-            "trend": Chart("trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say)),
-            "charts": {own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)},
+            "trend": Chart(
+                "trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say)
+            ),
+            "charts": {
+                own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)
+            },
             "bins": {own.digest.lecture: table(own.digest, name) for own in lectures},
             "emotions": EMOTIONS,
         }
@@ -46,7 +53,10 @@ def build(site: Site, course: Course) -> Iterator[Page]:
 def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | None]:
     say = site.say
     label = say("one_student.pose.chart", lecture=one.lecture)
-    drawn: dict[str, Chart | None] = {"pose": Chart(f"pose-{i}", label, people.pose(one, name, say)), "emotions": None}
+    drawn: dict[str, Chart | None] = {
+        "pose": Chart(f"pose-{i}", label, people.pose(one, name, say)),
+        "emotions": None,
+    }
     if one.series[name]["measured"].sum():
         label = say("one_student.emotions.chart", lecture=one.lecture)
         drawn["emotions"] = Chart(f"emotions-{i}", label, people.emotions(one, name, say))
@@ -60,5 +70,7 @@ def table(one: Digest, name: str) -> list[dict[str, Any]]:
     means = [((pl.col(e) * measured).sum() / measured.sum()).alias(e) for e in EMOTIONS]
     poses = [pl.col(p).mean() for p in series.POSE]
     counts = [pl.col("samples").sum(), present.sum().alias("present"), measured.sum().alias("measured")]
-    rows = one.series[name].group_by(start_s=(pl.col("start_s") // width) * width).agg(*means, *poses, *counts)
+    rows = (
+        one.series[name].group_by(start_s=(pl.col("start_s") // width) * width).agg(*means, *poses, *counts)
+    )
     return rows.sort("start_s").to_dicts()
