@@ -122,7 +122,8 @@ def _serve(
     from fertool.report.serve import Preview
 
     record(store, "report", course, what="--serve", lecture=lecture)
-    preview = Preview(build, store.database.path, port, lambda line: print(f"fertool: {line}", file=sys.stderr))
+    say = partial(print, "fertool:", file=sys.stderr)
+    preview = Preview(build, store.database.path, port, say)
     print(preview.address, flush=True)
     if show:
         import webbrowser
