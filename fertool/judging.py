@@ -109,7 +109,8 @@ def bootstrap(values: Doubles, block: Ints) -> Span | None:
         return None
     if n > MAX_BLOCKS:
         index = index * MAX_BLOCKS // n
-    low, high = _resampled(np.bincount(index, values), np.bincount(index).astype(np.float64))
+    sums, counts = (np.bincount(index, weights).astype(np.float64) for weights in (values, None))
+    low, high = _resampled(sums, counts)
     mean = float(values.mean())
     return min(low, mean), max(high, mean)
 
