@@ -41,22 +41,30 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
 
 def _line(name: str, times: Iterable[float], shares: Iterable[int | None], duration_s: float) -> Markup:
     """One path; a gap ends it and the next value begins anew."""
-    steps, pen = [], "M"
+    steps: list[str] = []
+    last: tuple[int, int] | None = None
     for time, share in zip(times, shares, strict=True):
         if share is None:
-            pen = "M"
+            last = None
             continue
-        steps.append(f"{pen}{time / duration_s * WIDTH:.0f} {(100 - share) / 100 * (HEIGHT - 4) + 2:.0f}")
-        pen = "L"
+        at = round(time / duration_s * WIDTH), round((100 - share) / 100 * (HEIGHT - 4) + 2)
+        steps.append(f"M{at[0]} {at[1]}" if last is None else f"l{at[0] - last[0]} {at[1] - last[1]}")
+        last = at
     return Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
 
 
 def _strip(starts: Iterable[float], shares: Iterable[float], digest: Digest, top: int) -> Markup:
-    """A thick line per shade, in five steps from unseen to seen."""
+    """A thick line per shade, in five steps from unseen to seen; neighbours of one shade are one stroke."""
     width = digest.width_s / digest.duration_s * WIDTH
-    steps: dict[int, list[str]] = {}
+    strokes: list[tuple[int, float, float]] = []  # shade, from, to
     for start, share in zip(starts, shares, strict=True):
-        x = start / digest.duration_s * WIDTH
-        steps.setdefault(round(share * 4), []).append(f"M{x:.0f} {top + 4 + SEEN // 2}h{width + 0.5:.1f}")
+        shade, x = round(share * 4), start / digest.duration_s * WIDTH
+        if strokes and strokes[-1][0] == shade and x - strokes[-1][2] < width / 2:
+            strokes[-1] = (shade, strokes[-1][1], x + width)
+        else:
+            strokes.append((shade, x, x + width))
+    steps: dict[int, list[str]] = {}
+    for shade, left, right in strokes:
+        steps.setdefault(shade, []).append(f"M{left:.0f} {top + 4 + SEEN // 2}H{right:.0f}")
     path = Markup('<path class="seen seen-{}" d="{}"/>')
-    return Markup("").join(path.format(step, "".join(parts)) for step, parts in sorted(steps.items()))
+    return Markup("").join(path.format(shade, "".join(parts)) for shade, parts in sorted(steps.items()))

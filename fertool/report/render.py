@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from functools import partial
@@ -45,6 +46,9 @@ STATIC = {
     "LICENSE-plotly.js.txt": "LICENSE-plotly.js.txt",
 }
 """File here -> file in `assets/`, once per site. plotly.js in the smallest bundle with heat maps."""
+
+
+BLANK = re.compile(r"\n\s*\n")
 
 
 def _quietly(what: str) -> None:
@@ -221,6 +225,7 @@ def _write_page(environment: jinja2.Environment, folder: Path, page: Page) -> No
     path.parent.mkdir(exist_ok=True)
     root = "../" * (len(PurePosixPath(page.path).parts) - 1)
     markup = environment.get_template(page.template).render(page.context, title=page.title, root=root)
+    markup = BLANK.sub("\n", markup)  # what macros leave behind is a tenth of a page
     # A lone surrogate (a file name that is no UTF-8) becomes a question mark, not a crash.
     path.write_bytes(markup.encode("utf-8", "replace"))
 

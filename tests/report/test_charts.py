@@ -88,7 +88,6 @@ def test_figures_are_bare(sampling: Digest) -> None:
         text = base.Chart("x", "x", figure).json
         assert '"template"' not in text
         assert not re.search(r"#[0-9a-f]{6}", text)
-        assert figure["layout"]["showlegend"] is False
 
 
 def test_times_are_no_years(sampling: Digest) -> None:

@@ -85,7 +85,7 @@ def test_a_report_on_a_small_class(store: Store, tmp_path: Path) -> None:
     for i in range(3):
         assert f"class in part {i}" not in shown
     assert "whole class</td>" not in shown
-    assert "ann herself" in shown
+    assert "<td>0.25</td>" in shown, "of ann herself"
     assert "n = 120" not in shown, "the samples of the class"
 
 

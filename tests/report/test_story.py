@@ -217,7 +217,7 @@ def test_a_sheet_is_about_one_student_alone(demo: Store, told: Course) -> None:
     assert "<script" not in text
     assert "<a " not in text
     assert text.count('class="sketch"') == 4
-    assert text.count("<strong>0</strong>") >= 4, "not seen at all in five segments"
+    assert text.count("<b>0</b>") >= 4, "not seen at all in five segments"
 
 
 @pytest.mark.parametrize("place", ["out", "beside", "where it was"])

@@ -42,33 +42,16 @@ def label(text: str) -> str:
 
 
 def figure(traces: Sequence[dict[str, Any]], height: int, **layout: Any) -> Figure:
-    """Transparent, in the page's own font, without a template (it weighs 6 kB a chart)."""
-    common: dict[str, Any] = {
-        "height": height,
-        "margin": {"l": 48, "r": 12, "t": 8, "b": 34},
-        "showlegend": False,
-        "hovermode": "closest",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-    }
-    return {"data": list(traces), "layout": common | layout}
+    """`layout`: what differs from the common look, which report.js brings to save bytes."""
+    return {"data": list(traces), "layout": {"height": height} | layout}
 
 
 def line(
     values: Iterable[float | None], x: dict[str, Any], name: str, color: str, **more: Any
 ) -> dict[str, Any]:
-    """Shares, drawn as percents; null is a gap."""
-    hover = f"{label(name)} %{{y}}\u00a0%<extra></extra>"
-    style = {"width": 2} | more.pop("line", {})
-    trace = {
-        "mode": "lines",
-        "name": label(name),
-        "hovertemplate": hover,
-        "y": percents(values),
-        "line": style,
-        "meta": {"color": color} | more.pop("meta", {}),
-    }
-    return trace | x | more
+    """Shares, drawn as percents; null is a gap. What all lines share is in report.js."""
+    meta = {"color": color} | more.pop("meta", {})
+    return {"name": label(name), "y": percents(values), "meta": meta} | x | more
 
 
 def percents(values: Iterable[float | None]) -> list[int | None]:

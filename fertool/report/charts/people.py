@@ -46,9 +46,6 @@ def emotions(digest: Digest, student: str, say: Language) -> Figure:
             base.steps(first + width / 4, width / 2),
             say.term("emotion", name),
             name,
-            opacity=0.25,
-            hoverinfo="skip",
-            line={"width": 0.8},
             meta={"emotion": name, "raw": True},
         )
         for name in EMOTIONS
@@ -75,17 +72,13 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
     bins = bins.with_columns(seen=pl.col("present") / pl.col("samples"))
     rows = base.on_grid(bins, width, ["seen", "yaw_deg", "pitch_deg"])
     x = base.steps(float(bins["start_s"][0]) + width / 2, width)
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
-            "type": "scatter",
-            "mode": "lines",
             "name": str(say(f"pose.{name}")),
             "y": [None if value is None else round(value) for value in rows[f"{name}_deg"]],
             **x,
-            "connectgaps": False,
-            "line": {"width": 2, "dash": dash},
-            "hovertemplate": f"{say(f'pose.{name}')} %{{y}}°<extra></extra>",
-            "meta": {"color": color},
+            "line": {"dash": dash},
+            "meta": {"color": color, "unit": "°"},
         }
         for name, dash, color in (("pitch", "solid", "heat-1"), ("yaw", "dot", "quiet"))
     ]

@@ -151,7 +151,7 @@ class Course:
 
     @cached_property
     def changes(self) -> list[Change]:
-        """presence, engagement, negative: the latest lecture against those before, for whoever was in both."""
+        """presence, engagement, negative: the latest lecture against those before; of whoever was in both."""
         if len(self.lectures) < 2 or self.latest.small:
             return []
         return [

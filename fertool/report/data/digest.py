@@ -90,8 +90,8 @@ class Digest:
     width_s: float
     """Of a bin."""
     class_bins: pl.DataFrame
-    """start_s, and sums over students of `series.counts`, by time, at most `CLASS_BINS` bins. Where fewer than
-    k students could be seen at all, there is none."""
+    """start_s, and sums over students of `series.counts`, by time, at most `CLASS_BINS` bins. There is none
+    where fewer than k students could be seen at all."""
     class_width_s: float
     assessments: tuple[dict[str, Any], ...]
     """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `hidden`."""

@@ -65,7 +65,8 @@ def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | Non
 
 def table(one: Digest, name: str) -> list[dict[str, Any]]:
     """The bins of a student merged into at most `TABLE_BINS`, weighted by what was measured."""
-    width = series.bin_width(one.duration_s, TABLE_BINS)
+    wanted = series.bin_width(one.duration_s, TABLE_BINS)
+    width = -(-wanted // one.width_s) * one.width_s  # whole bins
     measured, present = pl.col("measured"), pl.col("present")
     means = [((pl.col(e) * measured).sum() / measured.sum()).alias(e) for e in EMOTIONS]
     poses = [pl.col(p).mean() for p in series.POSE]

@@ -11,6 +11,20 @@
     return style.getPropertyValue("--" + name).trim() || style.getPropertyValue("--other").trim();
   };
 
+  // What all charts share: it would weigh more than the figures of many.
+  function complete(figure) {
+    figure.layout = { margin: { l: 48, r: 12, t: 8, b: 34 }, showlegend: false, hovermode: "closest",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", ...figure.layout };
+    for (const trace of figure.data) {
+      if (trace.type) continue; // a line
+      const { raw, unit = "\u00a0%" } = trace.meta || {};
+      trace.mode = "lines";
+      trace.line = { width: raw ? 0.8 : 2, ...trace.line };
+      if (raw) Object.assign(trace, { opacity: 0.25, hoverinfo: "skip" });
+      else trace.hovertemplate = `${trace.name} %{y}${unit}<extra></extra>`;
+    }
+  }
+
   function paint(figure, width) {
     const { layout, data } = figure;
     layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("quiet") };
@@ -76,6 +90,7 @@
   function draw(element) {
     if (!element.figure) {
       element.figure = JSON.parse(document.getElementById(element.dataset.chart).textContent);
+      complete(element.figure);
       element.figure.config = { displaylogo: false, responsive: true, displayModeBar: false, showTips: false };
     }
     paint(element.figure, element.clientWidth);
