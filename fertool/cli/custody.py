@@ -57,12 +57,14 @@ def forget(student: Student, course: Course = None, names: NamesFile = None, db:
         files.save(known, names, secret)
         print(f"{names}: the name was removed")
     what = f"one student, {sum(removed.rows.values())} rows"
-    sites = _let_go(store, chosen, removed, "students forget", chosen.course, what)
+    sites, whole = _let_go(store, chosen, removed, "students forget", chosen.course, what)
     _verify(store, removed.embeddings, [student, *([name] if name else [])], sites)
     print(
         "Nothing is left. An analysis of the same recordings with --force would find the face again: with "
         "--consent required it is only counted, otherwise it becomes a new student."
     )
+    if not whole:
+        raise typer.Exit(3)
 
 
 def purge(
@@ -88,23 +90,28 @@ def purge(
     erasure.check_room(store.database)
     removed = Removal(store.database).purge(before)
     what = f"older than {age}: {sum(removed.rows.values())} rows"
-    sites = _let_go(store, chosen, removed, "purge", None, what)
+    sites, whole = _let_go(store, chosen, removed, "purge", None, what)
     _verify(store, removed.embeddings, [], sites)
+    if not whole:
+        raise typer.Exit(3)
 
 
 def _let_go(
     store: Store, chosen: Settings, removed: Removed, command: str, course: str | None, what: str
-) -> list[Path]:
-    """After rows were deleted: judge again, render again, note it, rewrite the file. Returns the sites."""
+) -> tuple[list[Path], bool]:
+    """After rows were deleted: judge again, render again, note it, rewrite the file.
+
+    Returns the sites, and whether every rule could judge: a broken one must not keep the bytes.
+    """
     from fertool.privacy import erasure
     from fertool.privacy.custody import Custody
 
     print_table(["removed from", "rows"], removed.rows.items() or [("(nothing)", 0)])
-    catch_up(store, chosen, removed.lectures, course)
+    whole = catch_up(store, chosen, removed.lectures, course)
     record(store, command, course, what=what)
     erasure.rewrite(store.database)
     print(f"{store.database.path}: rewritten")
-    return [site.path for site in Custody(store.database).sites(course)]
+    return [site.path for site in Custody(store.database).sites(course)], whole
 
 
 def _verify(store: Store, embeddings: Sequence[bytes], labels: Sequence[str], sites: Sequence[Path]) -> None:

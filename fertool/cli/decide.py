@@ -114,5 +114,5 @@ def _judge(
 ) -> None:
     from fertool import setup
 
-    if lectures:
-        judge(store, setup.toolbox(chosen, pairs, files).rules, lectures)
+    if lectures and not judge(store, setup.toolbox(chosen, pairs, files).rules, lectures):
+        raise typer.Exit(3)

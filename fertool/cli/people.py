@@ -6,8 +6,6 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
-import typer
-
 from fertool.cli.common import passphrase
 
 if TYPE_CHECKING:
@@ -80,31 +78,30 @@ def open_names(path: Path | None) -> tuple[str, Names | None]:
 # --- when students are others than before ---------------------------------------------------------
 
 
-def judge(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> None:
-    """Assess lectures in which students are others than before; exit code 3 if a rule failed."""
+def judge(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> bool:
+    """Assess lectures in which students are others than before; False if a rule failed, which is said."""
     from fertool import pipeline
 
     if not lectures:
-        return
+        return True
     result = pipeline.assess(store, rules, lectures)
     print(f"{len(lectures)} lecture{'' if len(lectures) == 1 else 's'} judged again")
     for problem in result.failed:
         print(f"fertool: {problem}", file=sys.stderr)
-    if result.failed:
-        raise typer.Exit(3)
+    return not result.failed
 
 
-def catch_up(store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None) -> None:
+def catch_up(store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None) -> bool:
     """Class figures of those lectures that are still there, and the known reports of a course (or of all), as
-    they are now."""
+    they are now; False if a rule failed."""
     from fertool import setup
     from fertool.report.sites import refresh
 
     there = [pair for pair in lectures if pair in store.lectures(*pair)]
-    if there:
-        judge(store, setup.toolbox(chosen).rules, there)
+    whole = judge(store, setup.toolbox(chosen).rules, there) if there else True
     for told in refresh(store, course, retention=chosen.retention):
         print(told)
+    return whole
 
 
 def settle(store: Store, chosen: Settings) -> None:

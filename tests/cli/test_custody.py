@@ -91,6 +91,32 @@ def test_forgetting_with_a_wrong_passphrase_touches_nothing(fertool, filled: Pat
     assert len(embeddings(ANN)) == 100
 
 
+BROKEN = """from fertool import Rule, hookimpl
+
+class Broken(Rule):
+    name, version = "broken", "1"
+
+    def assess(self, seen, context):
+        raise ValueError("no")
+
+@hookimpl
+def fertool_plugins():
+    return [Broken]
+"""
+
+
+def test_a_broken_rule_keeps_no_byte(fertool, filled: Path) -> None:
+    (filled / "broken.py").write_text(BROKEN)
+    (filled / "fertool.toml").write_text('plugins = ["broken.py"]')
+    theirs = embeddings(ANN)
+    done = fertool("students", "forget", ANN, *SIGNALS)
+    assert done.code == 3, done.err
+    assert "broken" in done.err
+    assert "fertool.duckdb: rewritten" in done.out
+    assert "not found: 100 embeddings" in done.out
+    assert erasure.traces(Store(filled / "fertool.duckdb").database, theirs, [ANN], []) == []
+
+
 # --- export ---------------------------------------------------------------------------------------
 
 
