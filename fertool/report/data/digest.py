@@ -64,6 +64,7 @@ class Moment:
     end_s: float
     share: float
     message: str
+    """How many, without rank and times, which stand beside it."""
     segment: int | None
     """Where most of it lies."""
 
@@ -153,7 +154,7 @@ class Digest:
         rows = [row for row in self.assessments if row["rule"] == LOST and row["level"] == ATTENTION]
         return tuple(
             Moment(
-                row["start_s"], row["end_s"], row["value"], row["message"] or "", self._most_of(row)
+                row["start_s"], row["end_s"], row["value"], (row["message"] or "").rpartition(": ")[2], self._most_of(row)
             )
             for row in sorted(rows, key=_worst)
             if not row["hidden"]
