@@ -105,6 +105,7 @@ def test_charts_are_drawn_when_they_come_into_view(visit: Callable[..., Any]) ->
 def test_times_are_times(visit: Callable[..., Any]) -> None:
     """Positions on the clock, as plotly understood them."""
     tab = visit("lectures/signals.sampling.html")
+    scroll_through(tab)
     tab.wait_for_selector("#chart-presence .main-svg")
     ticks = tab.locator("#chart-presence .xtick text").all_text_contents()
     assert ticks[:2] in (["0:00:00", "0:00:10"], ["0:00:00", "0:00:15"], ["0:00:00", "0:00:20"])
@@ -119,6 +120,7 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
 
 def test_names_stay_text(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/script-alert*")
+    scroll_through(tab)
     tab.wait_for_selector("#chart-presence .main-svg")
     rows = tab.locator("#chart-presence .ytick text").all_text_contents()
     assert set(rows) == {'<script>alert("student"…', "</td> <b>Zoë</b> 🦊"}
@@ -145,7 +147,7 @@ def test_the_heat_map_shows_what_is_chosen(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/signals.sampling.html")
     assert tab.locator(".heat-lost").is_visible()
     assert not tab.locator(".heat-negative").is_visible()
-    tab.get_by_label("Negative").check()
+    tab.get_by_role("radio", name="Negative", exact=True).check()
     assert tab.locator(".heat-negative").is_visible()
     assert not tab.locator(".heat-lost").is_visible()
 
@@ -153,6 +155,7 @@ def test_the_heat_map_shows_what_is_chosen(visit: Callable[..., Any]) -> None:
 def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/signals.sampling.html", color_scheme="light")
     bar = "getComputedStyle(document.querySelector('#chart-shares .point path')).fill"
+    scroll_through(tab)
     tab.wait_for_selector("#chart-shares .point path")
     light = tab.evaluate(bar)
     tab.emulate_media(color_scheme="dark")
@@ -184,6 +187,8 @@ def test_the_keyboard_reaches_content_and_tables(visit: Callable[..., Any]) -> N
     tab = visit("index.html")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Method"
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('role')") == "region"
     tab.keyboard.press("Tab")
