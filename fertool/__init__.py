@@ -1,7 +1,7 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
 This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
-(`boxes`, `crops`, `judging`, `light`, `packed`, `pose`) load what they need when
+(`boxes`, `crops`, `devices`, `judging`, `light`, `packed`, `pose`) load what they need when
 they are first used. `Floats` and `Image` exist for type checkers only.
 """
 
@@ -12,16 +12,17 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Trainable
+from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.models import Model
 from fertool.recipes import Augment, Recipe
+from fertool.sections import Chart, Given, Part, Prose, Table
 from fertool.sqlrule import SqlRule
-from fertool.types import EMOTIONS, Assessment, Context, Crop, Faces, Segment
+from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Segment
 
 if TYPE_CHECKING:
-    from fertool import boxes, crops, judging, light, models, packed, pose
+    from fertool import boxes, crops, devices, judging, light, models, packed, pose
     from fertool.types import Floats, Image
 
 __version__ = "0.1.0"
@@ -29,25 +30,33 @@ __all__ = [
     "EMOTIONS",
     "Assessment",
     "Augment",
+    "Chart",
     "Classifier",
     "Context",
+    "Course",
     "Crop",
     "Detector",
     "Encoder",
     "Faces",
     "FertoolError",
     "Floats",
+    "Given",
     "Image",
     "Model",
+    "Part",
     "Plugin",
     "PluginError",
+    "Prose",
     "Recipe",
     "Rule",
+    "Section",
     "Segment",
     "SqlRule",
+    "Table",
     "Trainable",
     "boxes",
     "crops",
+    "devices",
     "hookimpl",
     "judging",
     "light",
@@ -59,7 +68,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
-    if name not in {"boxes", "crops", "judging", "light", "packed", "pose"}:
+    if name not in {"boxes", "crops", "devices", "judging", "light", "packed", "pose"}:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
     full = f"fertool.{name}"
     if full not in sys.modules:

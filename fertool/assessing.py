@@ -12,7 +12,7 @@ import polars as pl
 from fertool import checks, options
 from fertool.errors import PluginError
 from fertool.tables import ASSESSMENTS
-from fertool.types import Assessment, Context, Segment
+from fertool.types import Assessment, Context, Course, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Window = tuple[Context, pl.DataFrame]
     Withdrawn = tuple[str | None, str | None, str]
+
+_write = json.JSONEncoder(sort_keys=True).encode
+"""Made once: `json.dumps` would make one for every row."""
 
 
 @dataclass(slots=True)
@@ -37,13 +40,17 @@ class Lecture:
     policy: str = "full"
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Student -> what is usual for him or her, as in `Context.baseline`."""
+    courses: Mapping[str, Course] = field(default_factory=dict)
+    """As in `Context.courses`."""
 
 
 @dataclass(slots=True)
 class Result:
     """All assessments of one call, and what could not be judged."""
 
-    rows: list[dict[str, object]] = field(default_factory=list)
+    tables: list[pl.DataFrame] = field(default_factory=list)
+    """What was said, in pieces: columns of `tables.ASSESSMENTS`. A hundred lectures have half a million rows:
+    as dicts they would need far more memory."""
     skipped: list[str] = field(default_factory=list)
     """Why rules were not asked, one sentence each."""
     withdrawn: list[Withdrawn] = field(default_factory=list)
@@ -53,7 +60,12 @@ class Result:
 
     def table(self) -> pl.DataFrame:
         """Columns of `tables.ASSESSMENTS`."""
-        return pl.DataFrame(self.rows, schema=ASSESSMENTS)
+        return pl.concat([pl.DataFrame(schema=ASSESSMENTS), *self.tables])
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """The same, one by one."""
+        return self.table().to_dicts()
 
 
 def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
@@ -77,7 +89,7 @@ def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> N
         except PluginError as error:
             result.failed.append(str(error))
         else:
-            result.rows += rows
+            result.tables.append(pl.DataFrame(rows, schema=ASSESSMENTS))
 
 
 def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
@@ -88,7 +100,7 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
         for span in spans:
             inside = _between(seen, span)
             where = (lecture.course, lecture.lecture, span, student)
-            yield Context(*where, _period(inside), baseline), inside
+            yield Context(*where, _period(inside), baseline, lecture.courses), inside
 
 
 def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:
@@ -109,14 +121,14 @@ def _between(seen: pl.DataFrame, span: Segment | None) -> pl.DataFrame:
 
 
 def _period(seen: pl.DataFrame) -> float:
-    if "lecture" in seen.columns:  # each has a clock of its own
-        keys = ["course", "lecture", "time_s"]
-        times = seen.select(keys).unique().sort(keys)
-        steps = times.select(pl.col("time_s").diff().over("course", "lecture")).to_series().drop_nulls()
-        found = steps.to_numpy()
-    else:
-        found = np.diff(np.unique(seen["time_s"].to_numpy()))
-    return float(np.median(found)) if len(found) else 0.0
+    """Median step from one time to the next later one: several rows may share a time."""
+    times = seen["time_s"].to_numpy()
+    steps = times[1:] - times[:-1]
+    if "lecture" in seen.columns:  # each has a clock of its own, which begins anew
+        place = seen.select(pl.struct("course", "lecture").rle_id()).to_series().to_numpy()
+        steps = steps[place[1:] == place[:-1]]
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else 0.0
 
 
 def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:
@@ -154,7 +166,7 @@ def _row(rule: Rule, chosen: str, context: Context, one: Assessment) -> dict[str
         "message": one.message,
         "start_s": one.start_s if one.start_s is not None else segment.start_s if segment else None,
         "end_s": one.end_s if one.end_s is not None else segment.end_s if segment else None,
-        "evidence": json.dumps(one.evidence, sort_keys=True),
+        "evidence": _write(one.evidence),
         "coverage": None if one.coverage is None else float(one.coverage),
         "low": None if one.interval is None else float(one.interval[0]),
         "high": None if one.interval is None else float(one.interval[1]),

@@ -4,21 +4,27 @@ expected and what came."""
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from fertool.errors import PluginError
+from fertool.sections import Chart, Prose, Table
 from fertool.types import Assessment, Faces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
+    from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section
+    from fertool.sections import Given, Part
     from fertool.types import Floats, Image
 
 MAX_FRACTION_OFF = 1e-3
 """How far probabilities may be from summing to 1 (float32 and bf16 rounding)."""
+MOST_ROWS, MOST_LINES = 500, 7
+"""Of a section: rows of a table, columns of a chart."""
 LANDMARKS = (5, 68)
 """Points a face that `fertool.crops` can align by."""
 
@@ -95,8 +101,40 @@ def _judgement(rule: Rule, one: Assessment) -> None:
         raise _unfit(rule, "assess", "a student from rules of the class only", repr(one.student))
 
 
+def build(section: Section, given: Given) -> list[Part]:
+    """Call a section: a list of Prose, Table and Chart whose columns are there and of use."""
+    parts = _call(section, "build", section.build, given)
+    if not isinstance(parts, list) or not all(isinstance(part, Prose | Table | Chart) for part in parts):
+        raise _unfit(section, "build", "a list of Prose, Table and Chart", _describe(parts))
+    for part in parts:
+        if isinstance(part, Prose):
+            if not isinstance(part.text, str):
+                raise _unfit(section, "build", "Prose of text", _describe(part.text))
+        else:
+            _rows(section, part)
+    return parts
+
+
+def _rows(section: Section, part: Table | Chart) -> None:
+    rows = part.rows
+    if not isinstance(rows, pl.DataFrame) or not isinstance(part.title, str):
+        raise _unfit(section, "build", "a title and a polars table", _describe(rows))
+    if nested := [name for name, kind in rows.schema.items() if kind.is_nested() or kind == pl.Binary]:
+        raise _unfit(section, "build", "columns of numbers, texts, dates or truth values", nested[0])
+    if len(rows) > MOST_ROWS:
+        raise _unfit(section, "build", f"at most {MOST_ROWS} rows, which a person can read", str(len(rows)))
+    if isinstance(part, Chart):
+        if missing := sorted({part.x, *part.y} - set(rows.columns)):
+            raise _unfit(section, "build", f"the column {missing[0]!r}, which the chart names", "none")
+        if not 1 <= len(part.y) <= MOST_LINES or not all(rows.schema[name].is_numeric() for name in part.y):
+            came = ", ".join(f"{name}: {rows.schema[name]}" for name in part.y) or "none"
+            raise _unfit(section, "build", f"one to {MOST_LINES} columns of numbers to draw", came)
+        if rows[part.x].has_nulls() or rows[part.x].is_duplicated().any():
+            raise _unfit(section, "build", f"each value of {part.x!r} once", "some missing or repeated")
+
+
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _interval(value: Any) -> bool:
@@ -107,6 +145,11 @@ def _interval(value: Any) -> bool:
 
 
 def _jsonable(rule: Rule, evidence: Any) -> None:
+    plain = isinstance(evidence, dict) and all(
+        isinstance(key, str) and (isinstance(one, str) or _number(one)) for key, one in evidence.items()
+    )
+    if plain:  # the usual case, and quicker than writing it
+        return
     try:
         json.dumps(evidence, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:

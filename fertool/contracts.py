@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fertool.models import Model
     from fertool.recipes import Recipe
+    from fertool.sections import Given, PageKind, Part
     from fertool.types import Assessment, Context, Floats, Image
 
 
@@ -32,7 +33,7 @@ class Plugin(ABC):
     """Common to all kinds. Subclasses with options are `@dataclass`es."""
 
     kind: ClassVar[str]
-    """Set by the four contracts below."""
+    """Set by the contracts below."""
     name: ClassVar[str]
     """As typed on the command line: lower case letters, digits, `-`; unique within its kind."""
     version: ClassVar[str]
@@ -170,4 +171,21 @@ class Rule(Plugin):
         false where the student was not seen and every measurement is then null: absence is data.
         Called with an empty table too. In the scopes `course` and `all` there are two more columns,
         `course` and `lecture`; lecture follows lecture, each with its own clock.
+        """
+
+
+class Section(Plugin):
+    """Adds a section to pages of the report. Pure: the same tables give the same section."""
+
+    kind = "section"
+    title: ClassVar[str]
+    """Its heading."""
+    pages: ClassVar[frozenset[PageKind]] = frozenset({"course"})
+    """Where it stands: `course`, `lecture`, `student`."""
+
+    @abstractmethod
+    def build(self, given: Given) -> list[Part]:
+        """What the section says of one page, top to bottom; nothing: the page goes without it.
+
+        `given` holds only what the page itself may show; its tables may be empty.
         """

@@ -6,10 +6,8 @@ packet's `pts` before decoding and comes back as the frame's, exact even where t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,7 +17,9 @@ import numpy as np
 from av.stream import Discard, Disposition
 from av.video.reformatter import VideoReformatter
 
+from fertool.cores import cores
 from fertool.errors import VideoError
+from fertool.remote import Remote
 from fertool.types import Sample
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+    from fertool.remote import File
     from fertool.sampling import Index, Times
     from fertool.types import Image
 
@@ -42,7 +43,7 @@ _HEALED = 250
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: File) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its (default) video stream, ready to decode; other streams are not even read.
 
     Raises VideoError if it is no video, has no pictures, or its codec is unknown.
@@ -50,8 +51,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         # Without `file:` a colon in the name would be taken for a protocol, and a playlist could name others.
         options = {"protocol_whitelist": "file"}
+        source = path.open() if isinstance(path, Remote) else f"file:{path}"
         # Titles are in whatever encoding somebody's recorder used.
-        container = av.open(f"file:{path}", "r", options=options, metadata_errors="replace")
+        container = av.open(source, "r", options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = "is it a video, and copied completely? A recording that broke off may lack its index"
@@ -69,7 +71,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 other.discard = Discard.all
         stream.thread_type = "AUTO"
         # Skipped frames leave their threads idle, hence twice as many as FFmpeg would take.
-        stream.codec_context.thread_count = min(2 * (os.cpu_count() or 1), _MAX_THREADS)
+        stream.codec_context.thread_count = min(2 * cores(), _MAX_THREADS)
         # Now, not at the first packet: dav1d (AV1) keeps for good the `skip_frame` that it is opened with.
         try:
             stream.codec_context.open(strict=False)
@@ -106,7 +108,7 @@ class Samples:
     VideoError if the file cannot be opened, ValueError if `targets` are not of this index.
     """
 
-    def __init__(self, path: Path, index: Index, targets: Times, first: int = 0) -> None:
+    def __init__(self, path: File, index: Index, targets: Times, first: int = 0) -> None:
         self.path, self.index, self.targets, self.first = path, index, targets, first
         self.delivered = 0
         """Samples yielded so far."""
@@ -186,7 +188,7 @@ class Samples:
             self._spoilt[key:] |= self.index.pts[key:] < self.index.pts[key]
 
 
-def _numbered(path: Path, index: Index, begin: int) -> Generator[tuple[int, Packet[VideoStream]]]:
+def _numbered(path: File, index: Index, begin: int) -> Generator[tuple[int, Packet[VideoStream]]]:
     """(position in decode order, packet) from a keyframe at or before position `begin` on."""
     keys = np.flatnonzero(index.keyframe[: begin + 1])
     # Containers seek by decoding times, tables or guesswork: see where we land; if late, aim further back.

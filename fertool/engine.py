@@ -7,7 +7,6 @@ threads: while the decoder is busy too, threads that wait for one another lose m
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from fertool import checks, crops
+from fertool.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -110,8 +110,8 @@ class Engine:
 @contextmanager
 def workers(device: str) -> Iterator[ThreadPoolExecutor]:
     """Threads to run an engine on; on an accelerator just one, which is not this one."""
-    count = min(os.cpu_count() or 1, MAX_WORKERS) if device == "cpu" else 1
-    pool = ThreadPoolExecutor(count, "look", _compute_alone if count > 1 else None)
+    count = min(cores(), MAX_WORKERS) if device == "cpu" else 1
+    pool = ThreadPoolExecutor(count, "look", _compute_alone if device == "cpu" else None)
     try:
         yield pool
     finally:

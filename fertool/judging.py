@@ -2,13 +2,18 @@
 
 A rule makes a `figure` of what it looks at, one value per row of its window; unless that is `enough`, it
 returns `silent(...)`, else what it `says(...)`.
+
+Values are a series of `seen` or an array, and NaN or null where nothing was measured. Windows are small and
+there are many: numpy is quick at them, where a polars expression costs more than all the arithmetic.
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,12 +21,13 @@ import polars as pl
 from fertool.types import Assessment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
-    Doubles = npt.NDArray[np.float64]
+    Doubles = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.int64]
+    Values = pl.Series | npt.NDArray[np.generic]
     Span = tuple[float, float]
 
 POSITIVE = ("happy", "surprise")
@@ -85,14 +91,28 @@ class Figure:
         return not_measurable(message, self.coverage)
 
 
-def figure(values: pl.Series, seen: pl.DataFrame, floor: float = FLOOR) -> Figure:
-    """Mean of `values`: one per row of `seen`, booleans or numbers, null or NaN where not measured."""
+def weighed(seen: pl.DataFrame, weights: Mapping[str, float], other: float = math.nan) -> Doubles:
+    """(n,) weight of the expression of each row, `other` for one without; NaN where none was measured."""
+    table: defaultdict[Any, float] = defaultdict(lambda: other, weights)
+    table[None] = math.nan
+    return np.fromiter(map(table.__getitem__, seen["emotion"].to_list()), np.float64, len(seen))
+
+
+def shows(seen: pl.DataFrame, labels: Iterable[str]) -> Doubles:
+    """(n,) 1 where the expression is one of these, else 0; NaN where none was measured."""
+    return weighed(seen, dict.fromkeys(labels, 1.0), other=0.0)
+
+
+def figure(values: Values, seen: pl.DataFrame | Doubles, floor: float = FLOOR) -> Figure:
+    """Mean of `values`: one per row of `seen` (or per time), booleans or numbers."""
     numbers = _numbers(values)
     known = ~np.isnan(numbers)
-    measured = int(known.sum())
-    value = float(numbers[known].mean()) if measured else float("nan")
-    interval = bootstrap(numbers[known], blocks(seen)[known]) if measured else None
-    return Figure(value, measured, len(numbers), interval, measured > 0 and measured >= floor * len(numbers))
+    measured = int(np.count_nonzero(known))
+    if not measured:
+        return Figure(math.nan, 0, len(numbers), None, enough=False)
+    interval = bootstrap(numbers[known], blocks(seen)[known])
+    enough = measured >= floor * len(numbers)
+    return Figure(float(numbers[known].mean()), measured, len(numbers), interval, enough)
 
 
 def not_measurable(message: str, coverage: float | None = None) -> Assessment:
@@ -101,16 +121,16 @@ def not_measurable(message: str, coverage: float | None = None) -> Assessment:
 
 
 def bootstrap(values: Doubles, block: Ints) -> Span | None:
-    """95 % interval of the mean of (n,) values whose (n,) block numbers are given; None for fewer than
-    `LEAST_BLOCKS` blocks. Always holds the mean itself."""
-    _, index = np.unique(block, return_inverse=True)
-    n = int(index.max()) + 1 if len(index) else 0
+    """95 % interval of the mean of (n,) values whose (n,) block numbers are given, ascending; None for fewer
+    than `LEAST_BLOCKS` blocks. Always holds the mean itself."""
+    first = _first(block)
+    n = len(first)
     if n < LEAST_BLOCKS:
         return None
     if n > MAX_BLOCKS:
-        index = index * MAX_BLOCKS // n
-    sums, counts = (np.bincount(index, weights).astype(np.float64) for weights in (values, None))
-    low, high = _resampled(sums, counts)
+        first = first[np.searchsorted(np.arange(n) * MAX_BLOCKS // n, np.arange(MAX_BLOCKS))]
+    edges = np.append(first, len(values))
+    low, high = _resampled(np.add.reduceat(values, first), np.diff(edges).astype(np.float64))
     mean = float(values.mean())
     return min(low, mean), max(high, mean)
 
@@ -126,35 +146,56 @@ def ratio(sums: Doubles, counts: Doubles) -> Span | None:
     return min(low, mean), max(high, mean)
 
 
-def blocks(seen: pl.DataFrame, block_s: float = BLOCK_S) -> Ints:
+def parts(seen: pl.DataFrame, every_s: float, start_s: float = 0.0) -> Ints:
+    """(n,) number of the part of `every_s` seconds that each row lies in, counted from `start_s`."""
+    number: Ints = np.floor((_times(seen) - start_s) / every_s).astype(np.int64)
+    return number
+
+
+def totals(values: Values, part: Ints) -> tuple[Ints, Doubles, Ints]:
+    """(k,) numbers of the parts there are, sums of their values, and counts of what was measured.
+
+    `part`: (n,) ascending number of the part that each value lies in.
+    """
+    first = _first(part)
+    if not len(first):
+        return part, np.zeros(0), np.zeros(0, np.int64)
+    numbers = _numbers(values)
+    known = ~np.isnan(numbers)
+    sums = np.add.reduceat(np.where(known, numbers, 0.0), first)
+    return part[first], sums, np.add.reduceat(known.astype(np.int64), first)
+
+
+def blocks(seen: pl.DataFrame | Doubles, block_s: float = BLOCK_S) -> Ints:
     """(n,) number of the block of time that each row lies in, ascending; a block ends with its lecture."""
-    times = seen["time_s"].to_numpy()
+    times = _times(seen)
     if not len(times):
         return np.zeros(0, np.int64)
     number: Ints = ((times - times.min()) // block_s).astype(np.int64)
     return number + _lectures(seen) * (int(number.max()) + 1)
 
 
-def runs(hits: pl.Series, seen: pl.DataFrame, period_s: float) -> list[tuple[float, float, int]]:
+def runs(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[tuple[float, float, int]]:
     """Unbroken runs of True: (start_s, end_s, samples), each up to the end of its last sample's period.
 
-    `hits`: a boolean per row of `seen`, which is of one student; null counts as False. A run also ends with
-    its lecture, and where samples are missing from the table.
+    `hits`: a boolean per row of `seen` (or per time), which is of one student; what was not measured counts
+    as False. A run also ends with its lecture, and where samples are missing from the table.
     """
-    times, on = seen["time_s"].to_numpy(), _numbers(hits) == 1
-    at = np.flatnonzero(on)
+    at = np.flatnonzero(_numbers(hits) == 1)
     if not len(at):
         return []
-    broken = (np.diff(at) > 1) | (np.diff(_lectures(seen)[at]) != 0)
+    times = _times(seen)[at]
+    lecture = _lectures(seen)[at]
+    broken = (at[1:] - at[:-1] > 1) | (lecture[1:] != lecture[:-1])
     if period_s > 0:
-        broken |= np.diff(times[at]) > GAP * period_s
-    return [
-        (float(times[run[0]]), float(times[run[-1]]) + period_s, len(run))
-        for run in np.split(at, np.flatnonzero(broken) + 1)
-    ]
+        broken |= times[1:] - times[:-1] > GAP * period_s
+    ends = np.append(np.flatnonzero(broken), len(at) - 1)
+    starts = np.append(0, ends[:-1] + 1)
+    lengths = (ends - starts + 1).tolist()
+    return list(zip(times[starts].tolist(), (times[ends] + period_s).tolist(), lengths, strict=True))
 
 
-def spans(hits: pl.Series, seen: pl.DataFrame, period_s: float) -> list[Span]:
+def spans(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[Span]:
     """`runs` without their counts: evidence for an assessment."""
     return [(start, end) for start, end, _ in runs(hits, seen, period_s)]
 
@@ -166,15 +207,26 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _numbers(values: pl.Series) -> Doubles:
-    """As doubles, null as NaN. A cast is one call; most methods of a series build and run a query, which
-    costs more than all the arithmetic on a window."""
-    return np.asarray(values.cast(pl.Float64).to_numpy(), np.float64)
+def _numbers(values: Values) -> Doubles:
+    """As doubles, null as NaN. A cast is one call; most methods of a series build and run a query."""
+    array = values.cast(pl.Float64).to_numpy() if isinstance(values, pl.Series) else values
+    return np.asarray(array, np.float64)
 
 
-def _lectures(seen: pl.DataFrame) -> Ints:
+def _times(seen: pl.DataFrame | Doubles) -> Doubles:
+    return seen["time_s"].to_numpy() if isinstance(seen, pl.DataFrame) else seen
+
+
+def _first(number: Ints) -> Ints:
+    """Index of the first of each run of equal numbers."""
+    new = np.ones(len(number), np.bool_)
+    np.not_equal(number[1:], number[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def _lectures(seen: pl.DataFrame | Doubles) -> Ints:
     """(n,) counts lectures up, in a table of several."""
-    if "lecture" not in seen.columns:
+    if not isinstance(seen, pl.DataFrame) or "lecture" not in seen.columns:
         return np.zeros(len(seen), np.int64)
     number = seen.select(pl.struct("course", "lecture").rle_id()).to_series()
     return np.asarray(number.to_numpy(), np.int64)
@@ -182,8 +234,9 @@ def _lectures(seen: pl.DataFrame) -> Ints:
 
 def _resampled(sums: Doubles, counts: Doubles) -> Span:
     draws = _draws(len(sums))
-    means = np.sort((draws @ sums) / (draws @ counts))
+    means = (draws @ sums) / (draws @ counts)
     tail = RESAMPLES // 40  # 2.5 %
+    means.partition((tail, RESAMPLES - 1 - tail))
     return float(means[tail]), float(means[-1 - tail])
 
 

@@ -24,6 +24,7 @@ import pluggy
 from fertool import hookspecs
 from fertool.contracts import Plugin
 from fertool.errors import PluginError
+from fertool.sections import PageKind
 from fertool.types import Scope, Signal, Subject
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 GROUP = "fertool"
-KINDS = ("detector", "encoder", "classifier", "rule")
+KINDS = ("detector", "encoder", "classifier", "rule", "section")
 NAME = re.compile(r"[a-z][a-z0-9-]*")
-WORDS = {"signals": Signal, "scope": Scope, "subject": Subject}
-"""What these attributes of a rule may say."""
+WORDS: dict[str, dict[str, Any]] = {
+    "rule": {"signals": Signal, "scope": Scope, "subject": Subject},
+    "section": {"pages": PageKind},
+}
+"""What these attributes of a kind may say."""
 P = TypeVar("P", bound=Plugin)
 
 
@@ -164,7 +168,7 @@ def _classes(module: Any, name: str) -> list[type[Plugin]]:
         SimpleNamespace(**{n: f for n, f in vars(module).items() if type(f) is FunctionType}), name
     )
     manager.check_pending()
-    answers = manager.hook.fertool_plugins()
+    answers = [*manager.hook.fertool_plugins(), *manager.hook.fertool_report_sections()]
     if not answers:
         raise PluginError("it has no hook", "decorate `def fertool_plugins()` with @hookimpl")
     return [plugin for classes in answers for plugin in classes]
@@ -174,7 +178,7 @@ def misfit(plugin: Any) -> str:
     """Why a class cannot be a plugin, or an empty string."""
     made = inspect.isclass(plugin) and issubclass(plugin, Plugin)
     if not made or getattr(plugin, "kind", None) not in KINDS:
-        return f"expected a class made from Detector, Encoder, Classifier or Rule, got {plugin!r}"
+        return f"expected a class made from Detector, Encoder, Classifier, Rule or Section, got {plugin!r}"
     if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
         return f"{plugin.__name__} does not define {', '.join(missing)}()"
     for attribute in _required(plugin):
@@ -202,7 +206,7 @@ def _misspelt(plugin: Any) -> str:
     """Words that nothing would ever ask for: a misspelt signal slips past the policy against it."""
     if plugin.kind == "classifier" and not len(plugin.labels) == len(set(plugin.labels)) >= 2:
         return f"labels {plugin.labels!r}: expected at least two, each once"
-    for attribute, kind in WORDS.items() if plugin.kind == "rule" else ():
+    for attribute, kind in WORDS.get(plugin.kind, {}).items():
         value, allowed = getattr(plugin, attribute), get_args(kind)
         words = {value} if isinstance(value, str) else set(value)
         if odd := sorted(words - set(allowed)):

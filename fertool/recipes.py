@@ -68,7 +68,8 @@ class Recipe:
     clip_norm: float = 0.0
     """Gradients are scaled down to this norm; 0: off."""
     mixed: bool = False
-    """Convolutions and products in bfloat16 (mixed precision; Micikevicius et al., 2018)."""
+    """Convolutions and products in bfloat16 (mixed precision; Micikevicius et al., 2018), on devices that do
+    it quickly; in float32 on others."""
     half_until: float = 0.0
     """Share of the epochs, from the first, in which pictures have half their side (progressive resizing): a
     quarter of the work, for networks that take any side."""

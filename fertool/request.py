@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool.engine import Engine
 from fertool.errors import ConfigError
@@ -13,6 +13,25 @@ from fertool.errors import ConfigError
 if TYPE_CHECKING:
     from fertool.sampling import Every
     from fertool.setup import Toolbox
+
+
+class Asked(Protocol):
+    """What is asked about people: part of a request, and of an analysis that was described from one."""
+
+    @property
+    def course(self) -> str: ...
+
+    @property
+    def student(self) -> str | None: ...
+
+    @property
+    def consent(self) -> str: ...
+
+    @property
+    def same_person(self) -> float: ...
+
+    @property
+    def model(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,8 @@ class Request:
     device: str = "cpu"
     student: str | None = None
     """Name of the only person of a webcam recording."""
+    offset_s: float | None = None
+    """When the recording begins, on the clock of its lecture. None: as is known already, else 0."""
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -42,3 +63,12 @@ class Request:
     def same_person(self) -> float:
         """Distance of two tracks' embeddings up to which they are one person."""
         return Engine.limit(self.tools.detector.plugin, self.tools.encoder.plugin)
+
+    @property
+    def model(self) -> str:
+        """What makes the embeddings."""
+        return self.tools.model
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but the tools: what can travel to a worker, who has tools of its own."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "tools"}

@@ -194,4 +194,21 @@ MIGRATIONS: list[tuple[str, str]] = [
         );
         """,
     ),
+    (
+        "0008_agreed",
+        """
+        -- who could be seen when the lecture was judged, as a hash: see the view `agreed`
+        ALTER TABLE lectures ADD COLUMN agreed VARCHAR;
+        -- Of lectures analyzed under `consent = required`: a hash of whom the public views show today.
+        CREATE VIEW agreed AS
+            WITH shown AS (
+                SELECT c.course, c.lecture,
+                    CASE WHEN (c.course, t.student) IN (SELECT (course, student) FROM consenting)
+                    THEN t.student END AS student
+                FROM current_runs c LEFT JOIN tracks t USING (run) WHERE c.consent = 'required')
+            SELECT course, lecture,
+                md5(coalesce(string_agg(DISTINCT student, chr(10) ORDER BY student), '')) AS agreed
+            FROM shown GROUP BY course, lecture;
+        """,
+    ),
 ]

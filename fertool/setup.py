@@ -61,6 +61,12 @@ class Toolbox:
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
         return f"{about['name']} {about['version']} {digest}"
 
+    def describe(self) -> str:
+        """All plugins that measure, with version, and a hash of all that can change results."""
+        used = [plugged.describe() for plugged in (self.detector, self.encoder, self.classifier) if plugged]
+        digest = hashlib.sha256(json.dumps(used, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return ", ".join(f"{about['name']} {about['version']}" for about in used) + f" ({digest})"
+
 
 def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path] = ()) -> Toolbox:
     """The plugins that `settings` ask for, with the options of fertool.toml and then `-o` pairs.

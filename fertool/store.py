@@ -13,7 +13,7 @@ import polars as pl
 from fertool.database import Database
 from fertool.errors import StoreError
 from fertool.tables import MEASURES, SEEN, SEGMENTS
-from fertool.types import EMOTIONS
+from fertool.types import EMOTIONS, Course
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,6 +47,8 @@ class Recording:
     width: int
     height: int
     codec: str
+    offset_s: float | None = None
+    """When it begins, on the clock of its lecture. None: as is known already, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Store:
         rows = self._rows("SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording})
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def offset_s(self, recording: str) -> float:
+        """When a recording begins on its lecture's clock; 0 for an unknown one."""
+        rows = self._rows("SELECT offset_s FROM recordings WHERE recording = $r", {"r": recording})
+        return float(rows[0][0]) if rows else 0.0
+
     def run_state(self, run: str) -> str | None:
         """`running`, `finished`, or None for an unknown run."""
         rows = self._rows("SELECT state FROM runs WHERE run = $run", {"run": run})
@@ -115,6 +122,9 @@ class Store:
 
     def chunks_done(self, run: str) -> set[int]:
         return {row[0] for row in self._rows("SELECT chunk FROM chunks WHERE run = $run", {"run": run})}
+
+    def count_samples(self, run: str) -> int:
+        return int(self._rows("SELECT count(*) FROM samples WHERE run = $run", {"run": run})[0][0])
 
     def commit_chunk(self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store one chunk in one transaction; a chunk that is already there stays as it is."""
@@ -260,6 +270,11 @@ class Store:
                 row = {"c": course, "l": lecture, "d": on, "i": instructor, "t": list(topics)}
                 con.execute("INSERT INTO syllabi VALUES ($c, $l, $d, $i, $t)", row)
 
+    def courses(self) -> dict[str, Course]:
+        """What is known of every course that a course.toml describes, in order of name."""
+        rows = self._rows("SELECT DISTINCT course, instructor, topics FROM syllabi ORDER BY ALL", {})
+        return {name: Course(instructor, tuple(topics)) for name, instructor, topics in rows}
+
     def set_segments(self, course: str, lecture: str, segments: pl.DataFrame, source: str = "") -> None:
         """Replace the segments of a lecture (columns as in `tables.SEGMENTS`).
 
@@ -373,8 +388,10 @@ class Store:
         now = datetime.now(UTC)
         away = """DELETE FROM assessments WHERE course IS NOT DISTINCT FROM $c
                   AND lecture IS NOT DISTINCT FROM $l AND rule = $r"""
-        stamp = """INSERT INTO lectures (course, lecture, assessed_at) VALUES ($c, $l, $t)
-                   ON CONFLICT (course, lecture) DO UPDATE SET assessed_at = excluded.assessed_at"""
+        stamp = """INSERT INTO lectures (course, lecture, assessed_at, agreed)
+                   VALUES ($c, $l, $t, (SELECT agreed FROM agreed WHERE course = $c AND lecture = $l))
+                   ON CONFLICT (course, lecture)
+                   DO UPDATE SET assessed_at = excluded.assessed_at, agreed = excluded.agreed"""
         with self.database.transaction() as con:
             for course, lecture, rule in withdrawn:
                 con.execute(away, {"c": course, "l": lecture, "r": rule})
@@ -442,6 +459,8 @@ def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
+    if recording.offset_s is None:
+        del row["offset_s"]
     columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)
     updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "recording")
     con.execute(

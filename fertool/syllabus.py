@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from fertool.errors import ConfigError
+from fertool.sampling import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLE = "see README for an example"
 COURSE = {"course": str, "instructor": str, "topics": list, "difficulty": dict, "lectures": list}
 LECTURE = {"name": str, "date": date, "recordings": list, "segments": str}
-RECORDING = {"file": str, "student": str}
+RECORDING = {"file": str, "student": str, "offset": str}
 SOURCES = ("chapters", "slides", "parts")
 """First words of a segments source that is no file."""
 
@@ -29,6 +30,8 @@ class Planned:
     file: Path
     student: str | None = None
     """Name of the only person of a webcam recording."""
+    offset_s: float = 0.0
+    """When it begins, on the lecture's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,9 @@ def _lecture(path: Path, number: int, table: Any) -> Lecture:
 def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
     if isinstance(one, dict):
         _check(f"{where}: recordings", one, RECORDING, ("file",))
-        pattern, student = one["file"], one.get("student")
+        pattern, student, offset = one["file"], one.get("student"), one.get("offset", "0")
     elif isinstance(one, str):
-        pattern, student = one, None
+        pattern, student, offset = one, None, "0"
     else:
         raise ConfigError(f"{where}: recordings: expected a file or pattern, got {one!r}", EXAMPLE)
     plain = path.parent / pattern
@@ -106,7 +109,13 @@ def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
     if student and len(files) > 1:
         what = f"{where}: {pattern!r} fits {len(files)} files, but {student!r} is one student"
         raise ConfigError(what, "one recording per student")
-    yield from (Planned(file, student) for file in files)
+    try:
+        offset_s = parse_time(offset.removesuffix("s"))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{where}: {pattern!r}: offset: {error.message}", 'such as "2.5s" or "1:30"'
+        ) from error
+    yield from (Planned(file, student, offset_s) for file in files)
 
 
 def _check(where: str, table: Any, known: Mapping[str, type], needed: tuple[str, ...]) -> None:

@@ -136,6 +136,14 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """What course.toml says of a course."""
+
+    instructor: str = ""
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a rule may know beside the table it judges."""
 
@@ -153,6 +161,9 @@ class Context:
     """What is usual for this student, over all lectures of the course that are stored: medians `yaw_deg`
     and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that could be measured.
     A key is missing where nothing was measured; empty when the subject is the class or the scope `all`."""
+    courses: Mapping[str, Course] = field(default_factory=dict)
+    """Every course that a course.toml describes, also those that the student is not in; empty unless the
+    scope is `all`."""
 
     @property
     def difficult(self) -> bool:

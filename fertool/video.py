@@ -20,6 +20,7 @@ import numpy as np
 
 from fertool.decode import Samples, open_video, packets_of, quarter_turns
 from fertool.errors import VideoError
+from fertool.remote import File, Remote, located
 from fertool.sampling import Index
 from fertool.types import Segment
 
@@ -44,7 +45,7 @@ _ASSUMED_FPS = 25.0
 class Recording:
     """What there is to know of a video file without analysing it."""
 
-    path: Path
+    path: File
     format: str
     """The container's short names, as FFmpeg has them: `mov,mp4,m4a,...`."""
     codec: str
@@ -65,21 +66,22 @@ class Recording:
     """One sentence each on what is wrong with a file that can be read all the same."""
 
 
-def find_videos(paths: Iterable[Path | str]) -> list[Path]:
-    """The files named, and the videos directly in the folders named: folders sorted as a person would
-    (`week 2` before `week 10`), otherwise in the order given, each file once.
+def find_videos(paths: Iterable[File | str]) -> list[File]:
+    """The files and URIs named, and the videos directly in the folders named: folders sorted as a person
+    would (`week 2` before `week 10`), otherwise in the order given, each file once.
 
     Raises VideoError for a path that does not exist and for a folder without a video.
     """
-    found: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        for file in _videos_in(path) if path.is_dir() else [_existing(path)]:
+    found: dict[File, File] = {}
+    for path in (located(path) if isinstance(path, str) else path for path in paths):
+        folder = isinstance(path, Path) and path.is_dir()
+        for file in _videos_in(Path(str(path))) if folder else [_existing(path)]:
             found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
-def _videos_in(folder: Path) -> list[Path]:
-    files = [
+def _videos_in(folder: Path) -> list[File]:
+    files: list[File] = [
         file
         for file in folder.iterdir()
         if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
@@ -89,14 +91,16 @@ def _videos_in(folder: Path) -> list[Path]:
     return sorted(files, key=_natural)
 
 
-def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
+def _natural(file: File) -> tuple[list[tuple[int, str]], str]:
     """A sort key: numbers by value, letters regardless of case; the name itself settles a draw."""
     parts = re.split(r"([0-9]+)", file.name)  # every second part is a number
     numbered = [(int(part), "") if i % 2 else (-1, part.casefold()) for i, part in enumerate(parts)]
     return numbered, file.name
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: File) -> File:
+    if isinstance(path, Remote):
+        return _reachable(path)
     if path.is_dir():
         raise VideoError(f"{path}: expected a video file, got a folder")
     if not path.is_file():
@@ -106,11 +110,19 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def sha256(path: Path | str, progress: Callable[[int], None] | None = None) -> str:
+def _reachable(path: Remote) -> Remote:
+    try:
+        path.size()
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be reached: {error.strerror or error}") from error
+    return path
+
+
+def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> str:
     """Hexadecimal SHA-256 of the file's bytes; `progress` is told the number of bytes read so far."""
     digest, done = hashlib.sha256(), 0
     try:
-        with Path(path).open("rb", buffering=0) as file:
+        with path.open() if isinstance(path, Remote) else Path(path).open("rb", buffering=0) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
                 done += len(block)
@@ -121,13 +133,13 @@ def sha256(path: Path | str, progress: Callable[[int], None] | None = None) -> s
     return digest.hexdigest()
 
 
-def probe(path: Path | str) -> Recording:
+def probe(path: File | str) -> Recording:
     """Describe a recording: one pass over its packets, and its first frame decoded.
 
     Raises VideoError for anything that cannot be analysed: missing, empty, not a video, no video stream,
     unknown codec, not one readable frame.
     """
-    path = _existing(Path(path))
+    path = _existing(located(path) if isinstance(path, str) else path)
     with open_video(path) as (container, stream):
         tick_s = float(stream.time_base or 0)
         zero_s = (container.start_time or 0) / av.time_base
@@ -159,9 +171,9 @@ def probe(path: Path | str) -> Recording:
     )
 
 
-def chapters(path: Path | str) -> tuple[Segment, ...]:
+def chapters(path: File | str) -> tuple[Segment, ...]:
     """The chapters in a container, in file order; none without any. Only its head is read."""
-    path = _existing(Path(path))
+    path = _existing(located(path) if isinstance(path, str) else path)
     with open_video(path) as (container, _):
         return tuple(_chapters(container, (container.start_time or 0) / av.time_base))
 
@@ -178,7 +190,7 @@ def _warnings(index: Index, end_s: float, announced_s: float) -> Iterator[str]:
 
 
 def _index(
-    path: Path, container: InputContainer, stream: VideoStream, zero_s: float, tick_s: float, fps: float
+    path: File, container: InputContainer, stream: VideoStream, zero_s: float, tick_s: float, fps: float
 ) -> Index:
     pts, keyframe, hidden, size = _scan(container, stream)
     own = np.zeros(len(pts), np.bool_)
@@ -204,7 +216,7 @@ def _index(
     return Index(rank, times, keyframe, size, seekable=False, estimated=estimated)
 
 
-def _only_clean_starts(path: Path, index: Index) -> Index:
+def _only_clean_starts(path: File, index: Index) -> Index:
     """The same index, without keyframes but the first if a decoder started at one does not show it.
 
     So it is with intra refresh (low-latency streaming): its keyframes begin a gradual recovery.
@@ -231,7 +243,7 @@ def _scan(
     return np.array(pts), np.array(keyframe, np.bool_), np.array(hidden, np.bool_), np.array(size)
 
 
-def _all_frames(path: Path) -> Iterator[tuple[int, VideoFrame]]:
+def _all_frames(path: File) -> Iterator[tuple[int, VideoFrame]]:
     """(position in decode order, frame) of every frame that can be decoded, in presentation order."""
     with open_video(path) as (container, stream):
         for position, packet in enumerate(chain(packets_of(container, stream), [None])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,18 @@ settings.register_profile("fertool", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("fertool")
 
 _SUPPORT = Path(__file__).parent / "support"
+
+
+@pytest.fixture
+def course_folder(tmp_path: Path) -> Path:
+    """A course.toml, tests/support/course.toml, with its three recordings (empty files) and its segments."""
+    for name in ("week1/a.mp4", "week2/ann.mp4", "week2/bob.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    points = "start,title,point,difficulty\n0,A,aliasing,\n3,B,aliasing,easy\n"
+    (tmp_path / "week1" / "points.csv").write_text(points)
+    shutil.copy(_SUPPORT / "course.toml", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

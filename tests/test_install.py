@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("packaged_rule", "packaged_classifier")
 BROKEN = """
 [project]
 name = "fertool-broken"
@@ -48,12 +49,13 @@ def fertool(path: Path, *args: object, cwd: Path) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example package and one that is broken in two ways, as pip leaves them."""
+    """A folder with the example packages and one that is broken in two ways, as pip leaves them."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
     (source / "pyproject.toml").write_text(BROKEN)
     (source / "fertool_broken.py").write_text("import a_library_that_is_not_there")
     (source / "fertool_impostor.py").write_text(IMPOSTOR)
-    pip_install(ROOT / "examples" / "packaged_rule", target)
+    for example in PACKAGES:
+        pip_install(ROOT / "examples" / example, target)
     pip_install(source, target)
     return target
 
@@ -88,11 +90,30 @@ def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = store.query("SELECT student, value FROM assessments_latest WHERE rule = 'turned-away'").rows()
     assert found == [("ann", 0.25)]
+    stored = "SELECT version, options FROM assessments WHERE rule = 'turned-away'"
+    assert store.query(stored).rows() == [("1", '{"yaw_deg": 39.0}')]
+    done = fertool(installed, "report", "--out", tmp_path / "report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "report").rglob("*.html")]
+    assert any("turned away in 25% of 60 samples" in page for page in pages)
 
 
-def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
+def test_a_classifier_says_what_it_lacks(installed: Path, tmp_path: Path) -> None:
+    """EmotiEffLib is not a dependency: its plugin is there all the same, and nothing is fetched."""
+    listed = json.loads(fertool(installed, "plugins", "--json", cwd=tmp_path).stdout)
+    (mine,) = (p for p in listed["plugins"] if p["name"] == "emotiefflib")
+    assert (mine["kind"], mine["source"]) == ("classifier", "fertool-emotiefflib 0.1.0")
+    assert [o["name"] for o in mine["options"]] == ["model"]
+    (tmp_path / "x.mp4").touch()
+    done = fertool(installed, "analyze", "x.mp4", "--classifier", "emotiefflib", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "classifier 'emotiefflib' cannot run: the package emotiefflib is not installed" in done.stderr
+
+
+@pytest.mark.parametrize("example", PACKAGES)
+def test_its_own_tests_pass(installed: Path, tmp_path: Path, example: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(installed)}
-    tests = ROOT / "examples" / "packaged_rule" / "tests"
+    tests = ROOT / "examples" / example / "tests"
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
     done = subprocess.run(words, env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout

@@ -64,6 +64,76 @@ def test_what_a_figure_says():
     assert silent.message == "pose measured in 3 of 4 samples only"
 
 
+# --- expressions and parts -------------------------------------------------------------------------
+
+NAN = float("nan")
+WEIGHED = [
+    # timeline, weight of one without, expected
+    ("happy sad", NAN, [0.5, 0.25]),
+    ("neutral happy", NAN, [NAN, 0.5]),  # no weight is given for neutral
+    ("neutral happy", 0.0, [0.0, 0.5]),
+    ("absent present happy", 0.0, [NAN, NAN, 0.5]),  # nothing measured is no other expression
+]
+
+
+@pytest.mark.parametrize(("spec", "other", "expected"), WEIGHED)
+def test_weights_of_expressions(spec, other, expected):
+    found = judging.weighed(timeline(spec), {"happy": 0.5, "sad": 0.25}, other)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_shows():
+    found = judging.shows(timeline("happy surprise neutral absent"), judging.POSITIVE)
+    np.testing.assert_array_equal(found, [1, 1, 0, NAN])
+
+
+def test_an_expression_beyond_the_seven_is_measured():
+    seen = timeline("happy*2").with_columns(emotion=pl.Series(["happy", "contempt"]))
+    np.testing.assert_array_equal(judging.shows(seen, ("happy",)), [1, 0])
+
+
+PARTS = [
+    # values, part, numbers, sums, counts of what was measured
+    ([1, 0, 1, 1], [0, 0, 1, 1], [0, 1], [1, 2], [2, 2]),
+    ([1, None, None], [0, 0, 5], [0, 5], [1, 0], [1, 0]),  # parts without any row are not there
+    ([], [], [], [], []),
+    ([0.5], [-3], [-3], [0.5], [1]),  # before the start
+]
+
+
+@pytest.mark.parametrize(("values", "part", "numbers", "sums", "counts"), PARTS)
+def test_totals(values, part, numbers, sums, counts):
+    found = judging.totals(pl.Series(values, dtype=pl.Float64), np.asarray(part, np.int64))
+    for array, expected in zip(found, (numbers, sums, counts), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_parts_begin_at_the_start():
+    seen = timeline("neutral*5", every="5s")  # 0, 5, 10, 15, 20
+    assert judging.parts(seen, 10).tolist() == [0, 0, 1, 1, 2]
+    assert judging.parts(seen, 10, start_s=5).tolist() == [-1, 0, 0, 1, 1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(0, 1)), max_size=40))
+def test_totals_are_those_of_a_group_by(rows):
+    steps, values = [row[0] for row in rows], pl.Series([row[1] for row in rows], dtype=pl.Float64)
+    part = np.cumsum(np.asarray(steps, np.int64))
+    number, sums, counts = judging.totals(values, part)
+    grouped = pl.DataFrame({"part": part, "value": values}).group_by("part").agg(
+        total=pl.col("value").sum(), n=pl.col("value").count()
+    ).sort("part")  # fmt: skip
+    assert number.tolist() == grouped["part"].to_list()
+    assert sums.tolist() == grouped["total"].to_list()
+    assert counts.tolist() == grouped["n"].to_list()
+
+
+def test_times_do_instead_of_a_table():
+    values, seen = table([True] * 20 + [False] * 20)
+    times = seen["time_s"].to_numpy()
+    assert judging.figure(values, times) == judging.figure(values, seen)
+    assert judging.runs(values, times, 1.0) == judging.runs(values, seen, 1.0) == [(0.0, 20.0, 20)]
+
+
 # --- intervals ------------------------------------------------------------------------------------
 
 BLOCKS = [(30, None), (31, "some"), (40, "some")]  # seconds at one sample each; blocks of 10 s

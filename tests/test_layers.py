@@ -12,16 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    "errors privacy.private types models recipes",
+    "errors privacy.private types models recipes sections",
     "contracts sqlrule hookspecs",
-    "plugins options config syllabus checks setup",
-    "boxes crops judging light packed pose sampling decode video tracking segments segmenting",
+    "plugins options config checks setup",
+    "boxes crops devices judging light packed pose sampling cores remote decode video tracking segments "
+    "segmenting syllabus",
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
-    "tables schema database store students.roster students.decisions privacy.names privacy.custody "
-    "privacy.erasure",
-    "engine request students.enrolment students.glimpses students.linking students.tracing privacy.blur "
-    "chunk assessing sensitivity pipeline report training",
+    "tables schema database bulk store students.roster students.decisions privacy.names privacy.custody "
+    "privacy.answers privacy.removal privacy.erasure",
+    "engine request analysis measuring students.enrolment students.glimpses students.linking "
+    "students.tracing privacy.blur chunk assessing sensitivity pipeline spool ingest fleet report training",
     "testing cli",
 ]
 """From the bottom up; `students` and `privacy` have modules in several rows."""

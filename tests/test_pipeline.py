@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule, Segment, plugins
+from fertool import (
+    Assessment,
+    Classifier,
+    Crop,
+    Detector,
+    Encoder,
+    Faces,
+    Rule,
+    Segment,
+    options,
+    plugins,
+)
 from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.pipeline import analyze, assess
 from fertool.request import Request
@@ -245,6 +257,15 @@ class Reads(CountsAll):
     signals = frozenset({"expression"})
 
 
+class Knows(CountsAll):
+    """Says whose courses it knows."""
+
+    name = "knows"
+
+    def assess(self, seen, context):
+        return Assessment(1.0, message=", ".join(f"{k}: {c.instructor}" for k, c in context.courses.items()))
+
+
 def several(store: Store, policy: str = "full") -> None:
     store_lecture(store, "law", "1", {"Ada": timeline("happy*4"), "student-01": timeline("sad*4")})
     store_lecture(store, "law", "2", {"Ada": timeline("happy*3")}, policy=policy)
@@ -252,6 +273,25 @@ def several(store: Store, policy: str = "full") -> None:
 
 
 SAID = "SELECT course, student, value, message FROM assessments_latest WHERE lecture IS NULL ORDER BY ALL"
+
+
+def test_a_rule_of_all_courses_knows_what_is_said_of_them(store: Store) -> None:
+    several(store)
+    store.describe_course("law", "E. Noether", ["contracts"], {"1": None, "2": None})
+    store.describe_course("sport", "C. Babbage", [], {"next term": None})
+    assess(store, [Knows()], [("law", "1")])
+    assert store.query(SAID)["message"].to_list() == ["law: E. Noether, sport: C. Babbage"]
+
+
+def test_the_same_is_said_twice_with_version_and_options(store: Store) -> None:
+    several(store)
+    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    first, second = (assess(store, rules, store.lectures()).table() for _ in range(2))
+    assert first.equals(second)
+    assert len(first) > 30
+    made = {rule.name: (rule.version, json.dumps(options.values(rule), sort_keys=True)) for rule in rules}
+    said = first.select("rule", "version", "options").unique().rows()
+    assert all(made[rule][0] == version and made[rule][1] == chosen for rule, version, chosen in said)
 
 
 def test_a_rule_of_a_course_is_asked_about_all_its_lectures_whichever_was_judged(store: Store) -> None:

@@ -139,13 +139,13 @@ A_NAMED = "class X(A): name = 'x'; version = '1'; "
 C_NAMED = "class X(C): name = 'x'; version = '1'; "
 MISFITS = [
     # what stands in the class -> the reason
-    ("class X: name = 'x'", "expected a class made from Detector, Encoder, Classifier or Rule"),
+    ("class X: name = 'x'", "expected a class made from Detector, Encoder, Classifier, Rule or Section"),
     ("class X(fertool.Plugin): name = 'x'; version = '1'", "expected a class made from Detector, Encoder,"),
     (
         "class X(A): kind = 'judge'; name = 'x'; version = '1'",
         "expected a class made from Detector, Encoder,",
     ),
-    ("X = 'x'", "expected a class made from Detector, Encoder, Classifier or Rule, got 'x'"),
+    ("X = 'x'", "expected a class made from Detector, Encoder, Classifier, Rule or Section, got 'x'"),
     ("X = type('Y', (A,), {'name': 'x', 'version': '1'})()", "expected a class made from"),  # an instance
     ("class X(fertool.Rule): name = 'x'; version = '1'", "X does not define assess()"),
     ("class X(fertool.Encoder): name = 'x'; version = '1'", "X does not define embed, encode()"),

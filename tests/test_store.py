@@ -22,7 +22,7 @@ from fertool.tables import (
     segment_table,
 )
 from fertool.testing import store_lecture, timeline
-from fertool.types import Segment
+from fertool.types import Course, Segment
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
 
@@ -284,8 +284,11 @@ def test_the_offset_of_a_recording_survives_its_next_analysis(store):
     store.add_recording(recording())
     store.query("UPDATE recordings SET offset_s = 60")
     store.add_recording(recording(path="/elsewhere/r1.mp4"))
-    assert store.query("SELECT offset_s FROM recordings").item() == 60
-    assert store.duration_s("signals", "week-1") == 60 + 129.5
+    assert store.offset_s("r1") == 60
+    store.add_recording(recording(offset_s=2.5))  # unless it says another one
+    assert store.offset_s("r1") == 2.5
+    assert store.offset_s("nobody's") == 0
+    assert store.duration_s("signals", "week-1") == 2.5 + 129.5
 
 
 def test_the_duration_of_a_lecture_is_that_of_its_longest_recording(store):
@@ -611,3 +614,12 @@ def test_parameters_are_no_sql(store):
 def test_a_statement_without_a_result_gives_an_empty_table(store):
     assert store.query("CREATE TEMP TABLE t (x INTEGER)").is_empty()
     assert store.query("-- nothing").is_empty()
+
+
+def test_what_is_known_of_courses(store: Store) -> None:
+    assert store.courses() == {}
+    store.describe_course("signals", "E. Noether", ["sampling", "filters"], {"week 1": None, "week 2": None})
+    store.describe_course("art", "", [], {"week 1": None})
+    assert store.courses() == {"art": Course(), "signals": Course("E. Noether", ("sampling", "filters"))}
+    store.describe_course("signals", "C. Babbage", [], {"week 1": None})
+    assert store.courses()["signals"] == Course("C. Babbage")

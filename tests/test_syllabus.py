@@ -10,35 +10,15 @@ import pytest
 from fertool import syllabus
 from fertool.errors import ConfigError
 
-WHOLE = """
-course = "signals"
-instructor = "E. Noether"
-topics = ["sampling", "filters"]
-
-[difficulty]
-aliasing = "hard"
-
-[[lectures]]
-name = "week 1"
-date = 2026-10-05
-recordings = ["week1/*.mp4"]
-segments = "week1/points.csv"
-
-[[lectures]]
-name = "week 2"
-segments = "parts:10m"
-recordings = [{ file = "week2/ann.mp4", student = "Ann" }, { file = "week2/bob.mp4" }]
-"""
 LECTURE = '[[lectures]]\nname = "w"\nrecordings = ["week1/*.mp4"]\n'
 HEAD = 'course = "signals"\n'
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("week1/b.mp4", "week1/a.mp4", "week1/notes.txt", "week2/ann.mp4", "week2/bob.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
+def folder(course_folder: Path) -> Path:
+    for name in ("b.mp4", "notes.txt"):
+        (course_folder / "week1" / name).touch()
+    return course_folder
 
 
 def read(folder: Path, text: str) -> syllabus.Syllabus:
@@ -47,7 +27,7 @@ def read(folder: Path, text: str) -> syllabus.Syllabus:
 
 
 def test_a_whole_course(folder: Path) -> None:
-    course = read(folder, WHOLE)
+    course = syllabus.read(folder / "course.toml")
     assert (course.course, course.instructor, course.topics) == (
         "signals",
         "E. Noether",
@@ -62,6 +42,7 @@ def test_a_whole_course(folder: Path) -> None:
     )
     assert [r.file.name for r in first.recordings] == ["a.mp4", "b.mp4"]
     assert (second.held, second.segments) == (None, "parts:10m")
+    assert [r.offset_s for r in (*first.recordings, *second.recordings)] == [0, 0, 0, 2]
     assert [(r.file.name, r.student) for r in second.recordings] == [("ann.mp4", "Ann"), ("bob.mp4", None)]
 
 
@@ -71,6 +52,16 @@ def test_the_example_in_the_readme_is_valid(folder: Path) -> None:
     lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
     course = read(folder, "\n".join(lines))
     assert [lecture.name for lecture in course.lectures] == ["week 1", "week 2"]
+
+
+OFFSETS = [("2.5s", 2.5), ("0", 0), ("90", 90), ("1:30", 90), ("1:00:00.5", 3600.5)]
+
+
+@pytest.mark.parametrize(("offset", "seconds"), OFFSETS)
+def test_clock_offsets(folder: Path, offset: str, seconds: float) -> None:
+    recordings = f'[{{ file = "week2/ann.mp4" }}, {{ file = "week2/bob.mp4", offset = "{offset}" }}]'
+    course = read(folder, f'{HEAD}[[lectures]]\nname = "w"\nrecordings = {recordings}')
+    assert [r.offset_s for r in course.lectures[0].recordings] == [0.0, seconds]
 
 
 BAD = [
@@ -95,6 +86,14 @@ BAD = [
         "'week2/*' fits 2 files, but 'Ann' is one student",
     ),
     (HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ student = "Ann" }]', "'file' is missing"),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", offset = "-2s" }]',
+        "lecture 'w': 'week2/ann.mp4': offset: time '-2': expected seconds",
+    ),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", offset = 2.5 }]',
+        "lecture 'w': recordings: offset: expected str, got 2.5",
+    ),
     (HEAD + LECTURE + LECTURE, "the lecture 'w' is named twice"),
     (HEAD + LECTURE + LECTURE.replace('"w"', '"v"'), "is named twice (each belongs to one place)"),
 ]

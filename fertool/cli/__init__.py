@@ -14,13 +14,16 @@ from fertool.cli import (
     analyze,
     assess,
     blur,
+    consent,
     custody,
+    decide,
     demo,
     doctor,
     enroll,
     evaluate,
     export,
     identity,
+    ingest,
     models,
     new,
     plugins,
@@ -45,11 +48,11 @@ app = typer.Typer(
 )
 for module in (analyze, assess, report, demo, runs, query, doctor, train, evaluate, export):
     module.register(app)
-for module in (models, policy, custody, identity, blur):
+for module in (models, policy, custody, identity, blur, ingest):
     module.register(app)
 custody.register_students(students.app)
 students.register(app)
-for module in (enroll, review):
+for module in (enroll, review, decide, consent):
     module.register(students.app)
 for module in (segments, plugins, rules, new):
     module.register(app)

@@ -16,16 +16,18 @@ from fertool.cli.common import (
     Lecture,
     Options,
     PluginFiles,
-    clock,
     open_store,
-    print_json,
-    print_table,
     settings,
 )
+from fertool.cli.summary import judge, note, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.cli.fleet import Where
     from fertool.config import Settings
     from fertool.pipeline import Outcome
+    from fertool.remote import File
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.store import Store
@@ -37,8 +39,8 @@ def register(app: typer.Typer) -> None:
 
 def analyze(
     videos: Annotated[
-        list[Path],
-        typer.Argument(help="Video files and folders of videos, or one course.toml.", metavar="VIDEO..."),
+        list[str],
+        typer.Argument(help="Video files, folders, URIs, or one course.toml.", metavar="VIDEO..."),
     ],
     course: Course = None,
     lecture: Lecture = None,
@@ -90,6 +92,29 @@ def analyze(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Analyze again, replacing what is there.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, or ray: workers of a Ray cluster.", metavar="E")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option("--address", help="Of the Ray cluster: auto, host:port or ray://...", metavar="A")
+    ] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Worker processes, several recordings at once.", metavar="N", min=1),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Processor threads of each worker.", metavar="N", min=1)
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option("--gpus", help="Share of a GPU for each worker, with Ray.", metavar="X", min=0)
+    ] = 0.0,
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="A worker process even for one: a crash costs one recording.")
+    ] = False,
+    spool: Annotated[
+        str | None,
+        typer.Option("--spool", help="Where workers leave what they measured; kept.", metavar="URI"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Analyze recordings: faces, students, expressions, frame by frame, into DuckDB.
@@ -108,9 +133,20 @@ def analyze(
         device=device,
         db=db,
     )
-    flags = {"lecture": lecture, "student": student, "start": start, "end": end, "force": force}
+    flags: dict[str, Any] = {
+        "lecture": lecture,
+        "student": student,
+        "start": start,
+        "end": end,
+        "force": force,
+    }
     flags["segments"] = segments
-    if any(video.suffix.lower() == ".toml" for video in videos):
+    if engine != "local" or workers or isolate or spool:
+        from fertool.cli.fleet import Where
+
+        flags["where"] = Where(engine, address, workers, threads, gpus, spool)
+    flags["given"] = videos
+    if any(video.lower().endswith(".toml") for video in videos):
         _course(videos, chosen, flags, option or [], plugin or [], json=json)
         return
     files, failed = _files(videos)
@@ -118,7 +154,7 @@ def analyze(
 
 
 def _course(
-    arguments: list[Path],
+    arguments: list[str],
     chosen: Settings,
     flags: dict[str, Any],
     pairs: list[str],
@@ -136,33 +172,38 @@ def _course(
     if len(arguments) > 1 or any(flags[name] for name in ("lecture", "student", "segments")):
         what = f"{arguments[0]}: a course.toml says itself what its lectures, students and segments are"
         raise ConfigError(what, "give it alone, without --lecture, --student and --segments")
-    course = syllabus.read(arguments[0])
+    course = syllabus.read(Path(arguments[0]))
     for lecture in course.lectures:
         if lecture.segments:  # before a night of analysis, not after
             refuse_many(lecture.segments, [(course.course, lecture.name)])
-    planned = {r.file: (lecture.name, r.student) for lecture in course.lectures for r in lecture.recordings}
+    planned = {
+        r.file: (lecture.name, r.student, r.offset_s)
+        for lecture in course.lectures
+        for r in lecture.recordings
+    }
     more = {"syllabus": course, "planned": planned}
     chosen = replace(chosen, course=course.course)
     run_all(list(planned), chosen, flags | more, pairs, plugin_files, failed=[], json=json)
 
 
-def _files(arguments: list[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+def _files(arguments: list[str]) -> tuple[list[File], list[tuple[str, str]]]:
     """The videos meant, and (what, why) of arguments that are none."""
     from fertool.errors import VideoError
     from fertool.video import find_videos
 
-    files, failed = [], []
+    files: list[File] = []
+    failed: list[tuple[str, str]] = []
     for argument in arguments:
         try:
             files += find_videos([argument])
         except VideoError as error:
             print(f"fertool: {error}", file=sys.stderr)
-            failed.append((str(argument), str(error)))
+            failed.append((argument, str(error)))
     return find_videos(files), failed
 
 
 def run_all(
-    files: list[Path],
+    files: Sequence[File],
     chosen: Settings,
     flags: dict[str, Any],
     pairs: list[str],
@@ -173,12 +214,13 @@ def run_all(
 ) -> None:
     """Analyze the files one after the other, judge their lectures, print the summary.
 
-    `failed`: (what, why) of arguments that could not even be looked at. Exits with 2 if anything failed.
+    `failed`: (what, why) of arguments that could not even be looked at. Exits with 2 if anything failed; on
+    several workers (`flags["where"]`) with 3 if only some did.
     """
     from fertool import setup
-    from fertool.cli.progress import progress
+    from fertool.cli import fleet
     from fertool.cli.segments import cut, refuse_many
-    from fertool.errors import ConfigError, FertoolError, StoreError
+    from fertool.errors import ConfigError, FertoolError
 
     tools = setup.toolbox(chosen, pairs, plugin_files)
     if flags["student"] and len(files) > 1:
@@ -193,19 +235,12 @@ def run_all(
     if course := flags.get("syllabus"):
         held = {lecture.name: lecture.held for lecture in course.lectures}
         store.describe_course(course.course, course.instructor, course.topics, held)
-    outcomes: list[Outcome] = []
-    with progress(quiet=json) as shown:
-        for file, request in requests:
-            try:
-                outcomes.append(_one(file, request, store, shown))
-            except StoreError:
-                raise  # the next file would meet it too
-            except FertoolError as error:
-                failed.append((str(file), str(error)))
-                shown.message(f"fertool: {error}")
-            except KeyboardInterrupt:
-                shown.message("Stopped. What was measured is stored: run the same command again to go on.")
-                raise typer.Exit(130) from None
+    where: Where | None = flags.get("where")
+    if where is None:
+        outcomes = _one_by_one(requests, store, failed, quiet=json)
+    else:
+        kit = fleet.pack(chosen, pairs, plugin_files, tools, where)
+        outcomes = fleet.run(requests, kit, store, where, failed, json=json)
     recut = []
     for home in sorted({home for one in outcomes if (home := store.home(one.recording))}):
         try:
@@ -214,15 +249,17 @@ def run_all(
             failed.append((" / ".join(home), str(error)))
             continue
         recut += changed
-        for note in notes:
-            print(f"fertool: {note}", file=sys.stderr)
-    problems = _judge(store, tools, outcomes, recut)
-    _summary(store, outcomes, failed, json=json)
+        for text in notes:
+            print(f"fertool: {text}", file=sys.stderr)
+    problems = judge(store, tools, outcomes, recut)
+    summary(store, outcomes, failed, json=json, lines=where is not None)
     for problem in problems:
         print(f"fertool: {problem}", file=sys.stderr)
-    if failed:
+    if failed and where is not None:
+        print(f"fertool: to try again what failed: {fleet.retry(flags['given'], failed)}", file=sys.stderr)
+    if failed and not (where is not None and outcomes):
         raise typer.Exit(2)
-    if problems:
+    if failed or problems:
         raise typer.Exit(3)
 
 
@@ -233,13 +270,14 @@ def _source(flags: dict[str, Any], lecture: str) -> tuple[str, dict[str, str]]:
     return next((one.segments for one in course.lectures if one.name == lecture), ""), course.difficulty
 
 
-def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
+def _request(file: File, chosen: Settings, flags: dict[str, Any], tools: Toolbox) -> Request:
     from fertool.request import Request
     from fertool.sampling import parse_every, parse_time
     from fertool.setup import device
 
     start, end = flags["start"], flags["end"]
-    lecture, student = flags.get("planned", {}).get(file, (flags["lecture"], flags["student"]))
+    alone = (flags["lecture"], flags["student"], None)
+    lecture, student, offset_s = flags.get("planned", {}).get(file, alone)
     return Request(
         course=chosen.course,
         lecture=lecture or file.stem,
@@ -251,61 +289,32 @@ def _request(file: Path, chosen: Settings, flags: dict[str, Any], tools: Toolbox
         consent=chosen.consent,
         device=device(chosen.device),
         student=student,
+        offset_s=offset_s,
         force=flags["force"],
     )
 
 
-def _one(file: Path, request: Request, store: Store, shown: Any) -> Outcome:
+def _one_by_one(
+    requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]], *, quiet: bool
+) -> list[Outcome]:
+    """In this process, straight into the database."""
+    from fertool.cli.progress import progress
+    from fertool.errors import FertoolError, StoreError
     from fertool.pipeline import analyze as analyze_one
-    from fertool.privacy.custody import Custody
 
-    shown.video(file)
-    outcome = analyze_one(file, request, store, shown)
-    students = store.students(outcome.run)
-    Custody(store.database).audit("analyze", request.course, students, str(file), request.lecture)
-    for note in outcome.notes:
-        shown.message(f"{file}: {note}")
-    if not outcome.fresh:
-        shown.message(f"{file}: already analyzed with this configuration (--force does it again)")
-    return outcome
-
-
-def _judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]) -> list[str]:
-    """Assess the lectures that got new observations or segments; returns what went wrong."""
-    from fertool.pipeline import assess
-
-    homes = {store.home(outcome.recording) for outcome in outcomes if outcome.changed}
-    return assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)})).failed
-
-
-def _summary(store: Store, outcomes: list[Outcome], failed: list[tuple[str, str]], *, json: bool) -> None:
-    from fertool.types import EMOTIONS
-
-    rows = [store.summary(outcome.run) for outcome in outcomes]
-    if json:
-        print_json({"runs": rows, "failed": [{"file": f, "reason": r} for f, r in failed]})
-        return
-    if rows:
-        print_table(
-            ["recording", "lecture", "length", "samples", "coverage", "students", *EMOTIONS, "took", "speed"],
-            [_cells(row, EMOTIONS) for row in rows],
-        )
-    if failed:
-        print_table(["failed", "reason"], failed)
-
-
-def _cells(row: dict[str, Any], emotions: tuple[str, ...]) -> list[str]:
-    seconds = row["seconds"] or 0
-    speed = f"{row['analyzed_s'] / seconds:.1f}x" if seconds else ""
-    shares = ["–" if row[name] is None else f"{row[name]:.0%}" for name in emotions]
-    return [
-        row["name"],
-        f"{row['course']} / {row['lecture']}",
-        clock(row["duration_s"]),
-        str(row["samples"]),
-        f"{row['coverage']:.0%}",
-        str(row["students"]),
-        *shares,
-        f"{seconds:.1f} s",
-        speed,
-    ]
+    outcomes: list[Outcome] = []
+    with progress(quiet=quiet) as shown:
+        for file, request in requests:
+            try:
+                shown.video(file)
+                outcomes.append(analyze_one(file, request, store, shown))
+                note(file, request, outcomes[-1], store, shown)
+            except StoreError:
+                raise  # the next file would meet it too
+            except FertoolError as error:
+                failed.append((str(file), str(error)))
+                shown.message(f"fertool: {error}")
+            except KeyboardInterrupt:
+                shown.message("Stopped. What was measured is stored: run the same command again to go on.")
+                raise typer.Exit(130) from None
+    return outcomes

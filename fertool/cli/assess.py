@@ -20,6 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,20 +65,18 @@ def judge(
 ) -> Result:
     """Judge once, store and print."""
     from fertool import pipeline, setup
-    from fertool.privacy.custody import Custody
 
     tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
     lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures)
     for of, name in lectures:
-        Custody(store.database).audit("assess", of, what=f"{len(tools.rules)} rules", lecture=name)
+        record(store, "assess", of, what=f"{len(tools.rules)} rules", lecture=name)
     if json:
         print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
     else:
-        rules = sorted({str(row["rule"]) for row in result.rows})
-        counts = [(rule, sum(row["rule"] == rule for row in result.rows)) for rule in rules]
-        print_table(["rule", "assessments"], counts, title=f"{len(lectures)} lectures")
+        counts = result.table().group_by("rule").len().sort("rule")
+        print_table(["rule", "assessments"], counts.rows(), title=f"{len(lectures)} lectures")
     for line in [*dict.fromkeys(result.skipped), *result.failed]:
         print(f"fertool: {line}", file=sys.stderr)
     return result

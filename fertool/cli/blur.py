@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Course, Db, Options, PluginFiles, open_store, settings
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from fertool.config import Settings
@@ -73,14 +74,14 @@ def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
 
     from fertool.engine import Engine
     from fertool.privacy import consent
-    from fertool.privacy.custody import Custody
+    from fertool.privacy.answers import Answers
     from fertool.students.roster import Roster
 
-    database = open_store(chosen.db).database
-    roster = Roster(database)
-    agreed = roster.consenting(chosen.course, datetime.now().date())
+    store = open_store(chosen.db)
+    roster = Roster(store.database)
+    agreed = Answers(store.database).consenting(chosen.course, datetime.now().date())
     pictures = roster.enrolled(chosen.course, model=tools.model)
     limit = Engine.limit(tools.detector.plugin, tools.encoder.plugin)
     gate = consent.gate(chosen.course, pictures, agreed, limit)
-    Custody(database).audit("blur", chosen.course, agreed & pictures.keys(), str(video))
+    record(store, "blur", chosen.course, agreed & pictures.keys(), str(video))
     return gate

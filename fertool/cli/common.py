@@ -48,10 +48,13 @@ def settings(**flags: Any) -> Settings:
 
 
 def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:
-    """The database, which has to be there unless `create`."""
+    """The database, which has to be there unless `create`; what has become of consent takes effect first."""
+    from fertool.cli.people import settle
     from fertool.store import Store
 
-    return Store(Path(db), read_only=read_only, create=create)
+    store = Store(Path(db), read_only=read_only, create=create)
+    settle(store, settings(db=db))
+    return store
 
 
 def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tuple[str, str]]:
@@ -118,3 +121,10 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_line(value: Any) -> None:
+    """One JSON object on a line of its own, at once: for programs that follow what is going on."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)

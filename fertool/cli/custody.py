@@ -1,8 +1,7 @@
-"""What a person can ask for, and what an owner of data owes: forget, export, consent, purge, audit."""
+"""What a person can ask for, and what an owner of data owes: forget, export, purge, audit."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,16 +18,15 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import catch_up, record
+from fertool.cli.students import Student
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date
+    from collections.abc import Sequence
 
     from fertool.config import Settings
-    from fertool.privacy.custody import Removed
+    from fertool.privacy.removal import Removed
     from fertool.store import Store
-
-Student = Annotated[str, typer.Argument(help="Label as in the tables, for example student-07.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,44 +38,20 @@ def register_students(students: typer.Typer) -> None:
     """What belongs under `fertool students`."""
     students.command(name="forget")(forget)
     students.command(name="export")(export)
-    students.command(name="consent")(consent)
-    students.command(name="withdraw")(withdraw)
-
-
-def record(
-    db: str,
-    command: str,
-    course: str | None = None,
-    students: Iterable[str] = (),
-    what: str = "",
-    lecture: str | None = None,
-) -> None:
-    """Write to the audit that a command read or wrote personal data.
-
-    A database that cannot be written to, a copy on a stick for example, can still be read: that is said.
-    """
-    from fertool.database import Database
-    from fertool.errors import StoreError
-    from fertool.privacy.custody import Custody
-
-    try:
-        Custody(Database(Path(db), create=False)).audit(command, course, students, what, lecture)
-    except StoreError as error:
-        print(f"fertool: this is not in the audit: {error}", file=sys.stderr)
 
 
 def forget(student: Student, course: Course = None, names: NamesFile = None, db: Db = None) -> None:
     """Remove a student from the database and known reports, rewrite the file, and check that it is so."""
     from fertool.privacy import erasure
     from fertool.privacy import names as files
-    from fertool.privacy.custody import Custody
+    from fertool.privacy.removal import Removal
 
     chosen = settings(course=course, db=db)
     secret = passphrase() if names else ""
     known = files.load(names, secret) if names else files.Names()  # a wrong passphrase stops here
     store = open_store(chosen.db)
     erasure.check_room(store.database)
-    removed = Custody(store.database).forget(chosen.course, student)
+    removed = Removal(store.database).forget(chosen.course, student)
     name = known.known.pop((chosen.course, student), None)
     if names and name is not None:
         files.save(known, names, secret)
@@ -104,7 +78,7 @@ def purge(
     from fertool.config import days
     from fertool.errors import ConfigError
     from fertool.privacy import erasure
-    from fertool.privacy.custody import Custody
+    from fertool.privacy.removal import Removal
 
     chosen = settings(db=db)
     if not (age := older_than or chosen.retention):
@@ -112,7 +86,7 @@ def purge(
     before = datetime.now(UTC) - timedelta(days=days(age))
     store = open_store(chosen.db)
     erasure.check_room(store.database)
-    removed = Custody(store.database).purge(before)
+    removed = Removal(store.database).purge(before)
     what = f"older than {age}: {sum(removed.rows.values())} rows"
     sites = _let_go(store, chosen, removed, "purge", None, what)
     _verify(store, removed.embeddings, [], sites)
@@ -126,27 +100,11 @@ def _let_go(
     from fertool.privacy.custody import Custody
 
     print_table(["removed from", "rows"], removed.rows.items() or [("(nothing)", 0)])
-    _catch_up(store, chosen, removed.lectures, course)
-    custody = Custody(store.database)
-    custody.audit(command, course, what=what)
+    catch_up(store, chosen, removed.lectures, course)
+    record(store, command, course, what=what)
     erasure.rewrite(store.database)
     print(f"{store.database.path}: rewritten")
-    return [site.path for site in custody.sites(course)]
-
-
-def _catch_up(
-    store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None
-) -> None:
-    """Class figures and known reports, as they are without somebody."""
-    from fertool import pipeline, setup
-    from fertool.report.sites import refresh
-
-    there = [pair for pair in lectures if pair in store.lectures(*pair)]
-    if there:
-        pipeline.assess(store, setup.toolbox(chosen).rules, there)
-        print(f"{len(there)} lecture{'' if len(there) == 1 else 's'} judged again")
-    for told in refresh(store, course, retention=chosen.retention):
-        print(told)
+    return [site.path for site in Custody(store.database).sites(course)]
 
 
 def _verify(store: Store, embeddings: Sequence[bytes], labels: Sequence[str], sites: Sequence[Path]) -> None:
@@ -172,70 +130,12 @@ def export(
     from fertool.report import dossier
 
     chosen = settings(course=course, db=db)
-    custody = Custody(open_store(chosen.db).database)
-    held = custody.held(chosen.course, student)
+    store = open_store(chosen.db)
+    held = Custody(store.database).held(chosen.course, student)
     dossier.write(out, chosen.course, student, held)
-    custody.audit("students export", chosen.course, [student], "everything held")
+    record(store, "students export", chosen.course, [student], "everything held")
     print_table(["file", "entries"], [(f"{table}.csv", len(rows)) for table, rows in held.items()])
     print(out / "READ_ME.txt")
-
-
-def consent(
-    student: Student,
-    given: Annotated[
-        str | None, typer.Option("--given", help="As 2026-10-01 [default: today].", metavar="DATE")
-    ] = None,
-    expires: Annotated[
-        str | None, typer.Option("--expires", help="Last day it holds [default: no end].", metavar="DATE")
-    ] = None,
-    course: Course = None,
-    db: Db = None,
-) -> None:
-    """Record that a student has agreed to be analyzed."""
-    from datetime import datetime
-
-    today = datetime.now().date()
-    start, end = _date("--given", given) or today, _date("--expires", expires)
-    _answer(student, settings(course=course, db=db), given=start, expires=end)
-
-
-def withdraw(
-    student: Student,
-    on: Annotated[
-        str | None, typer.Option("--on", help="First day without consent [default: today].", metavar="DATE")
-    ] = None,
-    course: Course = None,
-    db: Db = None,
-) -> None:
-    """Record that a student has withdrawn consent; reports made under --consent required are made anew."""
-    from datetime import datetime
-
-    day = _date("--on", on) or datetime.now().date()
-    _answer(student, settings(course=course, db=db), withdrawn=day)
-
-
-def _answer(student: str, chosen: Settings, **dates: date | None) -> None:
-    """Replace what is on record, and let it take effect."""
-    from fertool.privacy.custody import Custody
-
-    store = open_store(chosen.db)
-    custody = Custody(store.database)
-    custody.answer(chosen.course, student, **dates)
-    said = ", ".join(f"{name} {day}" for name, day in dates.items() if day)
-    custody.audit("students consent", chosen.course, [student], said)
-    print(f"{student} in course {chosen.course}: {said}")
-    _catch_up(store, chosen, custody.required(chosen.course), chosen.course)
-
-
-def _date(flag: str, text: str | None) -> date | None:
-    from datetime import date
-
-    from fertool.errors import ConfigError
-
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise ConfigError(f"{flag}: expected a date such as 2026-10-01, got {text!r}") from None
 
 
 def audit(

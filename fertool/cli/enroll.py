@@ -20,7 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.students import audit, open_names
+from fertool.cli.people import open_names, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,8 @@ def _store_roster(
     named: bool,
 ) -> None:
     """`named`: the names are elsewhere, so neither may those of the pictures give them away."""
-    from fertool.students.roster import CONSENTS, ENROLLED, Roster
+    from fertool.privacy.answers import CONSENTS, Answers
+    from fertool.students.roster import ENROLLED, Roster
     from fertool.tables import frame
 
     roster = Roster(store.database)
@@ -151,8 +152,8 @@ def _store_roster(
     if pictures:
         roster.enrol(course, frame(pictures, ENROLLED))
     if answers:
-        roster.set_consents(course, frame(answers, CONSENTS))
-    audit(store, "students enroll", course, sorted(labels.values()))
+        Answers(store.database).set_consents(course, frame(answers, CONSENTS))
+    record(store, "students enroll", course, sorted(labels.values()))
 
 
 def _print_enrolled(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fertool.cli.common import Json, Options, PluginFiles, print_json, print_table
-from fertool.cli.train import Align, Data, check_align, encoder
+from fertool.cli.faces import Align, Data, check_align, chosen, encoder
 
 if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder
@@ -75,30 +75,6 @@ def evaluate(
         print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
         return
     _print(models, found, together, pair)
-
-
-def chosen(model: str, pairs: list[str], files: list[Path]) -> Classifier:
-    """A classifier by its name, or the one that a weights file was trained for."""
-    from fertool import setup
-    from fertool.config import Settings
-    from fertool.errors import FertoolError
-    from fertool.training.evaluate import made
-
-    name = model
-    if Path(model).suffix == ".safetensors":
-        if not Path(model).is_file():
-            raise FertoolError(f"{model}: no such file")
-        about = made(Path(model))
-        name = about.get("classifier", "")
-        if not name:
-            raise FertoolError(
-                f"{model}: it does not say which classifier it is for", "was it made by `train`?"
-            )
-        built = [f"{name}.{option}={value}" for option, value in about.get("options", {}).items()]
-        pairs = [*built, *pairs, f"{name}.file={model}"]
-    plugged = setup.toolbox(Settings(classifier=name, detector="ssd"), pairs, files).classifier
-    assert plugged is not None
-    return plugged.plugin
 
 
 def _together(

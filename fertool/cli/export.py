@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fertool.cli.common import Options, PluginFiles
-from fertool.cli.train import trainable
+from fertool.cli.faces import trainable
 
 
 def register(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Course, Db, Json, Lecture, open_store, print_json, print_table, settings
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,6 +54,7 @@ def evaluate(
     names = _names(store, truth, rows, course, lecture)
     faces = store.faces(list(names)).with_columns(recording=_replaced(names))
     found = asdict(tracing.score(rows, faces))
+    record(store, "identity evaluate", course, what=str(truth), lecture=lecture)
     if json:
         print_json(found)
         return

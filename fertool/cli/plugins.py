@@ -92,9 +92,12 @@ def _list(plugin: list[Path], *, json: bool) -> None:
         print_json({"plugins": found, "broken": broken})
         return
     print_table(
-        ["kind", "name", "version", "from", "options (-o name.option=value)", "note"],
-        [(f["kind"], f["name"], f["version"], f["source"], _spell(f["options"]), f["note"]) for f in found],
+        ["kind", "name", "version", "from", "note"],
+        [(f["kind"], f["name"], f["version"], f["source"], f["note"]) for f in found],
     )
+    # The encoder and the classifier `faceapi` share an option: it is one.
+    options = {f"{f['name']}.{o['name']}={o['default']}": o["help"] for f in found for o in f["options"]}
+    print_table(["option (-o), default", "meaning"], options.items())
     if broken:
         rows = [(b["name"], b["source"], b["reason"]) for b in broken]
         print_table(["broken", "from", "reason"], rows)
@@ -113,7 +116,3 @@ def _describe(found: Any) -> dict[str, Any]:
         "options": [o._asdict() for o in describe(plugin)],
         "note": plugin().available(),
     }
-
-
-def _spell(options: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{o['name']}={o['default']}  {o['help']}" for o in options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Db, Json, open_store, print_table, settings
-from fertool.cli.custody import record
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,9 +29,9 @@ def query(
     ] = None,
 ) -> None:
     """Ask the database in SQL, read-only. Views: frame_emotions, samples_seen, assessments_latest."""
-    path = settings(db=db).db
-    table = open_store(path, read_only=True).query(sql)
-    record(path, "query", what=sql)
+    store = open_store(settings(db=db).db, read_only=True)
+    table = store.query(sql)
+    record(store, "query", what=sql)
     if json:
         print(table.write_json())
     elif csv:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, NamesFile, open_store, passphrase, settings
-from fertool.cli.custody import record
+from fertool.cli.common import Course, Db, Lecture, NamesFile, PluginFiles, open_store, settings
+from fertool.cli.people import read_names, record
+from fertool.cli.progress import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fertool.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -18,42 +26,107 @@ def register(app: typer.Typer) -> None:
 def report(
     course: Course = None,
     lecture: Lecture = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pages.", metavar="DIR")] = Path(
-        "fertool-report"
-    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for it [default: fertool-report].", metavar="DIR")
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     names: NamesFile = None,
     k: Annotated[
         int | None,
         typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
     ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="html, pdf, csv, parquet, json, xapi; several with commas [default: html].",
+            metavar="FORMATS",
+        ),
+    ] = None,
+    home: Annotated[
+        str | None,
+        typer.Option("--home", help="xapi: the address under which you name things.", metavar="URL"),
+    ] = None,
     lang: Annotated[
         str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")
     ] = "en",
+    plugin: PluginFiles = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show it here, up to date, until Ctrl-C; nothing is written.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", help="For --serve [default: a free one].", min=0, max=65535)
+    ] = 0,
     db: Db = None,
 ) -> None:
-    """Render HTML pages that work anywhere, also from a USB stick without network."""
+    """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
     from fertool import plugins
-    from fertool.privacy import names as files
+    from fertool.errors import ConfigError
+    from fertool.report.exports.write import chosen as formats
+    from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
 
-    known = files.load(names, passphrase()) if names else None
+    forms = formats(form or ["html"])
+    if serve and (forms != ("html",) or out is not None):
+        raise ConfigError("--serve shows pages and writes nothing", "leave out --format and --out")
+    known = read_names(names)
     chosen = settings(db=db, k=k)
-    store = open_store(chosen.db)
-    index = render(
-        store,
-        out,
-        course,
-        lecture,
+    failures: list[str] = []
+    write = partial(
+        render,
+        course=course,
+        lecture=lecture,
         names=known,
         k=chosen.k,
         retention=chosen.retention,
         lang=lang,
-        registry=plugins.load(map(Path, chosen.plugins)),
+        registry=plugins.load([*map(Path, chosen.plugins), *(plugin or [])]),
+        options=chosen.options,
+        failed=failures.append,
     )
-    record(chosen.db, "report", course, what=str(index.parent), lecture=lecture)
+    if serve:
+        store = open_store(chosen.db, read_only=True)
+        _serve(partial(write, store), store, course, lecture, port, show)
+        return
+    store, folder = open_store(chosen.db), out or Path("fertool-report")
+    with steps() as step:
+        index = write(
+            store,
+            folder,
+            formats=forms,
+            home=address(home) if home else HOME,
+            progress=step,
+        )
+    what = str(folder.resolve()) + ("" if forms == ("html",) else f" ({', '.join(forms)})")
+    record(store, "report", course, what=what, lecture=lecture)
     print(index)
     if show:
         import webbrowser
 
         webbrowser.open(index.resolve().as_uri())
+    for failure in failures:
+        print(f"fertool: {failure}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(3)
+
+
+def _serve(
+    build: Callable[[Path], Path],
+    store: Store,
+    course: str | None,
+    lecture: str | None,
+    port: int,
+    show: bool,
+) -> None:
+    """Until Ctrl-C."""
+    from fertool.report.serve import Preview
+
+    record(store, "report", course, what="--serve", lecture=lecture)
+    say = partial(print, "fertool:", file=sys.stderr)
+    preview = Preview(build, store.database.path, port, say)
+    print(preview.address, flush=True)
+    if show:
+        import webbrowser
+
+        webbrowser.open(preview.address)
+    preview.run()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fertool.cli.common import Course, Db, NamesFile, open_store, settings
-from fertool.cli.students import audit, read_names
+from fertool.cli.people import read_names, record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +54,7 @@ def review(
     prototypes = roster.prototypes(chosen.course)
     alike = contact.lookalikes(prototypes, roster.seen_together(chosen.course), limit)
     flags = ("--db", db) if db else ()
-    audit(store, "students review", chosen.course, [card.student for card in cards if card.shots])
+    record(store, "students review", chosen.course, [card.student for card in cards if card.shots])
     private.write(
         out, contact.sheet(chosen.course, cards, alike, notes, flags, str(names) if names else None)
     )

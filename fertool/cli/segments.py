@@ -20,6 +20,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
+from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,8 @@ def segments(
         for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
         failed = pipeline.assess(store, rules, lectures).failed
+        for of, name in lectures:
+            record(store, "segments", of, what=source, lecture=name)
     _show(store, lectures, json=json)
     for problem in failed:
         print(f"fertool: {problem}", file=sys.stderr)
@@ -121,16 +124,15 @@ def _rated(part: Segment, difficulty: Mapping[str, str]) -> Segment:
 
 
 def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
-    rows = [
-        {"course": course, "lecture": lecture, **row}
-        for course, lecture in lectures
-        for row in store.segments(course, lecture).to_dicts()
-    ]
+    found = {one: store.segments(*one).to_dicts() for one in lectures}
     if json:
+        rows = [{"course": c, "lecture": n, **row} for (c, n), parts in found.items() for row in parts]
         print_json(rows)
         return
     times = ("start_s", "end_s")
-    print_table(
-        ["course", "lecture", "segment", "title", "start", "end", "difficulty", "knowledge point"],
-        [[clock(v) if k in times else v for k, v in row.items()] for row in rows],
-    )
+    for one, parts in found.items():
+        print_table(
+            ["segment", "title", "start", "end", "difficulty", "knowledge point"],
+            [[clock(v) if k in times else v for k, v in row.items()] for row in parts],
+            title=" / ".join(one),
+        )

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.common import Options, PluginFiles, clock
+from fertool.cli.common import Options, PluginFiles
+from fertool.cli.epochs import epochs_shown
+from fertool.cli.faces import Align, Data, check_align, chosen, encoder, trainable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    from fertool.contracts import Classifier, Encoder, Trainable
+    from fertool.contracts import Trainable
     from fertool.training.data import Dataset
-    from fertool.training.loop import Epoch
-
-Data = Annotated[
-    Path, typer.Option("--data", help="Parquet, FER2013's CSV, or a folder of classes.", metavar="PATH")
-]
-Align = Annotated[
-    bool,
-    typer.Option("--align", help="Cut faces by their eyes first, as analyze does (encoder faceapi)."),
-]
-
 
 def register(app: typer.Typer) -> None:
     app.command(name="train")(train)
@@ -68,23 +57,23 @@ def train(
     from fertool.training.alignment import aligned
     from fertool.training.data import load
 
-    chosen = trainable(name, option or [], plugin or [])
-    plan = _recipe(chosen, recipe)
+    pupil = trainable(name, option or [], plugin or [])
+    plan = _recipe(pupil, recipe)
     if epochs is not None:
         plan = replace(plan, epochs=epochs)
-    faces = load(data, chosen.crop.size, chosen.crop.channels)
+    faces = load(data, pupil.crop.size, pupil.crop.channels)
     for note in faces.notes:
         print(f"{data}: {note}", file=sys.stderr)
     folder = out or Path(f"{name}-{recipe}")
     place = setup.device(device)
-    check_align(chosen, align=align)
+    check_align(pupil, align=align)
     if align:
-        faces = aligned(faces, encoder(place), chosen.crop)
+        faces = aligned(faces, encoder(place), pupil.crop)
     teachers = _taught(teacher or [], plugin or [], faces, place)
     try:
-        with _shown(plan.epochs) as shown:
+        with epochs_shown(plan.epochs) as shown:
             path = loop.train(
-                chosen,
+                pupil,
                 plan,
                 faces,
                 folder,
@@ -99,7 +88,7 @@ def train(
         print("Stopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
         raise typer.Exit(130) from None
     print(path)
-    print(_page(chosen, recipe, faces, path))
+    print(_page(pupil, recipe, faces, path))
 
 
 def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
@@ -117,23 +106,6 @@ def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
     return page.write(path.parent, title, about, loop.history(path.parent), scores, data, rows)
 
 
-def trainable(name: str, pairs: list[str], files: list[Path]) -> Trainable:
-    """The classifier of that name with its options, or a FertoolError."""
-    from fertool import options, plugins
-    from fertool.contracts import Trainable
-    from fertool.errors import PluginError
-
-    found = plugins.load(files).get("classifier", name)
-    if not issubclass(found.plugin, Trainable):
-        raise PluginError(
-            f"classifier {name!r} cannot be trained", "see `fertool plugins` for those that can"
-        )
-    given = options.parse(pairs)
-    options.check_names(given, [name])
-    made: Any = options.build(found.plugin, given.get(name, {}))
-    return made  # type: ignore[no-any-return]
-
-
 def _recipe(plugin: Trainable, name: str) -> Any:
     from fertool.errors import ConfigError
 
@@ -143,100 +115,18 @@ def _recipe(plugin: Trainable, name: str) -> Any:
     return plugin.recipes[name]
 
 
-def check_align(classifier: Classifier, *, align: bool) -> None:
-    """One that looks at landmarks cannot do without them."""
-    from fertool.errors import ConfigError
-
-    if classifier.crop.anchors and not align:
-        raise ConfigError(f"classifier {classifier.name!r} with these options needs landmarks", "add --align")
-
-
-def encoder(device: str) -> Encoder:
-    """The built-in one, ready to find eyes."""
-    from fertool import setup
-    from fertool.config import Settings
-
-    found = setup.toolbox(Settings(detector="ssd"), [], []).encoder.plugin
-    found.load(device)
-    return found
-
-
 def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -> dict[str, Any]:
     """What the teachers say of the training pictures, in the form in which the pupil sees them."""
-    from fertool.cli.evaluate import chosen
     from fertool.errors import ConfigError
     from fertool.training import evaluate
 
     said = {}
-    pupil = (faces.images.shape[1], 1 if faces.images.ndim == 3 else 3)
+    seen_as = (faces.images.shape[1], 1 if faces.images.ndim == 3 else 3)
     for model in models:
         member = chosen(model, [], files)
-        if (member.crop.size, member.crop.channels) != pupil:
+        if (member.crop.size, member.crop.channels) != seen_as:
             what = f"--teacher {model}: it sees {member.crop.size} pixels and {member.crop.channels} channels"
-            raise ConfigError(what, f"expected {pupil[0]} and {pupil[1]}, as the network to be trained")
+            raise ConfigError(what, f"expected {seen_as[0]} and {seen_as[1]}, as the network to be trained")
         member.load(device)
         said[model] = evaluate.classify(member, faces.take("train"), tta=True)
     return said
-
-
-class _Shown:
-    """One line per epoch, with the time left."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.first: tuple[int, float] | None = None
-        self.began = time.monotonic()
-
-    def step(self, done: int, steps: int, loss: float) -> None:
-        """Nothing between epochs: a log wants no more."""
-
-    def epoch(self, done: Epoch) -> None:
-        self.first = self.first or (done.epoch - 1, self.began)
-        each = (time.monotonic() - self.first[1]) / (done.epoch - self.first[0])
-        left = clock(each * (self.epochs - done.epoch))
-        self.message(
-            f"epoch {done.epoch}/{self.epochs}: loss {done.loss:.4f}, validation loss {done.val_loss:.4f}, "
-            f"accuracy {done.val_accuracy:.2%}, {each:.1f} s an epoch, {left} left"
-        )
-
-    def message(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-
-class _Bar(_Shown):
-    """The same lines, and below them a bar of the epoch under way."""
-
-    def __init__(self, epochs: int, bars: Any) -> None:
-        super().__init__(epochs)
-        self.bars = bars
-        self.task = bars.add_task("epoch 1", total=None, loss="")
-
-    def step(self, done: int, steps: int, loss: float) -> None:
-        self.bars.update(self.task, completed=done, total=steps, loss=f"loss {loss:.4f}")
-
-    def epoch(self, done: Epoch) -> None:
-        super().epoch(done)
-        self.bars.reset(self.task, description=f"epoch {done.epoch + 1}", loss="")
-
-    def message(self, text: str) -> None:
-        self.bars.console.print(text, highlight=False)
-
-
-@contextmanager
-def _shown(epochs: int) -> Iterator[_Shown]:
-    """A bar on a terminal, lines elsewhere."""
-    if not sys.stderr.isatty():
-        yield _Shown(epochs)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Bar(epochs, bars)

@@ -1,5 +1,6 @@
 """What may be computed, kept and shown, and how it is let go.
 
 `policy`, `consent` and `suppression` decide, without reading or writing anything; `private` and `names` keep
-files for their owner; `custody` and `erasure` hold, export, forget and prove it; `blur` covers faces.
+files for their owner; `answers` has consent on record, `custody` what is held; `removal` and `erasure` forget
+and prove it; `blur` covers faces.
 """

@@ -10,14 +10,14 @@ from pathlib import Path
 from fertool.errors import FertoolError
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Put a file in the place of an older one; that one stays if anything fails. Raises FertoolError."""
     draft = None
     try:
         # mkstemp makes files that only their owner can read.
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode(errors="replace"))
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(path)

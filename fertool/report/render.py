@@ -6,9 +6,10 @@ import contextlib
 import re
 import shutil
 import tempfile
+from functools import partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fertool
 from fertool import plugins
@@ -18,20 +19,26 @@ from fertool.privacy.custody import Custody
 from fertool.report import data, language, text
 from fertool.report.data.course import Course, describe, in_order
 from fertool.report.data.digest import digest
+from fertool.report.exports import tables as flat
+from fertool.report.exports import write as exports
+from fertool.report.exports import xapi
 from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
+from fertool.report.sections import Sections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import jinja2
 
     from fertool.plugins import Registry
     from fertool.privacy.names import Names
+    from fertool.report.exports.tables import Tables
     from fertool.report.language import Language
     from fertool.store import Store
 
 MARKER = ".fertool-report"
-"""Its presence says that a folder is ours to replace; its second line, in which language it was."""
+"""Its presence says that a folder is ours to replace; its next lines, in which language and formats
+it was."""
 STATIC = {
     "report.css": "report.css",
     "report.js": "report.js",
@@ -57,20 +64,27 @@ def render(
     names: Names | None = None,
     k: int = 1,
     retention: str = "",
+    formats: Collection[str] = ("html",),
+    home: str = xapi.HOME,
     lang: str = language.DEFAULT,
     registry: Registry | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str], None] = _quietly,
+    failed: Callable[[str], None] = _quietly,
 ) -> Path:
-    """Write the report into the folder `out`; returns its `index.html`.
+    """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 
     `names` are shown instead of pseudonyms; only here do the two meet. Figures about fewer than `k` students
     are left out; `retention` (`180d`) stands in the headers; `lang`: a language of `languages/`; `registry`:
     plugins whose formulas are shown, the installed ones when left out. The database remembers the report, if
     it can be written to, so that a student who is forgotten can be taken out of it.
 
+    `formats`: some of `exports.write.FORMATS`; `home`: under which address xAPI statements name things.
+
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
-    `progress` hears what is being done.
+    `options`: plugin -> option -> value, for sections. `progress` hears what is being done, `failed` of each
+    section of a plugin that broke: in its place the page says so.
     """
     say = language.load(lang)
     out = out.resolve()
@@ -87,31 +101,63 @@ def render(
         for name in courses
     }
     registry = plugins.load() if registry is None else registry
+    sections = Sections.of(registry, options or {})
     site = Site(lectures, say, students, out=out, registry=registry, k=k, retention=retention)
     try:
         with _swapped_in(out) as folder:
-            write(store, folder, site, names, progress)
+            exports.write(
+                folder,
+                formats,
+                lambda where: write(store, where, site, names, progress, sections),
+                lambda: _tables(store, lectures, k),
+                told,
+                home,
+                progress,
+            )
+            _mark(folder, lang, formats)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
         Custody(store.database).add_site(custody.Site(out, course, lecture, k))
-    return out / "index.html"
+    for trouble in sections.failures.values():
+        failed(trouble)
+    return out / "index.html" if "html" in formats else out
+
+
+def _tables(store: Store, lectures: Sequence[tuple[str, str]], k: int) -> Iterator[Tables]:
+    """For exports, one lecture after another."""
+    held = {course: describe(store, course).held for course, _ in lectures}
+    for course, lecture in lectures:
+        yield flat.of_lecture(data.load(store, course, lecture, k), held[course].get(lecture))
+
+
+def _mark(folder: Path, lang: str, formats: Collection[str]) -> None:
+    lines = [f"fertool {fertool.__version__}", lang, ",".join(formats)]
+    (folder / MARKER).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def written_as(folder: Path) -> tuple[str, ...]:
+    """The formats of a report that was written before."""
+    lines = (folder / MARKER).read_text(encoding="utf-8").splitlines()
+    return tuple(lines[2].split(",")) if len(lines) > 2 else ("html",)
 
 
 def write(
     store: Store,
     folder: Path,
     site: Site,
-    names: Names | None = None,
-    progress: Callable[[str], None] = _quietly,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
 ) -> None:
     """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
     others what `data.digest` keeps."""
     pages = environment(site)
+    pages.globals["sections"] = partial(sections.show, site.say)
     courses = []
     for name in dict.fromkeys(course for course, _ in site.lectures):
-        courses.append(_read(store, site, name, names, progress))
+        courses.append(_read(store, site, name, names, progress, sections))
         for builder in COURSE_PAGES:
             for page in builder(site, courses[-1]):
                 _write_page(pages, folder, page)
@@ -119,7 +165,6 @@ def write(
         for page in site_builder(site, courses):
             _write_page(pages, folder, page)
     _write_assets(folder / "assets")
-    (folder / MARKER).write_text(f"fertool {fertool.__version__}\n{site.say.code}\n", encoding="utf-8")
 
 
 def written_in(folder: Path) -> str:
@@ -129,16 +174,23 @@ def written_in(folder: Path) -> str:
 
 
 def _read(
-    store: Store, site: Site, name: str, names: Names | None, progress: Callable[[str], None]
+    store: Store,
+    site: Site,
+    name: str,
+    names: Names | None,
+    progress: Callable[[str], None],
+    sections: Sections,
 ) -> Course:
     about, labels = describe(store, name), data.labels(store, name)
     shown = names.shown(name) if names is not None else {}
-    digests = []
+    digests, found = [], []
     for lecture in in_order([lecture for course, lecture in site.lectures if course == name], about.held):
         progress(f"{name} / {lecture}")
         tables = data.load(store, name, lecture, site.k)
         tables = data.named(tables, shown, labels) if shown else tables
+        found.append(flat.of_lecture(tables, about.held.get(lecture)))
         digests.append(digest(tables, about.held.get(lecture)))
+    sections.tables = flat.together(found)
     if shown:
         about = about.named(data.shown_as(shown, labels))
     return Course(name, tuple(digests), about, site.k)
@@ -161,6 +213,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         "say": say,
         "site": site,
         "plugin": text.plugin,
+        "sections": lambda *_: [],
         "version": fertool.__version__,
         "retention": site.retention if site is not None else "",
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fertool.errors import FertoolError
 from fertool.privacy.custody import Custody
-from fertool.report.render import MARKER, render, written_in
+from fertool.report.render import MARKER, render, written_as, written_in
 
 if TYPE_CHECKING:
     from fertool.privacy.custody import Site
@@ -32,8 +32,17 @@ def _refresh(store: Store, site: Site, retention: str) -> str:
         Custody(store.database).drop_site(site.path)
         return f"{site.path}: deleted, nothing is left to report"
     try:
-        lang = written_in(site.path)
-        render(store, site.path, site.course, site.lecture, k=site.k or 1, retention=retention, lang=lang)
+        lang, formats = written_in(site.path), written_as(site.path)
+        render(
+            store,
+            site.path,
+            site.course,
+            site.lecture,
+            k=site.k or 1,
+            retention=retention,
+            lang=lang,
+            formats=formats,
+        )
     except FertoolError as error:
         return f"{site.path}: NOT rendered anew, delete it yourself: {error}"
     return f"{site.path}: rendered anew"

@@ -154,9 +154,15 @@ def overlapping(spans: Doubles) -> Bools:
 
 
 def _shared(a: Doubles, b: Doubles) -> Bools:
+    """(n, 2) and (m, 2) closed spans -> (n, m): whether two tracks were there at the same time.
+
+    A track of one sample is all edge: it may be in the very last sample of another.
+    """
     shared = np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0])
-    shorter = np.minimum((a[:, 1] - a[:, 0])[:, None], (b[:, 1] - b[:, 0])[None])
-    return np.asarray((shared >= 0) & ((shared > EDGE * shorter) | (shorter == 0)))
+    one, other = (a[:, 1] - a[:, 0])[:, None], (b[:, 1] - b[:, 0])[None]
+    shorter = np.minimum(one, other)
+    last = (a[:, None, 1] == b[None, :, 1]) & (np.maximum(one, other) > 0)
+    return np.asarray((shared >= 0) & ((shared > EDGE * shorter) | ((shorter == 0) & ~last)))
 
 
 def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Pairs) -> Labels:

@@ -6,7 +6,7 @@ What cannot be told is a new student, rather than the wrong one; a still picture
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,12 +16,12 @@ from fertool.students.decisions import Decisions
 from fertool.students.roster import Roster
 
 if TYPE_CHECKING:
-    from fertool.request import Request
+    from fertool.request import Asked
     from fertool.store import Recording, Run, Store
     from fertool.types import Floats
 
 
-def link(store: Store, run: Run, recording: Recording, request: Request) -> tuple[dict[str, str], list[str]]:
+def link(store: Store, run: Run, recording: Recording, request: Asked) -> tuple[dict[str, str], list[str]]:
     """Track -> student for the whole run, and notes for the user."""
     tracks = store.tracks(run.run)
     people, pictures, notes = _people(tracks, request.same_person, run.planned)
@@ -62,8 +62,15 @@ def _people(
     least = min(3, 1 + planned // 10)
     alive = [_alive(group) for group in groups]
     shown = {*known["track"]} - {track for person in alive for track in person["track"]}
-    people = [person for person in alive if person["samples"].sum() >= least]
+    longest = int(known["samples"].to_numpy().max())
+    people = [person for person in alive if _enough(person["samples"].to_numpy(), least, longest)]
     return sorted(people, key=lambda person: -person["samples"].sum()), shown, notes
+
+
+def _enough(samples: Any, least: int, longest: int) -> bool:
+    """Whether tracks of (n,) samples each, n may be 0, are somebody's: `least` together, and not one at a
+    time where others are followed, up to `longest`: those are rather poor looks at one of the others."""
+    return len(samples) > 0 and samples.sum() >= least and samples.max() >= min(2, longest)
 
 
 def _alive(group: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +99,7 @@ def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Pairs | 
 
 
 def _labels(
-    store: Store, people: list[pl.DataFrame], recording: Recording, request: Request, decided: set[str]
+    store: Store, people: list[pl.DataFrame], recording: Recording, request: Asked, decided: set[str]
 ) -> list[str]:
     """Who of the course each person is; new students for those who cannot be told to be anyone.
 
@@ -102,8 +109,8 @@ def _labels(
     own = store.own_students(course, recording.recording)
     # What this recording itself showed before must not count: it is being looked at anew.
     roster = Roster(store.database)
-    known = roster.prototypes(course, model=request.tools.model, without=recording.recording)
-    sure = {*own, *roster.enrolled(course, model=request.tools.model)}
+    known = roster.prototypes(course, model=request.model, without=recording.recording)
+    sure = {*own, *roster.enrolled(course, model=request.model)}
     known = {label: rows for label, rows in known.items() if label in sure or not _younger(label, own)}
     for label in {request.student, *decided}:
         known.pop(label or "", None)

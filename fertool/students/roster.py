@@ -1,4 +1,4 @@
-"""Who is known in a course: enrolled pictures, consents, and the faces that students already have.
+"""Who is known in a course: enrolled pictures, and the faces that students already have.
 
 A student is a set of embeddings, never one mean: what somebody looks like with and without glasses lies
 further apart than the mean of both lies from a stranger.
@@ -14,7 +14,6 @@ import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
 
     import duckdb
 
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 
 PROTOTYPES = 12
 """Embeddings per student that a face is compared with, at most."""
-
-CONSENTS: dict[str, pl.DataType] = {
-    "student": pl.String(),
-    "consent": pl.Boolean(),
-    "given": pl.Date(),
-    "expires": pl.Date(),
-    "withdrawn": pl.Date(),
-}
-"""One row per student of whom an answer is on record. Dates may be null: not known, or never."""
 
 ENROLLED: dict[str, pl.DataType] = {
     "student": pl.String(),
@@ -110,7 +100,7 @@ class Roster:
             con.execute(again, {"course": course})
             con.execute(add, {"course": course, "now": datetime.now(UTC)})
             con.unregister("pictures")
-            _know(con, course, pictures["student"].unique(maintain_order=True).to_list())
+            know(con, course, pictures["student"].unique(maintain_order=True).to_list())
 
     # --- where they are seen ------------------------------------------------------------------
 
@@ -178,39 +168,8 @@ class Roster:
         with self.database.transaction() as con:
             return pl.DataFrame(con.sql(sql, params=params).pl())
 
-    # --- consent ------------------------------------------------------------------------------
 
-    def consents(self, course: str) -> pl.DataFrame:
-        """Columns of CONSENTS, in order of label."""
-        columns = ", ".join(CONSENTS)
-        sql = f"SELECT {columns} FROM consents WHERE course = $course ORDER BY length(student), student"  # noqa: S608
-        return self._table(sql, course=course).cast(pl.Schema(CONSENTS))
-
-    def set_consents(self, course: str, consents: pl.DataFrame) -> None:
-        """Replace what is on record of these students (columns of CONSENTS, one row per student)."""
-        with self.database.transaction() as con:
-            con.register("answers", consents)
-            con.execute(
-                "DELETE FROM consents WHERE course = $course AND student IN (SELECT student FROM answers)",
-                {"course": course},
-            )
-            con.execute(
-                "INSERT INTO consents BY NAME SELECT *, $course AS course FROM answers", {"course": course}
-            )
-            con.unregister("answers")
-            _know(con, course, consents["student"].to_list())
-
-    def consenting(self, course: str, on: date) -> set[str]:
-        """Students whose consent is in force on that day: given by then, not withdrawn by then, and not past
-        `expires`, which is the last day it holds."""
-        sql = """SELECT student FROM consents WHERE course = $course AND consent
-                 AND coalesce(given <= $on, true) AND coalesce($on <= expires, true)
-                 AND coalesce($on < withdrawn, true)"""
-        with self.database.transaction() as con:
-            return {row[0] for row in con.execute(sql, {"course": course, "on": on}).fetchall()}
-
-
-def _know(con: duckdb.DuckDBPyConnection, course: str, students: Iterable[str]) -> None:
+def know(con: duckdb.DuckDBPyConnection, course: str, students: Iterable[str]) -> None:
     """Make sure that these students, and their course, are there."""
     con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": course})
     for student in students:

@@ -8,6 +8,7 @@ from fertool.testing.conformance import (
     check_encoder,
     check_plugin,
     check_rule,
+    check_section,
     context,
 )
 from fertool.testing.courses import store_course
@@ -19,6 +20,7 @@ __all__ = [
     "check_encoder",
     "check_plugin",
     "check_rule",
+    "check_section",
     "context",
     "store_course",
     "store_lecture",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool import checks, plugins
-from fertool.contracts import Classifier, Detector, Encoder, Rule
+from fertool.contracts import Classifier, Detector, Encoder, Rule, Section
+from fertool.sections import Given
 from fertool.testing.timelines import timeline
 from fertool.types import EMOTIONS, Context, Faces, Segment
 
@@ -70,6 +71,8 @@ def check_plugin(plugin: type[Plugin], *, device: str = "cpu", **options: Any) -
         check_classifier(made)
     elif isinstance(made, Rule):
         check_rule(made)
+    elif isinstance(made, Section):
+        check_section(made)
 
 
 def check_detector(detector: Detector) -> None:
@@ -127,6 +130,48 @@ def check_rule(rule: Rule) -> None:
                     f"rule {rule.name!r}: its answer depends on {signal}, which its `signals` do not name: "
                     f"add {signal!r}, so that a policy can switch the rule off"
                 )
+
+
+def check_section(section: Section) -> None:
+    """A section for every page it stands on, from full tables, hidden figures and empty ones; pure."""
+    from fertool.report.sections import about
+
+    for page in sorted(section.pages):
+        lecture = "lecture" if page == "lecture" else None
+        student = "student-01" if page == "student" else None
+        for tables in (about(whole, lecture, student) for whole in report_tables()):
+            given = Given(page, "course", lecture, student, tables)
+            before = {name: rows.clone() for name, rows in tables.items()}
+            first, again = checks.build(section, given), checks.build(section, given)
+            assert repr(first) == repr(again), (
+                f"section {section.name!r}: the same tables, another section: "
+                "build() may use no clock, no random numbers and nothing remembered from a call before"
+            )
+            assert all(before[name].equals(rows) for name, rows in tables.items()), (
+                f"section {section.name!r}: build() changed a table it was given"
+            )
+
+
+def report_tables() -> list[dict[str, pl.DataFrame]]:
+    """What a section may be given: a lecture's tables, the same with the class hidden and without
+    expressions, and none of a lecture at all."""
+    import tempfile
+    from pathlib import Path
+
+    from fertool.report import data
+    from fertool.report.exports import tables
+    from fertool.store import Store
+    from fertool.testing.timelines import store_lecture
+
+    people = {f"student-{i:02d}": timeline(text) for i, text in enumerate(TIMELINES[:2] + TIMELINES[3:5], 1)}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder, "x.duckdb"))
+        store_lecture(store, "course", "lecture", people)
+        store_lecture(store, "course", "unread", people, policy="behaviour")
+        full = tables.of_lecture(data.load(store, "course", "lecture"))
+        hidden = tables.of_lecture(data.load(store, "course", "lecture", k=99))
+        unread = tables.of_lecture(data.load(store, "course", "unread"))
+    return [full, hidden, unread, tables.together([full, unread]), tables.empty()]
 
 
 def _tables(rule: Rule) -> list[pl.DataFrame]:

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
     from fertool.store import Store
 
-COURSE, OTHER = "demo", "demo-filters"
+COURSE, OTHER, NEXT = "demo", "demo-filters", "demo-images"
 GALLERY = "gallery"
 INSTRUCTOR = "E. Noether"
-TOPICS = {COURSE: ["sampling", "spectra"], OTHER: ["filters", "sampling"]}
+TOPICS = {
+    COURSE: ["sampling", "spectra"],
+    OTHER: ["filters", "sampling"],
+    NEXT: ["images", "filters"],
+}
 HELD: dict[str, dict[str, date | None]] = {
     COURSE: {
         GALLERY: date(2026, 9, 28),
@@ -37,7 +41,9 @@ HELD: dict[str, dict[str, date | None]] = {
         "week 4": date(2026, 10, 26),
     },
     OTHER: {"lab 1": date(2026, 10, 8), "lab 2": date(2026, 10, 15)},
+    NEXT: {"next term": None},
 }
+"""What is not in `PARTS` is not simulated."""
 LECTURE_S, PART_S = 1200, 300
 PARTS = {
     "week 1": ("Welcome", "Signals", "Systems", "Questions"),
@@ -126,12 +132,12 @@ STORY = (
 
 
 def store_demo(store: Store) -> None:
-    """Write the simulated lectures, unless they are there, and what is known of both courses."""
+    """Write the simulated lectures, unless they are there, and what is known of the courses."""
     there, usual = store.lectures(), store.baselines(COURSE)
     for course, held in HELD.items():
         store.describe_course(course, INSTRUCTOR, TOPICS[course], held)
         for lecture in held:
-            if lecture == GALLERY or (course, lecture) in there:
+            if lecture not in PARTS or (course, lecture) in there:
                 continue
             store_lecture(
                 store,

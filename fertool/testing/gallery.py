@@ -90,7 +90,8 @@ def make_gallery(
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, fps)
-        stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps))}
+        # One thread: with one per core, the same lecture would be other bytes on another machine.
+        stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps)), "threads": "1"}
         for number in range(round(duration_s * fps)):
             image = _frame(people, views, number / fps, size, columns, tile)
             frame = VideoFrame.from_ndarray(image, format="bgr24")

@@ -163,7 +163,7 @@ def make_lecture(path: Path, meeting: Meeting, *, crf: int = 23) -> None:
         stream = container.add_stream("libx264", rate=1 / every)
         stream.width, stream.height = meeting.size
         stream.pix_fmt, stream.time_base = "yuv420p", every
-        stream.options = {"preset": "ultrafast", "crf": str(crf), "g": "12"}
+        stream.options = {"preset": "ultrafast", "crf": str(crf), "g": "12", "threads": "1"}  # see gallery
         for number, time_s in enumerate(meeting.times):
             frame = VideoFrame.from_ndarray(_frame(meeting, portraits, time_s), format="bgr24")
             frame.pts, frame.time_base = number, every

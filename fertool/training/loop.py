@@ -19,7 +19,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import options, packed
+from fertool import devices, options, packed
 from fertool.errors import FertoolError
 from fertool.training import metrics
 from fertool.training.batches import as_input, batches, steps, targets
@@ -169,6 +169,7 @@ def _one_epoch(
     count = steps(len(images), recipe)
     total, seen, lr = 0.0, 0, 0.0
     half = state.epoch < recipe.epochs * recipe.half_until
+    mixed = recipe.mixed and devices.quick_bfloat16(device)  # a recipe is for any machine
     state.network.train()
     for step, (batch, wanted) in enumerate(batches(images, goal, recipe, generator, device=device)):
         lr = rate(recipe, state.epoch + step / count) * state.plateau
@@ -176,7 +177,7 @@ def _one_epoch(
             group["lr"] = lr
         if half:
             batch = torch.nn.functional.avg_pool2d(batch, 2)
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.mixed):
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed):
             loss = plugin.loss(state.network, batch, *wanted.unbind(1))
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from fertool import packed
-from fertool.cli.train import trainable
+from fertool.cli.faces import trainable
 from fertool.training import loop
 from fertool.training.data import load
 

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fertool import EMOTIONS, pipeline, plugins
+from fertool import pipeline, plugins
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.segments import equal_parts
 from fertool.store import Store
-from fertool.testing import store_lecture, timeline
+from fertool.testing import store_course
+from fertool.testing.courses import wander
 
 
 def main() -> None:
@@ -33,16 +34,16 @@ def main() -> None:
     parser.add_argument("--database", action="store_true")
     given = parser.parse_args()
     rules = [found.plugin() for found in plugins.load().of_kind("rule")]
-    students = {f"s{i:02d}": student(i, given.samples) for i in range(given.students)}
     if given.database:
-        stored(rules, students, given.lectures)
+        stored(rules, given.lectures, given.students, given.samples)
     else:
-        in_memory(rules, students, given.samples)
+        in_memory(rules, given.students, given.samples)
 
 
-def in_memory(rules, students, samples: int) -> None:
-    named = [rows.with_columns(student=pl.lit(name)) for name, rows in students.items()]
-    usual = {name: {"pitch_deg": 0.0, "yaw_deg": 0.0} for name in students}
+def in_memory(rules, students: int, samples: int) -> None:
+    rng = np.random.default_rng(0)
+    named = [wander(rng, samples).with_columns(student=pl.lit(f"s{i:02d}")) for i in range(students)]
+    usual = {f"s{i:02d}": {"pitch_deg": 0.0, "yaw_deg": 0.0} for i in range(students)}
     seen = pl.concat(named).sort("time_s", "student")
     lecture = Lecture("bench", "1", seen, equal_parts(samples), baselines=usual)
     assess_lecture(rules, lecture, Result())  # warm
@@ -54,14 +55,20 @@ def in_memory(rules, students, samples: int) -> None:
     print(f"all rules: {whole:.2f} s CPU a lecture, {100 * whole:.0f} s for 100 lectures")
 
 
-def stored(rules, students, lectures: int) -> None:
+def stored(rules, lectures: int, students: int, samples: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "bench.duckdb")
-        for number in range(lectures):
-            store_lecture(store, "bench", str(number), students, recording_name=f"{number}.mp4")
+        making = cpu(lambda: store_course(store, "bench", lectures, students, samples))
         reading = cpu(lambda: [store.seen(*pair) for pair in store.lectures()])
+        one = cpu(
+            lambda: pipeline.assess(store, [r for r in rules if r.name == "engagement"], store.lectures())
+        )
         whole = cpu(lambda: pipeline.assess(store, rules, store.lectures()))
-    print(f"{lectures} lectures: {whole:.2f} s CPU, {whole / reading:.1f} x reading their tables")
+    for what, seconds in (("made", making), ("read", reading), ("one rule", one), ("all rules", whole)):
+        print(
+            f"{what:10} {seconds / lectures:.2f} s CPU a lecture, {seconds / reading:.1f} x reading, "
+            f"{100 * seconds / lectures:.0f} s for 100 lectures"
+        )
 
 
 def cpu(call) -> float:
@@ -69,17 +76,6 @@ def cpu(call) -> float:
     start = time.process_time()
     call()
     return time.process_time() - start
-
-
-def student(seed: int, samples: int) -> pl.DataFrame:
-    """Expressions of 5 to 60 s with short absences in between."""
-    rng = np.random.default_rng(seed)
-    blocks, count = [], 0
-    while count < samples:
-        shown, away = rng.integers(5, 60), rng.integers(1, 10)
-        blocks.append(f"{rng.choice(EMOTIONS)}*{shown} absent*{away}")
-        count += shown + away
-    return timeline(" ".join(blocks)).head(samples)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import pytest
 
 from fertool import checks
 from fertool.config import Settings
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.setup import toolbox
 from fertool.store import Store
-from fertool.students.roster import CONSENTS, ENROLLED, Roster
+from fertool.students.roster import ENROLLED, Roster
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,8 @@ def test_who_agreed_stays_to_be_seen(fertool, small_video: Path, tmp_path: Path,
     other = Store(tmp_path / "other.duckdb")
     embedding = other.query("SELECT embedding FROM tracks WHERE student = 'student-01'")["embedding"][0]
     model = other.query("SELECT config ->> '$.model' AS model FROM runs")["model"][0]
-    roster = Roster(Store(tmp_path / "fertool.duckdb").database)
+    store = Store(tmp_path / "fertool.duckdb")
+    roster = Roster(store.database)
     picture = {
         "student": "Ann",
         "picture": "a.jpg",
@@ -61,7 +63,7 @@ def test_who_agreed_stays_to_be_seen(fertool, small_video: Path, tmp_path: Path,
     assert nobody.code == 2
     assert "no student of course 'signals' has a picture and consent in force" in nobody.err
     answer = {"student": "Ann", "consent": True, "given": None, "expires": None, "withdrawn": None}
-    roster.set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
+    Answers(store.database).set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
     done = fertool(*blur, "--out", "ann.mp4")
     assert done.code == 0, done.err
     assert max(found_in(tmp_path / "ann.mp4")) == 1

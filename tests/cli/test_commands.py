@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fertool import EMOTIONS
 from fertool.cli import doctor
 from fertool.store import Store
 from fertool.testing import store_lecture, timeline
@@ -132,6 +133,21 @@ def test_rules_sensitivity(fertool, filled: Path) -> None:
     unknown = fertool("rules", "sensitivity", "presense")
     assert unknown.code == 2
     assert "no rule 'presense'" in unknown.err
+
+
+def test_rules_sensitivity_to_the_classifier(fertool, filled: Path) -> None:
+    model = {"classes": [{"label": e} for e in EMOTIONS], "confusion": [[2] * 7] * 7}  # mere guesses
+    (filled / "eval.json").write_text(json.dumps({"models": [model]}))
+    words = ("rules", "sensitivity", "state", "--confusion", "eval.json")
+    rows = json.loads(fertool(*words, "--json").out)
+    assert [row["draw"] for row in rows] == list(range(21))
+    shown = fertool(*words)
+    assert shown.code == 0, shown.err
+    lines = [line.split() for line in shown.out.splitlines() if line.strip()]
+    assert lines[1][:3] == ["answers", "assessments", "value"]
+    assert [line[0] for line in lines[3:]] == ["stored", "lowest", "mean", "highest"]
+    assert lines[3][2] == f"{rows[0]['value']:.3f}"
+    assert "not at expressions" in fertool("rules", "sensitivity", "presence", *words[3:]).err
 
 
 RAISES = """

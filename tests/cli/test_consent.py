@@ -8,15 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.store import Store
-from fertool.students.roster import CONSENTS, ENROLLED, Roster
+from fertool.students.roster import ENROLLED, Roster
 
 TODAY = date.today()
 
 
 def answer(store: Store, student: str, **dates: date | None) -> None:
     row = {"student": student, "consent": True, "given": None, "expires": None, "withdrawn": None} | dates
-    Roster(store.database).set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
+    Answers(store.database).set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
 
 
 @pytest.fixture
@@ -67,6 +68,40 @@ def test_whoever_has_not_agreed_leaves_a_count_and_nothing_else(fertool, enrolle
         refused = analyze(fertool, small_video, "--consent", "required")
         assert refused.code == 2
         assert "no student of course 'signals' has a picture and consent in force" in refused.err
+
+
+def test_a_worker_leaves_nothing_of_them_in_the_spool(fertool, enrolled: Store, small_video: Path):
+    """What is in no file of the spool is not in it: the only descriptor is that of the one who agreed."""
+    done = analyze(fertool, small_video, "--consent", "required", "--isolate", "--spool", "spool")
+    assert done.code == 0, done.err
+    rows = pl.read_parquet("spool/*/*.parquet")
+    assert dict(rows["table"].value_counts().rows()) == {
+        "chunks": 1,
+        "samples": 6,
+        "tracks": 1,
+        "observations": 6,
+    }
+    assert rows.filter(table="samples")["dropped"].to_list() == [1] * 4 + [0] * 2
+    assert not [file for file in Path("spool").rglob("*") if file.name.startswith(".")]
+    assert tables(enrolled) == {"observations": 6, "tracks": 1, "runs": 1}
+    assert fertool("ingest", "spool").code == 0
+    assert tables(enrolled) == {"observations": 6, "tracks": 1, "runs": 1}
+
+    # Whose consent has ended since then gets into no other database that knows of it.
+    answer(enrolled, "Ann", withdrawn=TODAY)
+    enrolled.delete_run(enrolled.runs()["run"][0])
+    refused = fertool("ingest", "spool")
+    assert refused.code == 3
+    assert "no student of course 'signals' has a picture and consent in force" in refused.out
+    assert tables(enrolled) == {"observations": 0, "tracks": 0, "runs": 0}
+
+
+def test_a_worker_computes_no_expression_that_the_policy_forbids(fertool, small_video: Path):
+    run = ("--policy", "behaviour", "--isolate", "--spool", "spool")
+    assert analyze(fertool, small_video, *run).code == 0
+    rows = pl.read_parquet("spool/*/*.parquet").filter(table="observations")
+    assert len(rows) == 10
+    assert rows["happy"].null_count() == rows["emotion"].null_count() == 10
 
 
 def test_an_analysis_with_consent_takes_the_older_one_without_it_away(

@@ -169,14 +169,44 @@ def test_consent_and_its_withdrawal_make_reports_anew(fertool, filled: Path) -> 
     done = fertool("students", "withdraw", ANN, *SIGNALS)
     assert done.code == 0, done.err
     assert f"{ANN} in course signals: withdrawn {date.today()}" in done.out
-    assert "2 lectures judged again" in done.out
-    assert "rendered anew" in done.out
+    assert "2 lectures judged again" in done.err
+    assert "rendered anew" in done.err
     assert ANN not in pages()
     assert BOB in pages()
     assert fertool("students", "consent", ANN, *SIGNALS, "--expires", date.today() - timedelta(1)).code == 0
     assert ANN not in pages(), "expired"
     assert fertool("students", "consent", ANN, *SIGNALS).code == 0
     assert ANN in pages(), "a new answer"
+
+
+@pytest.mark.parametrize(
+    "command", [("runs", "--json"), ("query", "SELECT 1", "--json"), ("report", "--out", "other")]
+)
+def test_consent_that_expired_meanwhile_takes_effect_at_the_next_command(
+    fertool, filled: Path, command
+) -> None:
+    """Whatever the command: class figures and known reports are those of the others from then on."""
+    store = Store(filled / "fertool.duckdb")
+    with store.database.transaction() as con:
+        con.execute("""UPDATE runs SET config = '{"consent": {"mode": "required", "state": "x"}}'""")
+    for student in (ANN, BOB):
+        assert fertool("students", "consent", student, *SIGNALS, "--given", "2026-01-01").code == 0
+    assert fertool("report", "--out", "site", "--k", 1).code == 0
+    figures = """SELECT lecture, rule, segment, value, message, spans FROM assessments_latest
+                 WHERE student IS NULL ORDER BY ALL"""
+    of_both = store.query(figures).rows()
+    with store.database.transaction() as con:  # as time does
+        con.execute("UPDATE consents SET expires = current_date - 1 WHERE student = $s", {"s": ANN})
+    assert store.query(figures).rows() == of_both, "nobody has given a command yet"
+    done = fertool(*command)
+    assert done.code == 0
+    assert "consent has changed since these lectures were judged" in done.err
+    assert "judged again" not in done.out, "what comes out can still be read by programs"
+    of_bob = store.query(figures).rows()
+    assert of_bob != of_both
+    assert ANN not in "".join(page.read_text() for page in (filled / "site").rglob("*.html"))
+    assert fertool(*command).err == "", "once is enough"
+    assert store.query(figures).rows() == of_bob
 
 
 @pytest.mark.parametrize(

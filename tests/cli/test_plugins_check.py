@@ -39,7 +39,7 @@ FAULTS = [
         CLASSIFIER.format("0") + "    def load(self, device): self.net = open('none.pt')\n",
         "raised FileNotFound",
     ),
-    ("Mine = 3\n", "expected a class made from Detector, Encoder, Classifier or Rule"),
+    ("Mine = 3\n", "expected a class made from Detector, Encoder, Classifier, Rule or Section"),
     ("import not_there\n", "ModuleNotFoundError"),
     ("def oops(:\n", "SyntaxError"),
 ]

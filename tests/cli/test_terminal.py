@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -10,13 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from fertool import EMOTIONS, Segment
+from fertool.store import Store
+from fertool.tables import segment_table
+from fertool.testing import store_lecture, timeline
+
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-def on_a_terminal(*args: object, cwd: Path) -> tuple[int, str]:
-    """Exit code and everything shown by a command that runs on a terminal of 150 columns."""
+def on_a_terminal(*args: object, cwd: Path, columns: int = 150) -> tuple[int, str]:
+    """Exit code and everything shown by a command that runs on a terminal of so many columns."""
     master, slave = pty.openpty()
-    env = {**os.environ, "COLUMNS": "150", "TERM": "xterm"}
+    env = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
     words = [sys.executable, "-m", "fertool", *map(str, args)]
     with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, cwd=cwd, env=env) as process:
         os.close(slave)
@@ -57,3 +65,26 @@ def test_what_is_written_is_the_owner_s_alone(fertool, small_video: Path, tmp_pa
     assert fertool("report").code == 0
     for path in [tmp_path / "fertool.duckdb", *(tmp_path / "fertool-report").rglob("*")]:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+# Commands whose tables must fit a narrow terminal, and what must not be broken over lines there.
+NARROW = [
+    (["plugins"], ["option (-o), default", "lost-moments.floor=0.5", "fertool 0.1.0"]),
+    (["segments"], ["signals / week 1", "knowledge point", "Aliasing", "0:00:00", "0:01:40"]),
+    (["assess"], ["concentration", "assessments"]),
+    (["rules", "sensitivity", "focus"], ["not measurable", "technical", "attention"]),
+    (["rules", "sensitivity", "state", "--confusion", "eval.json"], ["other level", "highest"]),
+]
+
+
+@pytest.mark.parametrize(("words", "whole"), NARROW, ids=lambda v: v[0])
+def test_tables_fit_eighty_columns(words: list[str], whole: list[str], tmp_path: Path) -> None:
+    store = Store(tmp_path / "fertool.duckdb")
+    parts = segment_table([Segment(0, "Aliasing", 0.0, 100.0, "hard", "aliasing")])
+    store_lecture(store, "signals", "week 1", {"ann": timeline("happy*60 sad*40")}, segments=parts)
+    model = {"classes": [{"label": e} for e in EMOTIONS], "confusion": [[1] * 7] * 7}
+    (tmp_path / "eval.json").write_text(json.dumps({"models": [model]}))
+    code, shown = on_a_terminal(*words, cwd=tmp_path, columns=80)
+    assert code == 0, shown
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+    assert all(text in shown for text in whole), shown

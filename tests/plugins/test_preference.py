@@ -1,8 +1,11 @@
 """`preference` on courses put together by hand."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
+from fertool import Course
 from fertool.tables import WIDE
 from fertool.testing import context, timeline
 from fertool_plugins.rules.preference import Preference
@@ -19,8 +22,8 @@ def window(*lectures):
     return pl.concat(tables) if tables else pl.DataFrame(schema=WIDE)
 
 
-def judged(*lectures, **options):
-    return Preference(**options).assess(window(*lectures), ABOUT)
+def judged(*lectures, courses=None, **options):
+    return Preference(**options).assess(window(*lectures), replace(ABOUT, courses=courses or {}))
 
 
 def test_the_course_with_the_most_happy_or_surprised_samples():
@@ -33,6 +36,39 @@ def test_the_course_with_the_most_happy_or_surprised_samples():
     assert one.evidence["share in law"] == 0.05  # 10 of 200 samples of both lectures
     assert one.message.startswith("happiest in art (80%, next is law with 5%): recommend")
     assert one.interval[0] <= 0.8 <= one.interval[1]
+
+
+ART = Course("Ada", ("colour", "form"))
+RECOMMENDED = [
+    # courses known, what is recommended
+    ({}, "courses with its topics or by its instructor"),
+    ({"law": Course("Ada", ("colour",))}, "courses with its topics or by its instructor"),  # of art: nothing
+    ({"art": ART}, "courses about colour and form or by Ada"),
+    ({"art": Course("Ada")}, "courses by Ada"),
+    ({"art": Course("", ("form",))}, "courses about form"),
+    ({"art": ART, "law": Course("Ada", ("colour",))}, "courses about colour and form or by Ada"),  # taken
+    ({"art": ART, "dance": Course("Bob", ("form",))}, "dance (about form)"),
+    ({"art": ART, "dance": Course("Ada", ("time",))}, "dance (by Ada)"),
+    ({"art": ART, "dance": Course("Ada", ("form", "time"))}, "dance (about form, by Ada)"),
+    (
+        # most topics first, then by name; who shares nothing is not named
+        {
+            "art": ART,
+            "chess": Course("Ada", ()),
+            "dance": Course("Bob", ("form",)),
+            "film": Course("Cy", ("form", "colour")),
+            "golf": Course("Cy", ("grass",)),
+        },
+        "film (about form and colour), dance (about form), chess (by Ada)",
+    ),
+    ({"art": Course(), "dance": Course()}, "courses with its topics or by its instructor"),  # both unknown
+]
+
+
+@pytest.mark.parametrize(("courses", "expected"), RECOMMENDED)
+def test_similar_courses_or_the_same_instructor_are_recommended(courses, expected):
+    one = judged(("art", "1", "happy*80 neutral*20"), ("law", "1", "neutral*100"), courses=courses)
+    assert one.message == f"happiest in art (80%, next is law with 0%): recommend {expected}"
 
 
 NO_PREFERENCE = [

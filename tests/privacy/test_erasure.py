@@ -13,6 +13,7 @@ import pytest
 from fertool.errors import StoreError
 from fertool.privacy import erasure
 from fertool.privacy.custody import Custody
+from fertool.privacy.removal import Removal
 from fertool.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -41,7 +42,7 @@ def test_what_was_forgotten_is_found_before_and_not_after(tmp_path: Path) -> Non
     store, theirs = filled(tmp_path / "x.duckdb")
     before = erasure.traces(store.database, theirs, [])
     assert before == [f"{store.database.path}: 200 of 200 embeddings"], "the search can find what is there"
-    removed = Custody(store.database).forget("signals", ANN)
+    removed = Removal(store.database).forget("signals", ANN)
     assert sorted(removed.embeddings) == sorted(theirs)
     erasure.rewrite(store.database)
     assert erasure.traces(store.database, theirs, [ANN]) == []
@@ -54,7 +55,7 @@ def test_deleting_alone_leaves_bytes_behind(tmp_path: Path) -> None:
     store, theirs = filled(tmp_path / "x.duckdb")
     erasure._uncompressed(store.database.path, tmp_path / "plain.duckdb")
     plain = Store(tmp_path / "plain.duckdb")
-    Custody(plain.database).forget("signals", ANN)
+    Removal(plain.database).forget("signals", ANN)
     with plain.database.exclusive():
         pass
     content = (tmp_path / "plain.duckdb").read_bytes()

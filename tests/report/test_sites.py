@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fertool.privacy.custody import Custody, Site
+from fertool.privacy.removal import Removal
 from fertool.report.render import render
 from fertool.report.sites import refresh
 from fertool.store import Store
@@ -34,7 +35,7 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
         Site(tmp_path / "all", None, None, 1),
         Site(tmp_path / "signals", "signals", None, 2),
     ]
-    Custody(store.database).forget("signals", "student-01")
+    Removal(store.database).forget("signals", "student-01")
     told = refresh(store, "signals", retention="90d")
     assert told == [f"{tmp_path / name}: rendered anew" for name in ("all", "signals")]
     assert "student-01" not in text(tmp_path / "signals")
@@ -50,7 +51,7 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
     render(store, tmp_path / "mine", "optics")
     (tmp_path / "mine" / ".fertool-report").unlink()
     Custody(store.database).add_site(Site(tmp_path / "moved away", "optics", None, 5))
-    Custody(store.database).forget("optics", "student-01")
+    Removal(store.database).forget("optics", "student-01")
     assert refresh(store, "optics") == [
         f"{tmp_path / 'mine'}: no report there any more",
         f"{tmp_path / 'moved away'}: no report there any more",

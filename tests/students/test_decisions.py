@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from fertool.errors import FertoolError
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.privacy.custody import Custody
+from fertool.privacy.removal import Removal
 from fertool.store import Recording, Run, Store
 from fertool.students.decisions import DECISIONS, Decisions, Stretch
-from fertool.students.roster import CONSENTS, ENROLLED, Roster
+from fertool.students.roster import ENROLLED, Roster
 from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
 
 PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}
 """Left edge of the tile of each person, in pixels."""
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("decisions") / "empty.duckdb"
-    Store(path)
-    return path
-
-
-@pytest.fixture
-def store(tmp_path, empty) -> Store:
-    return Store(Path(shutil.copy(empty, tmp_path / "course.duckdb")))
 
 
 @pytest.fixture
@@ -132,7 +120,7 @@ def enrol(store: Store, *who: str, sha256: str = "") -> None:
 
 def answer(store: Store, student: str, consent: bool, expires: date | None = None) -> None:
     row = pl.DataFrame([(student, consent, None, expires, None)], schema=CONSENTS, orient="row")
-    Roster(store.database).set_consents("signals", row)
+    Answers(store.database).set_consents("signals", row)
 
 
 ONE, TWO = "student-01", "student-02"
@@ -150,7 +138,7 @@ def test_rename_reaches_every_table(store: Store, decisions: Decisions) -> None:
     assert set(labels(store, "r2").values()) == {"Ann"}
     assert judged(store) == ["Ann", TWO]
     assert list(Roster(store.database).enrolled("signals")) == ["Ann"]
-    assert Roster(store.database).consenting("signals", date(2026, 1, 1)) == {"Ann"}
+    assert Answers(store.database).consenting("signals", date(2026, 1, 1)) == {"Ann"}
     assert students(store) == [("Ann", None), (TWO, "r1")]
     for (table,) in store.query("SELECT table_name FROM duckdb_tables()").rows():
         assert ONE not in str(store.query(f"FROM {table}").rows()), table
@@ -209,7 +197,7 @@ def test_merged_students_have_one_answer_on_consent(store, decisions, answers, c
         assert len(students(store)) == 2
     else:
         decisions.merge("signals", ONE, TWO)
-        assert Roster(store.database).consents("signals").select("student", "consent").rows() == consent
+        assert Answers(store.database).consents("signals").select("student", "consent").rows() == consent
 
 
 @pytest.mark.parametrize(
@@ -245,7 +233,7 @@ def test_a_number_is_never_given_twice(store, decisions) -> None:
     assert decisions.newcomers("signals", 2) == ["student-04", "student-05"]
     decisions.rename("signals", "student-05", "Eve")
     assert store.claim_students("signals", "r9", 1) == ["student-06"]
-    Custody(store.database).forget("signals", "student-06")
+    Removal(store.database).forget("signals", "student-06")
     assert decisions.newcomers("signals", 1) == ["student-07"]
     assert decisions.newcomers("algebra", 1) == ["student-01"]
 

@@ -149,7 +149,8 @@ OVERLAPS = [
     ((0, 10), (7.9, 18), True),
     ((0, 20), (18.5, 28.5), False),  # a fifth of the shorter one
     ((0, 1), (1, 2), False),
-    ((0, 1), (1, 1), True),  # a track of one sample has no edge
+    ((0, 1), (1, 1), False),  # one sample, in the last one of another: all of it is edge
+    ((0, 1), (0, 0), True),  # in the first one: tracks do not begin too early
     ((0, 5), (1, 2), True),  # one within the other
     ((3, 3), (3, 3), True),  # one sample each, the same
     ((3, 3), (4, 4), False),

@@ -112,6 +112,14 @@ def test_too_few_samples_or_no_embedding_is_nobody(store):
     assert notes == ["2 of 3 tracks could not be told to be any student's"]
 
 
+def test_single_looks_are_nobody_where_others_are_followed(store):
+    poor = tracks((face(ADA), range(4), 60), (face(BEN), range(4), 1))
+    assert analyzed(store, "one", poor)[0] == ["student-01", None]
+    # With a sample every two minutes nobody is followed: then single looks are all there is.
+    sparse = tracks((face(ADA), range(4), 1), (face(BEN), range(4), 1))
+    assert None not in analyzed(store, "two", sparse)[0]
+
+
 def test_no_tracks_at_all(store):
     assert analyzed(store, "one", tracks()) == ([], [])
 

@@ -1,33 +1,20 @@
-"""Who is known in a course: pictures, consents, prototypes."""
+"""Who is known in a course: pictures, prototypes, where they are seen."""
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.store import Recording, Run, Store
-from fertool.students.roster import CONSENTS, ENROLLED, PROTOTYPES, Roster
+from fertool.students.roster import ENROLLED, PROTOTYPES, Roster
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
 
 MODEL = "faceapi 1 0123456789ab"
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("roster") / "empty.duckdb"
-    Store(path)
-    return path
-
-
-@pytest.fixture
-def store(tmp_path, empty) -> Store:
-    return Store(Path(shutil.copy(empty, tmp_path / "course.duckdb")))
 
 
 @pytest.fixture
@@ -84,8 +71,6 @@ def analysed(store: Store, name: str, tracks: list[tuple[str | None, int, float 
 def test_nobody_is_known_at_first(roster: Roster) -> None:
     assert roster.prototypes("signals") == {}
     assert roster.enrolled("signals") == {}
-    assert roster.consents("signals").schema == CONSENTS
-    assert roster.consenting("signals", date(2026, 1, 1)) == set()
 
 
 def test_enrolled_pictures_come_back_as_unit_rows_in_order_of_label(roster: Roster) -> None:
@@ -143,35 +128,6 @@ def test_pictures_first_then_the_longest_tracks_of_every_recording_in_turn(
 FROM, TO = date(2026, 3, 1), date(2026, 3, 31)
 
 
-@pytest.mark.parametrize(
-    ("answer", "on", "expected"),
-    [
-        ((True, None, None, None), date(1999, 1, 1), True),  # no dates: always
-        ((False, None, None, None), FROM, False),
-        ((True, FROM, TO, None), date(2026, 2, 28), False),  # not yet given
-        ((True, FROM, TO, None), FROM, True),
-        ((True, FROM, TO, None), TO, True),  # the last day still holds
-        ((True, FROM, TO, None), date(2026, 4, 1), False),
-        ((True, FROM, None, TO), date(2026, 3, 30), True),
-        ((True, FROM, None, TO), TO, False),  # withdrawn: from that day on
-    ],
-)
-def test_whose_consent_is_in_force(roster: Roster, answer: tuple, on: date, expected: bool) -> None:
-    roster.set_consents("signals", consents(("ann", *answer)))
-    roster.set_consents("algebra", consents(("bob", True, None, None, None)))
-    assert roster.consenting("signals", on) == ({"ann"} if expected else set())
-
-
-def test_the_last_answer_is_the_one_on_record(roster: Roster, store: Store) -> None:
-    roster.set_consents("signals", consents(("ann", True, FROM, TO, None), ("bob", True, None, None, None)))
-    roster.set_consents("signals", consents(("ann", False, None, None, None)))
-    assert roster.consents("signals").rows() == [
-        ("ann", False, None, None, None),
-        ("bob", True, None, None, None),
-    ]
-    assert store.query("SELECT student FROM students ORDER BY 1")["student"].to_list() == ["ann", "bob"]
-
-
 # --- where they are seen --------------------------------------------------------------------------
 
 
@@ -183,7 +139,9 @@ def course(store: Store) -> Store:
     store_lecture(store, "signals", "week 2", {"Ann": timeline("happy*11")}, recording_name="w2.mp4")
     roster = Roster(store.database)
     roster.enrol("signals", pictures(("Ann", "a.jpg", 0), ("Ann", "b.jpg", 9)))
-    roster.set_consents("signals", consents(("Ann", True, FROM, TO, None), ("Cem", True, None, None, None)))
+    Answers(store.database).set_consents(
+        "signals", consents(("Ann", True, FROM, TO, None), ("Cem", True, None, None, None))
+    )
     return store
 
 
@@ -234,5 +192,7 @@ def test_glimpses_of_consenting_students_only_where_consent_was_required(store: 
     config = {"consent": {"mode": "required"}}
     store_lecture(store, "signals", "week 1", who, config=config)
     roster = Roster(store.database)
-    roster.set_consents("signals", consents(("Ann", True, None, None, None), ("Bob", True, None, None, FROM)))
+    Answers(store.database).set_consents(
+        "signals", consents(("Ann", True, None, None, None), ("Bob", True, None, None, FROM))
+    )
     assert set(roster.glimpses("signals", 3)["student"]) == {"Ann"}

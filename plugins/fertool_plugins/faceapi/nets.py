@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fertool import devices
 from fertool_plugins.faceapi import weights
 
 if TYPE_CHECKING:
@@ -279,18 +280,11 @@ def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
     """The net with its weights on `device`, in bfloat16 where that is quick, unless `exact`."""
     net = kind(weights.load(kind.net)).eval().to(device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if not exact and quick_bfloat16(device):
+    if not exact and devices.quick_bfloat16(device):
         for layer in net.modules():
             if isinstance(layer, Conv):
                 layer.bfloat16()
     return net
-
-
-def quick_bfloat16(device: str) -> bool:
-    """Whether bfloat16 takes less time than float32 here."""
-    if device == "cpu":  # emulated on other processors, so slower than float32
-        return torch.cpu._is_avx512_bf16_supported()
-    return device.startswith("cuda") and torch.cuda.is_bf16_supported()
 
 
 def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fertool import Augment, FertoolError, Recipe, Trainable, light, packed
+from fertool import Augment, FertoolError, Recipe, Trainable, devices, light, packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,8 +100,6 @@ class Trained(Trainable):
     def load(self, device: str) -> None:
         import torch
 
-        from fertool_plugins.faceapi.nets import quick_bfloat16
-
         if reason := self.available():
             raise FertoolError(f"classifier {self.name!r} cannot run: {reason}")
         tensors, about = packed.read(self.path)
@@ -114,7 +112,7 @@ class Trained(Trainable):
             raise FertoolError(what, "give the options it was trained with, or another file") from error
         self._temperature = float(about.get("temperature", "1"))
         self._device = device
-        self._bfloat16 = not self.exact and quick_bfloat16(device)
+        self._bfloat16 = not self.exact and devices.quick_bfloat16(device)
         # torch's annotation of `to` forgets memory formats.
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -28,9 +28,9 @@ class Concentration(Rule):
     Weights: neutral .9, happy .6, surprise .6, sad .3, fear .3, angry .25, disgust .2. Direction: 1 up to
     `ahead` degrees from where the student usually looks (median of the course; straight into the camera
     where it is not known), 0 from `aside` degrees on, a straight line between; the larger of yaw and pitch
-    counts. After the concentration index of Sharma et al. 2019 (arXiv:1909.12913), with the head in place
-    of the eyes, and divided by the largest weight: otherwise nobody could reach the top. Above `high` is
-    `good`, below `low` `attention`.
+    counts. Above `high` is `good`, below `low` `attention`. Reference: after the concentration index of
+    Sharma et al. 2019 (arXiv:1909.12913), with the head in place of the eyes, and divided by the largest
+    weight: otherwise nobody could reach the top.
 
     Signals: expression, pose. Needs the seven labels. Validated on: nothing.
     """
@@ -52,17 +52,14 @@ class Concentration(Rule):
             raise ValueError(f"expected 0 <= ahead < aside, got {self.ahead} and {self.aside}")
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
-        import polars as pl
+        import numpy as np
 
         if seen.is_empty():
             return None
-        turned = pl.max_horizontal(
-            (pl.col(angle).fill_nan(None) - context.baseline.get(angle, 0.0)).abs()
-            for angle in ("yaw_deg", "pitch_deg")
-        )
-        direction = ((self.aside - turned) / (self.aside - self.ahead)).clip(0, 1)
-        weight = pl.col("emotion").replace_strict(WEIGHTS, default=None, return_dtype=pl.Float64)
-        scores = seen.select(weight / max(WEIGHTS.values()) * direction).to_series()
+        angles = [seen[a].to_numpy() - context.baseline.get(a, 0.0) for a in ("yaw_deg", "pitch_deg")]
+        turned = np.fmax(*np.abs(angles))  # where one is not known, the other
+        direction = np.clip((self.aside - turned) / (self.aside - self.ahead), 0, 1)
+        scores = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values()) * direction
         figure = judging.figure(scores, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression and head pose")

@@ -37,7 +37,7 @@ class Difficulty(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = seen["emotion"].is_in(["angry", *self.distress])
+        hits = judging.shows(seen, ("angry", *self.distress))
         figure = judging.figure(hits, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")

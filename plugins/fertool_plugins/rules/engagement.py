@@ -30,12 +30,14 @@ class Engagement(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = seen["emotion"].is_in(judging.POSITIVE)
+        hits = judging.shows(seen, judging.POSITIVE)
         figure = judging.figure(hits, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
         said = f"happy or surprised in {figure.value:.0%} of {figure.measured} measured samples"
-        return figure.says(said, spans=judging.spans(hits, seen, context.period_s), count=int(hits.sum()))
+        return figure.says(
+            said, spans=judging.spans(hits, seen, context.period_s), count=int((hits == 1).sum())
+        )
 
 
 @hookimpl

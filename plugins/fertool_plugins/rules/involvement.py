@@ -31,16 +31,19 @@ class Involvement(Rule):
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured head pose"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
+        import numpy as np
+
         if seen.is_empty():
             return None
         usual = context.baseline.get("pitch_deg")
         if usual is None:
             return judging.not_measurable("no usual head pose is known of this student")
-        bowed = seen["pitch_deg"].fill_nan(None) < usual - self.angle
+        pitch = seen["pitch_deg"].to_numpy()
+        bowed = np.where(np.isnan(pitch), np.nan, pitch < usual - self.angle)
         figure = judging.figure(bowed, seen, self.floor)
         if not figure.enough:
             return figure.silent("head pose")
-        passive = int(bowed.sum()) > self.passive * figure.measured
+        passive = int((bowed == 1).sum()) > self.passive * figure.measured
         said = f"head bowed in {figure.value:.0%} of {figure.measured} measured samples"
         return figure.says(
             f"{said}: passive, send a reminder" if passive else said,

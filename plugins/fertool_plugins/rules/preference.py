@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Course, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     import polars as pl
 
 
@@ -18,13 +20,15 @@ class Preference(Rule):
     Reference: Aly et al. 2023, section IV.C (learning preference): compare the emotions of a student across
     courses, and recommend courses like the one that pleases, or by its instructor. A course counts if the
     expression could be measured in enough of its samples; a preference is told if the 95 % intervals of the
-    best two courses lie apart. Says nothing before there are two courses.
+    best two courses lie apart. Recommended are, of the courses that a course.toml describes and that the
+    student is not in, those that share topics with the preferred one, most first, then those by its
+    instructor; where there is none, what to look for. Says nothing before there are two courses.
 
     Signals: expression. Needs the labels happy and surprise. Validated on: nothing.
     """
 
     name = "preference"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
     needs = ("happy", "surprise")
     scope = "all"
@@ -50,14 +54,14 @@ class Preference(Rule):
             f"happiest in {best} ({known[best].value:.0%}, next is {second} with {known[second].value:.0%})"
         )
         return known[best].says(
-            f"{said}: recommend courses with its topics or by its instructor",
+            f"{said}: recommend {_recommended(best, context.courses, figures)}",
             "preferred",
             course=best,
             **shares,
         )
 
     def _figure(self, seen: pl.DataFrame) -> judging.Figure:
-        return judging.figure(seen["emotion"].is_in(judging.POSITIVE), seen, self.floor)
+        return judging.figure(judging.shows(seen, judging.POSITIVE), seen, self.floor)
 
 
 def _apart(best: judging.Figure, second: judging.Figure) -> bool:
@@ -65,6 +69,25 @@ def _apart(best: judging.Figure, second: judging.Figure) -> bool:
     if best.interval is None or second.interval is None:
         return False
     return best.interval[0] > second.interval[1]
+
+
+def _recommended(best: str, courses: Mapping[str, Course], taken: Collection[str]) -> str:
+    """The courses to take next, with the reason for each, or what such a course would be like."""
+    liked = courses.get(best, Course())
+    others = {name: one for name, one in courses.items() if name not in taken}
+    shared = {name: [t for t in one.topics if t in liked.topics] for name, one in others.items()}
+    same = {name for name, one in others.items() if liked.instructor and one.instructor == liked.instructor}
+    similar = sorted((n for n in others if shared[n] or n in same), key=lambda n: (-len(shared[n]), n))
+    if similar:
+        return ", ".join(f"{n} ({_alike(shared[n], liked.instructor * (n in same))})" for n in similar)
+    return (
+        f"courses {_alike(liked.topics, liked.instructor, ' or ') or 'with its topics or by its instructor'}"
+    )
+
+
+def _alike(topics: Sequence[str], instructor: str, between: str = ", ") -> str:
+    about = f"about {' and '.join(topics)}" if topics else ""
+    return between.join(part for part in (about, f"by {instructor}" if instructor else "") if part)
 
 
 @hookimpl

@@ -16,7 +16,9 @@ class Presence(Rule):
     """value = samples with the student's face / samples of the window (0..1).
 
     A face can be out of sight for many reasons (camera off, leaning out, a hand before the face): the
-    figure says what was seen, not whether the student attended.
+    figure says what was seen, not whether the student attended. Below `low` it is `attention`.
+
+    Reference: none. Signals: presence. Needs no labels. Validated on: nothing.
     """
 
     name = "presence"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ class Shares(Rule):
 
     Where fewer than `floor` of the samples could be measured there is one assessment,
     "not measurable": silence is not neutrality.
+
+    Reference: none; a count. Signals: expression. Needs the seven labels. Validated on: nothing.
     """
 
     name = "shares"
@@ -32,14 +35,14 @@ class Shares(Rule):
     ) -> Assessment | list[Assessment] | None:
         if seen.is_empty():
             return None
-        emotions = seen["emotion"].drop_nulls()
-        measured, samples = len(emotions), len(seen)
+        counts = Counter(label for label in seen["emotion"].to_list() if label is not None)
+        measured, samples = counts.total(), len(seen)
         if measured == 0 or measured < self.floor * samples:
             message = f"expression measured in {measured} of {samples} samples only"
             facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
             return Assessment(None, "not measurable", message, evidence=facts, coverage=measured / samples)
         coverage = measured / samples
-        return [self._share(label, int((emotions == label).sum()), measured, coverage) for label in EMOTIONS]
+        return [self._share(label, counts[label], measured, coverage) for label in EMOTIONS]
 
     @staticmethod
     def _share(label: str, count: int, measured: int, coverage: float) -> Assessment:

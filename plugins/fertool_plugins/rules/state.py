@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
 
 ADJUST = "lower the difficulty, slow down, or intersperse a story"
@@ -37,29 +39,26 @@ class State(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = seen["emotion"].is_in(judging.NEGATIVE)
-        figure = judging.figure(~hits, seen, self.floor)
+        hits = judging.shows(seen, judging.NEGATIVE)
+        figure = judging.figure(1 - hits, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
-        count = int(hits.sum())
+        count = int((hits == 1).sum())
         negative = count > self.negative * figure.measured
         said = f"negative in {count / figure.measured:.0%} of {figure.measured} measured samples"
         return figure.says(
             f"{said}: {ADJUST}" if negative else said,
             "attention" if negative else "good",
-            self._negative_parts(seen, context),
+            self._negative_parts(hits, seen, context),
         )
 
-    def _negative_parts(self, seen: pl.DataFrame, context: Context) -> list[tuple[float, float]]:
+    def _negative_parts(
+        self, hits: npt.NDArray[np.floating[Any]], seen: pl.DataFrame, context: Context
+    ) -> list[tuple[float, float]]:
         """Neighbours are one span."""
-        import polars as pl
-
         start = context.segment.start_s if context.segment else float(seen["time_s"][0])
-        number = ((pl.col("time_s") - start) / self.every).floor().alias("part")
-        share = pl.col("emotion").is_in(judging.NEGATIVE).mean()  # of the measured ones: null does not count
-        parts = seen.group_by(number).agg(hit=share > self.negative).sort("part")
-        parts = parts.with_columns(time_s=start + pl.col("part") * self.every)
-        return judging.spans(parts["hit"], parts, self.every)
+        part, negative, measured = judging.totals(hits, judging.parts(seen, self.every, start))
+        return judging.spans(negative > self.negative * measured, start + part * self.every, self.every)
 
 
 @hookimpl

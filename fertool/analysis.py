@@ -1,0 +1,176 @@
+"""One analysis, described: what identifies its run, and all that is needed to finish it.
+
+A description travels as JSON, so that a run can be measured on one machine and finished on another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fertool import __version__, video
+from fertool.errors import VideoError
+from fertool.remote import size
+from fertool.sampling import plan
+from fertool.store import Recording, Run
+from fertool.types import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+    from fertool.privacy.consent import Gate
+    from fertool.remote import File
+    from fertool.request import Request
+    from fertool.sampling import Times
+
+FORMAT = 3
+"""Raised when the pipeline itself changes results: part of every run's identity."""
+CHUNK_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A recording that was opened, and the samples wanted of it."""
+
+    video: video.Recording
+    targets: Times
+    """Of the samples, in seconds; never empty."""
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int_]:
+        """Of every sample the chunk that it belongs to."""
+        return (self.targets // CHUNK_S).astype(int)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A run, the recording it is about, and what linking its tracks to students needs to know."""
+
+    recording: Recording
+    run: Run
+    same_person: float
+    """Distance of two embeddings up to which they are one person's."""
+    student: str | None
+    """Name of the only person of a webcam recording."""
+    chunks: tuple[int, ...]
+    """Numbers of the chunks that its samples belong to, ascending."""
+    chapters: tuple[Segment, ...]
+    warnings: tuple[str, ...]
+    """What is wrong with the file although it can be read."""
+    asked: tuple[str, int] = ("", 0)
+    """When its set of recordings was asked for, and its place there: students are linked in this order."""
+
+    @property
+    def course(self) -> str:
+        return self.recording.course
+
+    @property
+    def lecture(self) -> str:
+        return self.recording.lecture
+
+    @property
+    def model(self) -> str:
+        """What makes the embeddings: see `Toolbox.model`."""
+        return str(self.run.config["model"])
+
+    @property
+    def policy(self) -> str:
+        return self.run.policy
+
+    @property
+    def consent(self) -> str:
+        """`required`, or `off`."""
+        return str(self.run.config.get("consent", {}).get("mode", "off"))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True, default=str)
+
+    @staticmethod
+    def from_json(text: str) -> Analysis:
+        """Raises KeyError, TypeError or ValueError for anything but what `to_json` made."""
+        given: dict[str, Any] = json.loads(text)
+        made = {
+            "recording": Recording(**given.pop("recording")),
+            "run": Run(**given.pop("run")),
+            "chapters": tuple(Segment(**row) for row in given.pop("chapters")),
+            "asked": (given["asked"][0], given["asked"][1]),
+            "chunks": tuple(given["chunks"]),
+            "warnings": tuple(given["warnings"]),
+        }
+        return Analysis(**given | made)
+
+
+def look(path: File, request: Request) -> Source:
+    """Open a recording and plan its samples. Raises VideoError if there is nothing to analyse."""
+    source = video.probe(path)
+    targets = plan(source.index, request.every, request.start_s, request.end_s)
+    if not len(targets):
+        length = f"the recording is {source.duration_s:.1f} s long"
+        raise VideoError(f"{path}: nothing to analyse between --start and --end", length)
+    return Source(source, targets)
+
+
+def describe(source: Source, request: Request, gate: Gate | None = None) -> Analysis:
+    """Reads the recording once more, for its hash. `gate`: whose faces may be kept; None for everybody's."""
+    recording = _recording(source.video, request)
+    return Analysis(
+        recording=recording,
+        run=_run(recording, request, len(source.targets), gate),
+        same_person=request.same_person,
+        student=request.student,
+        chunks=tuple(_distinct(source.numbers)),
+        chapters=source.video.chapters,
+        warnings=source.video.warnings,
+    )
+
+
+def _distinct(numbers: npt.NDArray[np.int_]) -> Iterable[int]:
+    return (int(number) for number in np.unique(numbers))
+
+
+def _recording(source: video.Recording, request: Request) -> Recording:
+    sha256 = video.sha256(source.path)
+    return Recording(
+        recording=sha256[:12],
+        sha256=sha256,
+        course=request.course,
+        lecture=request.lecture,
+        path=str(source.path.resolve()),
+        name=source.path.name,
+        bytes=size(source.path),
+        duration_s=source.duration_s,
+        readable_s=float(source.index.times[-1]) + (1 / source.fps if source.fps else 0.0),
+        width=source.width,
+        height=source.height,
+        codec=source.codec,
+        offset_s=request.offset_s,
+    )
+
+
+def _run(recording: Recording, request: Request, planned: int, gate: Gate | None) -> Run:
+    """The run's identity is a hash of the recording and of everything that can change a result."""
+    tools = request.tools
+    config = {
+        "format": FORMAT,
+        "detector": tools.detector.describe(),
+        "encoder": tools.encoder.describe(),
+        "classifier": tools.classifier.describe() if tools.classifier else None,
+        "every": request.every,
+        "start_s": request.start_s,
+        "end_s": None if math.isinf(request.end_s) else request.end_s,
+        "policy": request.policy,
+        "chunk_s": CHUNK_S,
+    }
+    if gate is not None:
+        config["consent"] = {"mode": request.consent, "state": gate.state}
+    text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
+    identity = hashlib.sha256(text.encode()).hexdigest()[:12]
+    config["model"] = tools.model  # told apart above already
+    return Run(identity, recording.recording, __version__, request.policy, config, planned)

@@ -1,0 +1,154 @@
+"""`fertool analyze` on several workers: given out, followed, taken into the database."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from fertool.cli.summary import note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.config import Settings
+    from fertool.fleet.drive import Team
+    from fertool.fleet.worker import Job, Kit
+    from fertool.pipeline import Outcome
+    from fertool.remote import File
+    from fertool.request import Request
+    from fertool.setup import Toolbox
+    from fertool.spool import Spool
+    from fertool.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Who does the work."""
+
+    engine: str
+    address: str
+    workers: int | None
+    threads: int | None
+    gpus: float
+    spool: str | None
+
+
+def pack(
+    chosen: Settings, pairs: Sequence[str], plugin_files: Sequence[Path], tools: Toolbox, where: Where
+) -> Kit:
+    """What the workers are sent before anything else."""
+    from fertool.cores import cores
+    from fertool.fleet.worker import Kit
+
+    files = {file.resolve(): file.name for file in [*map(Path, chosen.plugins), *plugin_files]}
+    shared = cores() // (where.workers or 1) if where.engine == "local" else 1
+    return Kit(
+        settings=replace(chosen, plugins=[]),
+        pairs=tuple(pairs),
+        files=tuple((name, path.read_bytes()) for path, name in files.items()),
+        tools=tools.describe(),
+        spool=where.spool or str(Path(f"{chosen.db}.spool").resolve()),
+        threads=where.threads or max(1, shared),
+    )
+
+
+def run(
+    requests: list[tuple[File, Request]],
+    kit: Kit,
+    store: Store,
+    where: Where,
+    failed: list[tuple[str, str]],
+    *,
+    json: bool,
+) -> list[Outcome]:
+    """Measure on workers into the spool, then load that and link students. Adds to `failed`."""
+    from fertool.cli.progress import Lines, Whole
+    from fertool.fleet.drive import Drive
+    from fertool.ingest import ingest
+    from fertool.spool import Spool
+
+    spool = Spool(kit.spool)
+    team, count = _team(where, kit)
+    jobs = _jobs(requests, store, failed)
+    drive = Drive(team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished")
+    shown = Lines() if json else Whole()
+    for what, why in failed:
+        shown.message(f"fertool: {what}: {why}")
+    try:
+        drive.run(count, shown.told)
+    except KeyboardInterrupt:
+        shown.message("Stopped. What was measured is stored: run the same command again to go on.")
+        raise typer.Exit(130) from None
+    measured = {one.analysis.run.run: one for one in drive.progress if one.analysis and not one.reason}
+    anew = {run for run, one in measured.items() if one.job.force}
+    found = ingest(store, spool, shown.ingesting, measured, anew)
+    outcomes = []
+    for analysis, outcome in found.outcomes:
+        file, request = requests[measured[analysis.run.run].job.number]
+        note(file, request, outcome, store, shown)
+        outcomes.append(outcome)
+    failed += [(one.job.file, one.reason) for one in drive.progress if one.reason]
+    failed += [(analysis.recording.path, reason) for analysis, reason in found.refused]
+    if where.spool is None:
+        _clear(spool, [outcome.run for outcome in outcomes])
+    return outcomes
+
+
+def retry(given: Sequence[str], failed: list[tuple[str, str]]) -> str:
+    """The command again, for the recordings that failed alone; of a course.toml what is done is skipped.
+
+    `given`: the recordings as they were given, which the command line held between its flags.
+    """
+    words = sys.argv[1:]
+    if not any(word.endswith(".toml") for word in given):
+        rest = [word for word in words[1:] if word not in given]
+        words = [words[0], *(what for what, _ in failed), *rest]
+    return shlex.join(["fertool", *words])
+
+
+def _jobs(requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]]) -> list[Job]:
+    """Consent is looked up here: workers have no database."""
+    from datetime import UTC, datetime
+
+    from fertool.errors import ConfigError
+    from fertool.fleet.worker import Job
+    from fertool.pipeline import gate
+
+    now, jobs = datetime.now(UTC).isoformat(), []
+    for number, (file, request) in enumerate(requests):
+        try:
+            allowed = gate(store, request)
+        except ConfigError as error:
+            failed.append((str(file), str(error)))
+            continue
+        place = str(file.resolve())
+        jobs.append(Job(number, place, request.facts(), allowed, (now, number), request.force))
+    return jobs
+
+
+def _team(where: Where, kit: Kit) -> tuple[Team, int]:
+    from fertool.errors import ConfigError
+
+    if where.engine == "local":
+        from fertool.fleet.processes import Processes
+
+        return Processes(), where.workers or 1
+    if where.engine != "ray":
+        raise ConfigError(f"--engine {where.engine}: expected local or ray")
+    from fertool.fleet.rays import Cluster
+
+    cluster = Cluster(where.address, kit.threads, where.gpus)
+    return cluster, where.workers or cluster.room
+
+
+def _clear(spool: Spool, runs: list[str]) -> None:
+    """Of a spool that nobody asked for: what is in the database now, and the folder with the last of it."""
+    for run in runs:
+        spool.drop(run)
+    if spool.files.isdir(spool.root) and not spool.files.ls(spool.root):
+        spool.files.rmdir(spool.root)

@@ -1,0 +1,44 @@
+"""`fertool ingest`: what workers left in a spool, into the database."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fertool.cli.common import Db, Json, PluginFiles, open_store, settings
+from fertool.cli.summary import judge, note, summary
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="ingest")(ingest)
+
+
+def ingest(
+    spool: Annotated[str, typer.Argument(help="Path or URI, as given to --spool.", metavar="SPOOL")],
+    db: Db = None,
+    plugin: PluginFiles = None,
+    json: Json = False,
+) -> None:
+    """Load all that was measured into a spool, link students, judge. Doing it twice changes nothing."""
+    from fertool import setup
+    from fertool.cli.progress import Lines, Whole
+    from fertool.ingest import ingest as load
+    from fertool.spool import Spool
+
+    chosen = settings(db=db)
+    tools = setup.toolbox(chosen, [], plugin or [])
+    shown = Lines() if json else Whole()
+    store = open_store(chosen.db, create=True)
+    found = load(store, Spool(spool), shown.ingesting)
+    for analysis, outcome in found.outcomes:
+        note(analysis.recording.path, analysis, outcome, store, shown)
+    outcomes = [outcome for _, outcome in found.outcomes]
+    problems = judge(store, tools, outcomes, [])
+    refused = [(analysis.recording.path, reason) for analysis, reason in found.refused]
+    summary(store, outcomes, refused, json=json, lines=True)
+    for problem in problems:
+        print(f"fertool: {problem}", file=sys.stderr)
+    if refused or problems:
+        raise typer.Exit(3)

@@ -1,0 +1,129 @@
+"""What commands about people share: the audit, the names file, and what follows when students change."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+import typer
+
+from fertool.cli.common import passphrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from fertool.config import Settings
+    from fertool.contracts import Rule
+    from fertool.privacy.names import Names
+    from fertool.store import Store
+
+
+def record(
+    store: Store,
+    command: str,
+    course: str | None = None,
+    students: Iterable[str] = (),
+    what: str = "",
+    lecture: str | None = None,
+) -> None:
+    """Write to the audit that a command read or wrote personal data.
+
+    A database that cannot be written to, a copy on a stick for example, can still be read: that is said.
+    """
+    from fertool.database import Database
+    from fertool.errors import StoreError
+    from fertool.privacy.custody import Custody
+
+    try:
+        database = Database(store.database.path, create=False)  # the store may be open for reading only
+        Custody(database).audit(command, course, students, what, lecture)
+    except StoreError as error:
+        print(f"fertool: this is not in the audit: {error}", file=sys.stderr)
+
+
+def known(store: Store, course: str, student: str) -> None:
+    """Raise FertoolError unless the course has this student."""
+    from fertool.errors import FertoolError
+    from fertool.students.roster import Roster
+
+    if student not in Roster(store.database).overview(course)["student"]:
+        raise FertoolError(f"{course}: no student {student!r}", "`fertool students list` shows them")
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def read_names(path: Path | None) -> Names | None:
+    """The names, to be read; None without a file."""
+    from fertool.privacy import names
+
+    return None if path is None else names.load(path, passphrase())
+
+
+def open_names(path: Path | None) -> tuple[str, Names | None]:
+    """The passphrase and the names, to be changed; a file that is not there yet has none."""
+    from fertool.errors import FertoolError
+    from fertool.privacy import names
+
+    if path is None:
+        return "", None
+    if not path.parent.is_dir():
+        raise FertoolError(f"{path}: no such folder: {path.parent}", "create it, or give another --names")
+    if not path.exists():
+        return passphrase(new=True), names.Names()
+    secret = passphrase()
+    return secret, names.load(path, secret)
+
+
+# --- when students are others than before ---------------------------------------------------------
+
+
+def judge(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> None:
+    """Assess lectures in which students are others than before; exit code 3 if a rule failed."""
+    from fertool import pipeline
+
+    if not lectures:
+        return
+    result = pipeline.assess(store, rules, lectures)
+    print(f"{len(lectures)} lecture{'' if len(lectures) == 1 else 's'} judged again")
+    for problem in result.failed:
+        print(f"fertool: {problem}", file=sys.stderr)
+    if result.failed:
+        raise typer.Exit(3)
+
+
+def catch_up(store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None) -> None:
+    """Class figures of those lectures that are still there, and the known reports of a course (or of all), as
+    they are now."""
+    from fertool import setup
+    from fertool.report.sites import refresh
+
+    there = [pair for pair in lectures if pair in store.lectures(*pair)]
+    if there:
+        judge(store, setup.toolbox(chosen).rules, there)
+    for told in refresh(store, course, retention=chosen.retention):
+        print(told)
+
+
+def settle(store: Store, chosen: Settings) -> None:
+    """Let consent take effect that was given, withdrawn, or has expired since lectures were judged: class
+    figures and reports are made anew. The views leave people out by themselves.
+
+    What cannot be done now, for example in a database that cannot be written to, is said.
+    """
+    from fertool.errors import FertoolError
+    from fertool.privacy.answers import Answers
+
+    lectures = Answers(store.database).outdated()
+    if not lectures:
+        return
+    courses = {course for course, _ in lectures}
+    print("fertool: consent has changed since these lectures were judged:", file=sys.stderr)
+    with redirect_stdout(sys.stderr):  # another command's output comes after this
+        try:
+            writable = type(store)(store.database.path, create=False)
+            catch_up(writable, chosen, lectures, courses.pop() if len(courses) == 1 else None)
+        except FertoolError as error:
+            print(f"fertool: class figures may still count people without consent: {error}")

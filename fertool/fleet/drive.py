@@ -1,0 +1,295 @@
+"""Many recordings on many workers: who does what next, and what to do when a worker is gone.
+
+One worker has one task at a time, so when it dies it is known over what. Every task may be done twice, and
+half: chunks in a spool are there whole or not at all, and the same whoever made them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fertool import __version__
+from fertool.analysis import CHUNK_S
+from fertool.errors import ConfigError, StoreError
+from fertool.fleet.worker import Described, Failed, Kit, Measured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from fertool.analysis import Analysis
+    from fertool.fleet.worker import Job
+
+CHUNKS_AT_ONCE = 10
+"""Of one task: ten minutes of video. Each costs a seek, and to another worker opening the file."""
+TRIES = 3
+"""Of a task whose worker dies over it; the third time it is to blame."""
+SLOW = 2.0
+"""A task that takes this many times as long as most is also given to a worker that has nothing to do."""
+EVERY_S = 1.0
+"""How often somebody is told how far it is, and slow tasks are looked for."""
+
+
+class Slot(Protocol):
+    """A place for one worker, which is being started."""
+
+    def call(self, method: str, *args: Any) -> Future[Any]:
+        """Ask the worker for something; when it dies, the future raises one of `Team.lost`."""
+
+    def stop(self) -> None:
+        """End the worker, whatever it is doing."""
+
+
+class Team(Protocol):
+    """Where workers come from."""
+
+    lost: tuple[type[BaseException], ...]
+
+    def hire(self) -> Slot: ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """Of one recording."""
+
+    job: Job
+    analysis: Analysis | None = None
+    open: int = 0
+    """Chunks that are not measured."""
+    done: bool = False
+    reason: str = ""
+    """Why it failed; empty if it did not."""
+    measured_s: float = 0.0
+    """Of video, so far, here and now."""
+
+    @property
+    def length_s(self) -> float:
+        """Of video to be analyzed; 0 until that is known."""
+        return CHUNK_S * len(self.analysis.chunks) if self.analysis else 0.0
+
+
+@dataclass(eq=False, slots=True)
+class Task:
+    of: Progress
+    chunks: frozenset[int] | None = None
+    """None: the recording has to be described first."""
+    tries: int = 0
+    shared: bool = False
+    """Whether a second worker is at it."""
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far the whole set is."""
+
+    recordings: int
+    done: int
+    """Failed ones too."""
+    failed: int
+    workers: int
+    """That are ready."""
+    hours_done: float
+    """Of video, whenever it was measured."""
+    hours: float
+    """Of all recordings; those that nobody has looked at yet count as long as the others."""
+    speed: float
+    """Hours of video per hour; 0 while nothing is known."""
+    left_s: float | None
+    """Seconds to go; None while nothing is known."""
+
+
+@dataclass(slots=True)
+class _Busy:
+    slot: Slot
+    doing: Task | str
+    """A task, or the name of a step of getting ready."""
+    since: float = field(default_factory=time.monotonic)
+
+
+class Drive:
+    """`run` it once. `progress` has one entry per job, in order."""
+
+    def __init__(self, team: Team, kit: Kit, jobs: Iterable[Job], skip: Callable[[Analysis], bool]) -> None:
+        """`skip`: whether an analysis, once described, need not be measured."""
+        self.team, self.kit, self.skip = team, kit, skip
+        self.progress = [Progress(job) for job in jobs]
+        self.messages: list[str] = []
+        self.workers = 0
+        """That are ready."""
+        self._waiting = deque(Task(one) for one in self.progress)
+        self._busy: dict[Future[Any], _Busy] = {}
+        self._idle: list[Slot] = []
+        self._took: list[float] = []
+        self._stillborn = 0
+        self._began = time.monotonic()
+
+    def status(self) -> Status:
+        known = [one.length_s for one in self.progress if one.analysis]
+        total_s = sum(known) / len(known) * len(self.progress) if known else 0.0
+        done_s = sum(one.length_s - CHUNK_S * one.open for one in self.progress)
+        speed = sum(one.measured_s for one in self.progress) / (time.monotonic() - self._began)
+        return Status(
+            recordings=len(self.progress),
+            done=sum(one.done for one in self.progress),
+            failed=sum(bool(one.reason) for one in self.progress),
+            workers=self.workers,
+            hours_done=done_s / 3600,
+            hours=total_s / 3600,
+            speed=speed,
+            left_s=max(0.0, total_s - done_s) / speed if speed else None,
+        )
+
+    def run(self, workers: int, told: Callable[[Drive], None]) -> None:
+        """Work through all jobs with this many workers; `told` is called about once a second.
+
+        Raises StoreError when nothing can be stored any more, ConfigError when no worker can be used. What
+        was measured stays in the spool.
+        """
+        slots = [self._hire() for _ in range(min(workers, len(self.progress)) or 1)]
+        try:
+            while not all(one.done for one in self.progress):
+                if not self._busy:
+                    raise ConfigError("; ".join(dict.fromkeys(self.messages)) or "there are no workers left")
+                done, _ = wait(self._busy, timeout=EVERY_S, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._settle(future, self._busy.pop(future))
+                self._give()
+                told(self)
+        finally:
+            for slot in {
+                id(s): s for s in (*slots, *self._idle, *(b.slot for b in self._busy.values()))
+            }.values():
+                slot.stop()
+
+    # --- workers ------------------------------------------------------------------------------
+
+    def _hire(self) -> Slot:
+        slot = self.team.hire()
+        self._ask(slot, "hello", "hello")
+        return slot
+
+    def _ask(self, slot: Slot, doing: Task | str, method: str, *args: Any) -> None:
+        self._busy[slot.call(method, *args)] = _Busy(slot, doing)
+
+    def _greeted(self, slot: Slot, answer: tuple[str, str, int]) -> None:
+        version, machine, _ = answer
+        if version != __version__:
+            self._refuse(
+                slot, f"the worker on {machine} has fertool {version}, this is fertool {__version__}"
+            )
+        else:
+            self._ask(slot, "load", "load", self.kit)
+
+    def _refuse(self, slot: Slot, reason: str) -> None:
+        self.messages.append(reason)
+        slot.stop()
+
+    def _died(self, busy: _Busy) -> None:
+        """Put another worker in its place, and its task aside for that one."""
+        busy.slot.stop()
+        if isinstance(busy.doing, str):
+            self._stillborn += 1
+            if self._stillborn >= TRIES:
+                self.messages.append("workers die before their first task")
+                return
+        else:
+            self.workers -= 1
+            self._again(busy.doing)
+        self._hire()
+
+    # --- tasks --------------------------------------------------------------------------------
+
+    def _again(self, task: Task) -> None:
+        if task.over or task.of.done:
+            return
+        task.tries += 1
+        if task.tries >= TRIES:
+            self._fail(
+                task.of, f"the worker died over it {TRIES} times: a fault in native code, or no memory"
+            )
+        elif task.shared:
+            task.shared = False  # the other one is still at it
+        else:
+            self._waiting.append(task)
+
+    def _give(self) -> None:
+        while self._idle and (task := self._next()) is not None:
+            slot = self._idle.pop()
+            if task.chunks is None:
+                self._ask(slot, task, "describe", task.of.job)
+            else:
+                self._ask(slot, task, "measure", task.of.job, task.of.analysis, task.chunks)
+
+    def _next(self) -> Task | None:
+        while self._waiting:
+            task = self._waiting.popleft()
+            if not task.of.done:
+                return task
+        return self._slow()
+
+    def _slow(self) -> Task | None:
+        """The task that is under way longest, if that is too long: marked as shared."""
+        if not self._took:
+            return None
+        limit = time.monotonic() - max(EVERY_S, SLOW * median(self._took))
+        late = [
+            (busy.since, busy.doing)
+            for busy in self._busy.values()
+            if isinstance(busy.doing, Task) and not busy.doing.shared and not busy.doing.of.done
+        ]
+        since, task = min(late, key=lambda pair: pair[0], default=(limit, None))
+        if task is None or since >= limit:
+            return None
+        task.shared = True
+        return task
+
+    def _settle(self, future: Future[Any], busy: _Busy) -> None:
+        try:
+            answer = future.result()
+        except self.team.lost:
+            self._died(busy)
+            return
+        if busy.doing == "hello":
+            self._greeted(busy.slot, answer)
+        elif busy.doing == "load" and answer is not None:
+            self._refuse(busy.slot, answer.reason)
+        else:
+            if busy.doing == "load":
+                self.workers, self._stillborn = self.workers + 1, 0
+            self._idle.append(busy.slot)
+            if isinstance(busy.doing, Task) and not busy.doing.over:
+                self._took.append(time.monotonic() - busy.since)
+                self._finished(busy.doing, answer)
+
+    def _finished(self, task: Task, answer: Described | Measured | Failed) -> None:
+        task.over = True
+        one = task.of
+        match answer:
+            case Failed(reason, everywhere, trace):
+                if everywhere:
+                    raise StoreError(reason)
+                self.messages += [trace] if trace else []
+                self._fail(one, reason)
+            case Described(analysis, missing):
+                one.analysis = analysis
+                chunks = [] if self.skip(analysis) else _ranges(missing)
+                self._waiting.extendleft(Task(one, part) for part in reversed(chunks))
+                one.open = sum(map(len, chunks))
+                one.done = not chunks
+            case Measured():
+                assert task.chunks is not None
+                one.measured_s += CHUNK_S * len(task.chunks)
+                one.open -= len(task.chunks)
+                one.done = one.done or not one.open
+
+    def _fail(self, one: Progress, reason: str) -> None:
+        one.done, one.reason = True, one.reason or reason
+
+
+def _ranges(chunks: Sequence[int]) -> list[frozenset[int]]:
+    return [frozenset(chunks[i : i + CHUNKS_AT_ONCE]) for i in range(0, len(chunks), CHUNKS_AT_ONCE)]

@@ -1,0 +1,76 @@
+"""`attendance`: how much of a course was seen of whom, week by week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fertool import Chart, Given, Part, Prose, Section, Table, hookimpl
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HOW = (
+    "The share of the samples in which a face was seen, over all lectures of a week, or lecture by lecture"
+    " where course.toml gives no dates. Not seen can mean away, turned off, hidden, or too small for the"
+    " detector."
+)
+
+
+@dataclass
+class Attendance(Section):
+    """Present samples / samples, by calendar week (ISO 8601): of the class, and of each student."""
+
+    name = "attendance"
+    version = "1"
+    title = "Attendance by week"
+    pages = frozenset({"course", "student"})
+    least: int = field(default=2, metadata={"help": "fewest weeks (or lectures) to show anything for"})
+
+    def build(self, given: Given) -> list[Part]:
+        import polars as pl
+
+        when = weeks(given.tables["lectures"])
+        if when["week"].n_unique() < self.least or given.tables["students"].is_empty():
+            return []
+        people = seen(given.tables["students"], when, "student")
+        if given.page == "student":
+            mine = people.select("week", "seen", "samples")
+            return [Chart("Seen per week", mine, "week", ("seen",), share=True), Prose(HOW)]
+        whole = seen(given.tables["lectures"], when).select("week", "seen", "samples")
+        percent = people.with_columns((pl.col("seen") * 100).round(0).cast(pl.Int64).alias("seen"))
+        wide = percent.pivot("week", index="student", values="seen", sort_columns=False)
+        return [
+            Chart("Seen of the class per week", whole, "week", ("seen",), share=True),
+            Table("Percent seen per student and week", wide),
+            Prose(HOW),
+        ]
+
+
+def weeks(lectures: pl.DataFrame) -> pl.DataFrame:
+    """lecture, week: in order of days, `2026-W41`; where one is missing as given, week is the lecture."""
+    import polars as pl
+
+    if lectures["day"].has_nulls():
+        return lectures.select("lecture", week="lecture")
+    return lectures.sort("day", maintain_order=True).select(
+        "lecture", week=pl.col("day").dt.strftime("%G-W%V")
+    )
+
+
+def seen(counts: pl.DataFrame, when: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """week, `by`, samples, seen: one row each in order of weeks. Null as soon as one lecture of a week is."""
+    import polars as pl
+
+    joined = when.join(counts, on="lecture", maintain_order="left")
+    total = joined.group_by("week", *by, maintain_order=True).agg(
+        pl.when(~pl.col(name).has_nulls()).then(pl.col(name).sum()).alias(name)
+        for name in ("samples", "present")
+    )
+    share = pl.when(pl.col("samples") > 0).then(pl.col("present") / pl.col("samples"))
+    return total.select("week", *by, "samples", seen=share)
+
+
+@hookimpl
+def fertool_report_sections() -> list[type[Section]]:
+    return [Attendance]

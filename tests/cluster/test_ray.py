@@ -1,0 +1,196 @@
+"""The same on a real Ray cluster: a head without work and two workers, on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cluster]'")
+
+from fertool import __version__
+
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+"""On a busy machine a node takes its time to start."""
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Cluster:
+    """Nodes of one cluster, started and ended by Ray's own command line, on loopback only."""
+
+    port: int
+    folder: Path
+    nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--engine", "ray", "--address", self.address)
+
+    def start(self, *more: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """A node in the foreground, so that ending this process ends it."""
+        ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        sizes = ["--object-store-memory=80000000", "--node-ip-address=127.0.0.1"]
+        with (self.folder / "ray.log").open("ab") as log:
+            return subprocess.Popen(
+                [*ray, *sizes, *more],
+                env=os.environ | QUIET | (env or {}),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    @property
+    def fault(self) -> Path:
+        return self.folder / "fault"
+
+    def wait_for_cores(self, count: int) -> None:
+        """Until that many are to be had: nodes come and go within seconds."""
+        ask = (
+            f"import ray; ray.init('{self.address}', logging_level=40); print(ray.cluster_resources()['CPU'])"
+        )
+        until = time.monotonic() + 90
+        found = ""
+        while found != f"{count}.0" and time.monotonic() < until:
+            found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout.strip()
+        assert found == f"{count}.0", (self.folder / "ray.log").read_text()
+
+    def worker(self, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        return self.start(
+            f"--address={self.address}", "--num-cpus=1", env={"FAULT": str(self.fault)} | (env or {})
+        )
+
+
+def end(node: subprocess.Popen[bytes]) -> None:
+    """A node and all its processes."""
+    if node.poll() is None:
+        os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The head, which does no work itself."""
+    made = Cluster(free_port(), tmp_path_factory.mktemp("ray"))
+    head = made.start("--head", f"--port={made.port}", "--num-cpus=0", "--include-dashboard=false")
+    until = time.monotonic() + 90
+    while not answers(made.port) and head.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    assert answers(made.port), (made.folder / "ray.log").read_text()
+    yield made
+    for node in (*made.nodes, head):
+        end(node)
+
+
+@pytest.fixture
+def nodes(cluster: Cluster, lectures: Any) -> list[subprocess.Popen[bytes]]:
+    """Two nodes of one core each; those of the last test if they are still there."""
+    cluster.nodes = [node for node in cluster.nodes if node.poll() is None]
+    while len(cluster.nodes) < 2:
+        cluster.nodes.append(cluster.worker())
+        cluster.wait_for_cores(len(cluster.nodes))
+    cluster.fault.unlink(missing_ok=True)
+    lectures.fault = cluster.fault
+    return cluster.nodes
+
+
+def test_the_same_rows_although_one_worker_is_slow(nodes, cluster: Cluster, lectures, alone) -> None:
+    done = lectures.analyze(*cluster.options, fault="slow 0.5")
+    assert done.returncode == 0, done.stderr
+    assert "2 workers" in done.stderr
+    assert lectures.rows() == alone
+
+
+def test_a_worker_killed_in_the_middle_of_a_chunk(nodes, cluster: Cluster, lectures, alone) -> None:
+    done = lectures.analyze(*cluster.options, fault="crash 3")
+    assert done.returncode == 0, done.stderr
+    assert not cluster.fault.exists(), "it happened"
+    assert lectures.rows() == alone
+
+
+def test_a_video_that_crashes_its_worker(nodes, cluster: Cluster, lectures, alone) -> None:
+    done = lectures.analyze(*cluster.options, fault="poison 364")
+    assert done.returncode == 3
+    assert "three.mp4: the worker died over it 3 times" in done.stderr
+    assert {row[5] for row in lectures.rows()["recordings"]} == {"one.mp4", "two.mp4"}
+
+
+def test_a_full_spool_stops_the_set_and_it_goes_on_when_there_is_room(
+    nodes, cluster: Cluster, lectures, alone
+) -> None:
+    done = lectures.analyze(*cluster.options, fault="full 5000")
+    assert done.returncode == 2
+    assert done.stderr.count("could not be written: File too large (make room") == 1
+    cluster.fault.unlink()
+    assert lectures.analyze(*cluster.options).returncode == 0
+    assert lectures.rows() == alone
+
+
+def test_whoever_asks_is_killed_and_asks_again(nodes, cluster: Cluster, lectures, alone) -> None:
+    first = lectures.start(*cluster.options)
+    wait_for_a_chunk(lectures.folder, first)
+    first.kill()
+    first.wait()
+    assert lectures.analyze(*cluster.options).returncode == 0
+    assert lectures.rows() == alone
+
+
+def test_a_node_is_lost(nodes, cluster: Cluster, lectures, alone) -> None:
+    process = lectures.start(*cluster.options)
+    wait_for_a_chunk(lectures.folder, process)
+    end(nodes[0])
+    assert process.wait(timeout=200) == 0
+    assert lectures.rows() == alone
+
+
+def test_another_version_is_refused(cluster: Cluster, lectures, tmp_path: Path) -> None:
+    for node in cluster.nodes:
+        end(node)
+    other = shutil.copytree(ROOT / "fertool", tmp_path / "path" / "fertool")
+    text = (other / "__init__.py").read_text()
+    (other / "__init__.py").write_text(text.replace(f'"{__version__}"', '"9.9.9"'))
+    cluster.nodes.append(cluster.worker({"PYTHONPATH": str(other.parent)}))
+    cluster.wait_for_cores(1)
+    done = lectures.analyze(*cluster.options)
+    end(cluster.nodes.pop())
+    assert done.returncode == 2
+    assert f"has fertool 9.9.9, this is fertool {__version__}" in done.stderr
+    assert not lectures.rows()["runs"]
+
+
+def test_no_cluster(lectures) -> None:
+    done = lectures.analyze("--engine", "ray", "--address", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 2
+    assert "nothing answers there (start one: `ray start --head`; see README)" in done.stderr
+
+
+def wait_for_a_chunk(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    spool = folder / "fertool.duckdb.spool"
+    while process.poll() is None and not list(spool.glob("*/*.parquet")):
+        time.sleep(0.05)

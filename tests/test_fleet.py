@@ -1,0 +1,200 @@
+"""Who does what next, and what becomes of tasks whose workers die: scripted workers on threads."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from fertool import __version__
+from fertool.analysis import Analysis
+from fertool.config import Settings
+from fertool.errors import ConfigError, StoreError
+from fertool.fleet.drive import CHUNKS_AT_ONCE, TRIES, Drive
+from fertool.fleet.worker import Described, Failed, Job, Kit, Measured
+from fertool.store import Recording, Run
+
+KIT = Kit(Settings(), (), (), "", "", 1)
+
+
+class Gone(Exception):
+    """A worker died."""
+
+
+class Scripted:
+    """A team whose workers do what `script(method, job number, chunks)` says, or that by default."""
+
+    lost: tuple[type[BaseException], ...] = (Gone,)
+
+    def __init__(self, chunks: dict[int, int], script=lambda *_: None, version: str = __version__) -> None:
+        self.chunks, self.script, self.version = chunks, script, version
+        self.did: list[tuple[str, int, tuple[int, ...]]] = []
+        self.hired = self.stopped = 0
+        self.lock = threading.Lock()
+
+    def hire(self) -> Scripted.Slot:
+        self.hired += 1
+        return Scripted.Slot(self)
+
+    class Slot:
+        def __init__(self, team: Scripted) -> None:
+            self.team, self.pool = team, ThreadPoolExecutor(1)
+
+        def call(self, method: str, *args: Any) -> Future[Any]:
+            return self.pool.submit(self.team.answer, method, *args)
+
+        def stop(self) -> None:
+            self.team.stopped += 1
+            self.pool.shutdown(wait=False)
+
+    def answer(self, method: str, *args: Any) -> Any:
+        if method == "hello":
+            return self.script("hello", -1, ()) or (self.version, "a-node", 1)
+        if method == "load":
+            return self.script("load", -1, ())
+        number, chunks = args[0].number, tuple(sorted(args[2])) if method == "measure" else ()
+        with self.lock:
+            self.did.append((method, number, chunks))
+        if (said := self.script(method, number, chunks)) is not None:
+            return said
+        if method == "measure":
+            return Measured(len(chunks), 0)
+        return Described(analysis(number, self.chunks[number]), tuple(range(self.chunks[number])))
+
+
+def analysis(number: int, chunks: int) -> Analysis:
+    recording = Recording(f"{number}", "", "c", "l", "", "", 1, 1.0, 1.0, 1, 1, "")
+    return Analysis(recording, Run(f"{number}", "", "", "", {}, 1), 1.0, None, tuple(range(chunks)), (), ())
+
+
+def drive(team: Scripted, skip=lambda _: False) -> Drive:
+    jobs = [Job(number, f"{number}.mp4", {}, None, ("", number)) for number in team.chunks]
+    return Drive(team, KIT, jobs, skip)
+
+
+def run(team: Scripted, workers: int = 2, skip=lambda _: False) -> Drive:
+    made = drive(team, skip)
+    made.run(workers, lambda _: None)
+    return made
+
+
+def test_every_chunk_is_measured_once_in_tasks_of_a_bounded_size() -> None:
+    team = Scripted({0: 23, 1: 1, 2: 10})
+    found = run(team)
+    done = [(number, chunk) for method, number, chunks in team.did for chunk in chunks if method == "measure"]
+    assert sorted(done) == [(n, c) for n, count in team.chunks.items() for c in range(count)]
+    assert max(len(chunks) for _, _, chunks in team.did) == CHUNKS_AT_ONCE
+    assert [one.done and not one.reason for one in found.progress] == [True] * 3
+    assert team.hired == team.stopped == 2
+    status = found.status()
+    assert (status.done, status.failed, status.recordings) == (3, 0, 3)
+    assert status.hours_done == status.hours == pytest.approx(34 / 60)
+
+
+def test_no_more_workers_than_recordings() -> None:
+    team = Scripted({0: 1})
+    run(team, workers=8)
+    assert team.hired == 1
+
+
+def test_what_is_skipped_is_described_only() -> None:
+    team = Scripted({0: 5, 1: 5})
+    found = run(team, skip=lambda one: one.run.run == "0")
+    assert [number for method, number, _ in team.did if method == "measure"] == [1]
+    assert all(one.done for one in found.progress)
+
+
+def test_a_death_costs_the_task_another_try() -> None:
+    deaths = iter([True])
+
+    def script(method, number, chunks):
+        if method == "measure" and number == 1 and next(deaths, False):
+            raise Gone
+
+    team = Scripted({0: 1, 1: 1}, script)
+    found = run(team)
+    assert [one.reason for one in found.progress] == ["", ""]
+    assert team.did.count(("measure", 1, (0,))) == 2
+    assert team.hired == 3
+
+
+@pytest.mark.parametrize("deadly", ["describe", "measure"])
+def test_what_kills_every_worker_is_given_up_and_the_others_go_on(deadly: str) -> None:
+    def script(method, number, chunks):
+        if method == deadly and number == 0:
+            raise Gone
+
+    team = Scripted({0: 1, 1: 1, 2: 1}, script)
+    found = run(team, workers=1)
+    assert found.progress[0].reason.startswith(f"the worker died over it {TRIES} times")
+    assert [one.reason for one in found.progress[1:]] == ["", ""]
+    assert [method for method, number, _ in team.did if number == 0].count(deadly) == TRIES
+
+
+def test_a_bad_recording_is_its_own_affair() -> None:
+    team = Scripted(
+        {0: 30, 1: 1}, lambda m, n, c: Failed("not a video") if (m, n) == ("measure", 0) else None
+    )
+    found = run(team, workers=1)
+    assert [one.reason for one in found.progress] == ["not a video", ""]
+    assert [n for m, n, _ in team.did if m == "measure"] == [0, 1], "its other tasks are not begun"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    found = run(
+        Scripted({0: 1}, lambda m, n, c: Failed("oops", trace="Traceback") if m == "measure" else None)
+    )
+    assert (found.progress[0].reason, found.messages) == ("oops", ["Traceback"])
+
+
+def test_what_everybody_would_meet_ends_it() -> None:
+    team = Scripted({0: 1, 1: 1}, lambda m, n, c: Failed("full", everywhere=True) if m == "measure" else None)
+    with pytest.raises(StoreError, match="full"):
+        run(team)
+    assert team.stopped >= 2
+
+
+def test_another_version_is_refused_with_both_named() -> None:
+    with pytest.raises(ConfigError, match=f"on a-node has fertool 9.9, this is fertool {__version__}"):
+        run(Scripted({0: 1, 1: 1}, version="9.9"))
+
+
+def test_one_worker_of_another_version_is_not_missed() -> None:
+    old = iter([("9.9", "old-node", 1)])
+    team = Scripted({0: 1, 1: 1}, lambda m, n, c: next(old, None) if m == "hello" else None)
+    found = run(team)
+    assert [one.reason for one in found.progress] == ["", ""]
+    assert found.messages == [f"the worker on old-node has fertool 9.9, this is fertool {__version__}"]
+
+
+def test_plugins_that_are_not_the_same_there() -> None:
+    with pytest.raises(ConfigError, match="not those"):
+        run(Scripted({0: 1}, lambda m, n, c: Failed("not those") if m == "load" else None))
+
+
+def test_workers_that_die_before_their_first_task_are_not_hired_for_ever() -> None:
+    def script(method, number, chunks):
+        if method == "load":
+            raise Gone
+
+    team = Scripted({0: 1}, script)
+    with pytest.raises(ConfigError, match="workers die before their first task"):
+        run(team)
+    assert team.hired == TRIES
+
+
+def test_a_straggler_is_overtaken() -> None:
+    """The task that one worker never ends is given to the other, whose answer counts."""
+    stuck, first = threading.Event(), iter([True])
+
+    def script(method, number, chunks):
+        if method == "measure" and number == 0 and next(first, False):
+            stuck.wait(60)
+
+    team = Scripted({0: 1, 1: 1}, script)
+    found = run(team)
+    stuck.set()
+    assert [one.reason for one in found.progress] == ["", ""]
+    assert team.did.count(("measure", 0, (0,))) == 2
