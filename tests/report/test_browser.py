@@ -193,7 +193,7 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
         const edges = [...document.querySelector('#chart-presence').calcdata[0][0].x];
         return edges.slice(1).map((x, i) => x - edges[i]);
     }"""
-    assert {round(width) for width in tab.evaluate(step)} == {1000}
+    assert {round(width) for width in tab.evaluate(step)} == {2000}
     rows = tab.locator("#chart-presence .ytick text").all_text_contents()
     assert rows[::-1] == ["Ada", "Bob", "student-2", "student-10"]  # plotly counts from below
 
@@ -219,6 +219,15 @@ def test_the_legend_switches_an_expression_off_and_on(visit: Callable[..., Any])
     tab.wait_for_function(f"{shown} < {before}")
     box.check()
     tab.wait_for_function(f"{shown} === {before}")
+
+
+def test_the_heat_map_shows_what_is_chosen(visit: Callable[..., Any]) -> None:
+    tab = visit("lectures/signals.sampling")
+    assert tab.locator(".heat-lost").is_visible()
+    assert not tab.locator(".heat-negative").is_visible()
+    tab.get_by_role("radio", name="Negative", exact=True).check()
+    assert tab.locator(".heat-negative").is_visible()
+    assert not tab.locator(".heat-lost").is_visible()
 
 
 def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
@@ -248,6 +257,7 @@ def test_printing_draws_everything_in_the_colours_for_paper(
 
 def test_without_javascript_the_tables_are_there(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/signals.sampling", java_script_enabled=False)
+    assert tab.locator("noscript p").is_visible()
     assert tab.locator("details table").count() >= 3  # one behind each chart
 
 

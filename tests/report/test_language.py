@@ -78,7 +78,7 @@ def test_one_and_many(n: int, expected: str) -> None:
 
 
 def test_names_of_others_stay_as_they_are() -> None:
-    assert DE.term("rule", "presence") == "gesehen"
+    assert DE.term("rule", "presence") == "Anwesenheit"
     assert DE.term("rule", "my-rule") == "my-rule"
     assert DE.term("level", None) == "–"
 

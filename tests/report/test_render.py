@@ -255,16 +255,16 @@ def test_the_heat_map_has_students_and_segments(html: dict[str, Page]) -> None:
 def test_gaps_are_called_not_measurable(site: Path) -> None:
     (path,) = (site / "students").glob("signals.ada*")
     (table,) = re.findall(r'aria-label="Means over sampling".*?</table>', path.read_text("utf-8"), re.DOTALL)
-    assert table.count("not measurable") == 1  # the last 24 s, in bins of 16 s
+    assert table.count("not measurable") == 2  # the last 24 s, in bins of 16 s
     assert re.search(r"0:01:04</th><td>16/16</td>.*?(<td>0.05</td>){3}<td>0.70", table)
 
 
 def test_assessments_stand_with_segment_and_student(html: dict[str, Page]) -> None:
     segment = one(html, "segments/signals.sampling.1")
-    assert re.search(r"Ada +seen +: 0\.5, <b>Half</b>", segment.text)
+    assert re.search(r"Ada +presence +: 0\.5, <b>Half</b>", segment.text)
     assert re.search(r"The class .*info +0\.123 +Happy\.", segment.text)
     student = one(html, "students/signals.bob").text
-    assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture seen – – not measurable", student)
+    assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture presence – – not measurable", student)
     assert re.search(r"negative state 0\.75 \(0\.50 to 0\.88\) – –", one(html, "students/signals.ada").text)
     lecture = one(html, "signals.sampling").text
     assert re.search(r"Ada +1 rule asks for attention", lecture)

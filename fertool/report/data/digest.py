@@ -64,6 +64,7 @@ class Moment:
     end_s: float
     share: float
     message: str
+    """How many, without rank and times, which stand beside it."""
     segment: int | None
     """Where most of it lies."""
 
@@ -152,9 +153,7 @@ class Digest:
         """The worst first; none when they may not be shown."""
         rows = [row for row in self.assessments if row["rule"] == LOST and row["level"] == ATTENTION]
         return tuple(
-            Moment(
-                row["start_s"], row["end_s"], row["value"], row["message"] or "", self._most_of(row)
-            )
+            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self._most_of(row))
             for row in sorted(rows, key=_worst)
             if not row["hidden"]
         )  # fmt: skip
@@ -210,6 +209,11 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
         dropped=lecture.dropped,
         k=lecture.k,
     )
+
+
+def _how_many(message: str | None) -> str:
+    """`1. 6:30 to 8:00: up to 5 of 8 negative or away` -> `up to 5 of 8 negative or away`."""
+    return (message or "").rpartition(": ")[2]
 
 
 def _worst(row: Mapping[str, Any]) -> tuple[float, float]:
