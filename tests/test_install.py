@@ -94,8 +94,10 @@ def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
     assert store.query(stored).rows() == [("1", '{"yaw_deg": 39.0}')]
     done = fertool(installed, "report", "--out", tmp_path / "report", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "report").rglob("*.html")]
-    assert any("turned away in 25% of 60 samples" in page for page in pages)
+    for kind in ("segments", "students", "handouts"):
+        pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "report" / kind).iterdir()]
+        assert any("turned-away" in page and "0.25" in page for page in pages), kind
+    assert "turned-away" in (tmp_path / "report" / "method.html").read_text(encoding="utf-8")
 
 
 def test_a_classifier_says_what_it_lacks(installed: Path, tmp_path: Path) -> None:
