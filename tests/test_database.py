@@ -56,7 +56,9 @@ def test_an_empty_file_gets_every_table_and_view(path):
         "migrations", "observations", "recordings", "retired", "runs", "samples", "segments", "sites",
         "students", "syllabi", "tracks",
     }  # fmt: skip
-    assert views == {"assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"}
+    assert views == {
+        "agreed", "assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"
+    }  # fmt: skip
     assert applied == [name for name, _ in schema.MIGRATIONS]
 
 

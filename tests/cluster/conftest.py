@@ -15,7 +15,7 @@ from fertool.testing.gallery import Person, make_gallery
 
 # Finds the two tiles without looking. FAULT names a file that says what goes wrong: "crash 3" is the end of a
 # process,
-# once, at its third call; "poison 364" ends it in native code at every picture of that width; "full 5000" is
+# once, at its third call; "poison 728" ends it in native code at every picture of that width; "full 5000" is
 # a disk on which no file can be larger; "slow 0.5" makes every call of whoever reads it first take as long.
 DETECTOR = """
 import ctypes, os, resource, signal, time
@@ -52,7 +52,7 @@ class Tiles(Detector):
     def one(self, image):
         half = image.shape[1] // 2
         lit = [x for x in (0, half) if image[:, x + 20 : x + half - 20].std() > 20]
-        boxes = np.array([[x + 60, 20, x + 120, 100] for x in lit], np.float32).reshape(-1, 4)
+        boxes = np.array([[x + 120, 40, x + 240, 200] for x in lit], np.float32).reshape(-1, 4)
         return Faces(boxes, np.full(len(lit), 0.9, np.float32))
 
 @hookimpl
@@ -80,7 +80,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shapes = {"one": (0, 3), "two": (3, 0), "three": (3, 5)}
     for length, (name, (left, right)) in enumerate(shapes.items(), start=62):
         people = [Person(left, ((0, length),)), Person(right, ((10, length - 5),))]
-        size = (364 if name == "three" else 360, 160)
+        size = (728 if name == "three" else 720, 320)
         make_gallery(path / f"{name}.mp4", people, duration_s=length, size=size, columns=2, fps=2, gop_s=10)
     (path / "tiles.py").write_text(DETECTOR)
     return path

@@ -135,7 +135,7 @@ def test_a_worker_killed_in_the_middle_of_a_chunk(nodes, cluster: Cluster, lectu
 
 
 def test_a_video_that_crashes_its_worker(nodes, cluster: Cluster, lectures, alone) -> None:
-    done = lectures.analyze(*cluster.options, fault="poison 364")
+    done = lectures.analyze(*cluster.options, fault="poison 728")
     assert done.returncode == 3
     assert "three.mp4: the worker died over it 3 times" in done.stderr
     assert {row[5] for row in lectures.rows()["recordings"]} == {"one.mp4", "two.mp4"}

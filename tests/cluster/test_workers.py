@@ -83,7 +83,7 @@ def test_a_worker_killed_in_the_middle_of_a_chunk(lectures, alone, tmp_path: Pat
 
 def test_a_video_that_crashes_its_worker(lectures, alone, tmp_path: Path) -> None:
     """It costs that recording; the command to retry it, run when the fault is gone, ends the same."""
-    done = lectures.analyze("--isolate", fault="poison 364")
+    done = lectures.analyze("--isolate", fault="poison 728")
     assert done.returncode == 3
     assert "three.mp4: the worker died over it 3 times" in done.stderr
     assert {row[5] for row in lectures.rows()["recordings"]} == {"one.mp4", "two.mp4"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -13,8 +15,10 @@ from fertool.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+CHROMIUM = os.environ.get("FERTOOL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 EVIL_COURSE = '<script>alert("course")</script> & "x"/../..'
 EVIL_LECTURE = "</script><img src=x onerror=alert(1)> 🎓/week's"
 EVIL_STUDENT = '<script>alert("student")</script>'
@@ -108,3 +112,15 @@ def page(site: Path):
         return path.read_text(encoding="utf-8")
 
     return read
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One for all tests: a process can drive one at a time."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (FERTOOL_CHROMIUM=PATH)")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

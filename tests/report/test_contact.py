@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 from fertool.report.contact import PAIRS, Card, Pair, Shot, lookalikes, sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 JPEG = b"\xff\xd8\xff\xe0 not really"
@@ -146,20 +143,6 @@ def test_known_but_not_seen() -> None:
 
 
 # --- in a real browser ----------------------------------------------------------------------------
-
-CHROMIUM = os.environ.get("FERTOOL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine (FERTOOL_CHROMIUM=PATH)")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
 
 def pictured(student: str, shots: int) -> Card:
     gray = cv2.imencode(".jpg", np.full((160, 160, 3), 128, np.uint8))[1].tobytes()
