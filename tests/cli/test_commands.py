@@ -247,6 +247,17 @@ def test_report_prints_its_path_and_takes_one_lecture(fertool, filled: Path) -> 
     assert fertool("report", "--course", "none such").code == 2
 
 
+def test_report_speaks_another_language(fertool, filled: Path) -> None:
+    assert fertool("report", "--lang", "de", "--out", "site").code == 0
+    index = (filled / "site" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="de">' in index
+    assert "Wer Hilfe braucht" in index
+    done = fertool("report", "--lang", "xx", "--out", "other")
+    assert done.code == 2
+    assert done.err == "fertool: --lang xx: no such language (known: de, en)\n"
+    assert not (filled / "other").exists()
+
+
 def test_version(fertool) -> None:
     from fertool import __version__
 
