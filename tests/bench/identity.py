@@ -2,9 +2,9 @@
 
 python tests/bench/identity.py [--hours 1] [--lectures 2] [--every 5] [--shuffles 6] [--seed 1] [--out DIR]
 
-Makes lectures of fourteen people (`fertool.testing.lectures`), a third of the time away, whose tiles are dealt
-anew a few times, and analyzes them as a user would, one after the other, in one course. An hour at a
-sample in five seconds takes some minutes. `--out`: where recordings, truth and database stay.
+Makes lectures of fourteen people (`fertool.testing.lectures`), a third of the time away, whose tiles are
+dealt anew a few times, and analyzes them as a user would, one after the other, in one course. An hour at
+a sample in five seconds takes some minutes. `--out`: where recordings, truth and database stay.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def main() -> None:
             make_lecture(out / name, held)
             start = time.monotonic()
             fertool(out, "analyze", name, "--course", "bench", "--every", f"{given.every}s")
-            print(f"{name}: {time.monotonic() - start:.0f} s for {held.duration_s:.0f} s of video", flush=True)
+            took = time.monotonic() - start
+            print(f"{name}: {took:.0f} s for {held.duration_s:.0f} s of video", flush=True)
         for name, held in meetings.items():
             write_truth(out / "one.csv", {name: held})
             print(name, flush=True)
