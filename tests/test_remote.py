@@ -12,12 +12,14 @@ from types import ModuleType
 
 import fsspec
 import numpy as np
+import polars as pl
 import pytest
 
-from fertool import video
+from fertool import segmenting, video
 from fertool.decode import Samples
 from fertool.errors import ConfigError, VideoError
 from fertool.remote import Remote, file_system, located, size
+from fertool.students import glimpses
 
 LOCATED = [
     ("a.mp4", Path("a.mp4")),  # a path
@@ -140,3 +142,30 @@ def test_in_memory_too(videos: ModuleType, tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe_file("/films/a.mp4", here.read_bytes())
     assert video.sha256(located("memory://films/a.mp4")) == video.sha256(here)
     assert video.probe("memory://films/a.mp4").width == video.probe(here).width
+
+
+@pytest.mark.parametrize("source", ["chapters", "slides"])
+def test_segments_of_a_recording_elsewhere(source: str, videos: ModuleType, tmp_path: Path) -> None:
+    if source == "slides":
+        pytest.importorskip("scenedetect", reason="needs the extra fertool[slides]")
+    here = videos.write(tmp_path / "talk.mp4", 75, chapters=[("Intro", 0.0, 1.5), ("Proof", 1.5, 3.0)])
+    fsspec.filesystem("memory").pipe_file("/films/talk.mp4", here.read_bytes())
+    there = located("memory://films/talk.mp4")
+    found, notes = segmenting.find(source, 3.0, [segmenting.Film(there)])
+    assert (found, notes) == segmenting.find(source, 3.0, [segmenting.Film(here)])
+    assert found
+
+
+def test_faces_are_cut_from_a_recording_elsewhere(videos: ModuleType, tmp_path: Path) -> None:
+    here = videos.write(tmp_path / "a.mp4")
+    fsspec.filesystem("memory").pipe_file("/films/b.mp4", here.read_bytes())
+    face = {"recording": "r", "name": "a.mp4", "bytes": here.stat().st_size, "time_s": 0.2}
+    box = {"x1": 10.0, "y1": 10.0, "x2": 40.0, "y2": 40.0}
+    one, other = (
+        glimpses.cut(pl.DataFrame([face | box | {"path": path}]))
+        for path in (str(here), "memory://films/b.mp4")
+    )
+    assert one == other
+    assert one[0][0] is not None
+    gone, notes = glimpses.cut(pl.DataFrame([face | box | {"path": "memory://films/gone.mp4"}]))
+    assert (gone, len(notes)) == ([None], 1)

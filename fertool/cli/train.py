@@ -13,9 +13,9 @@ from fertool.cli.epochs import epochs_shown
 from fertool.cli.faces import Align, Data, check_align, chosen, encoder, trainable
 
 if TYPE_CHECKING:
-
     from fertool.contracts import Trainable
     from fertool.training.data import Dataset
+
 
 def register(app: typer.Typer) -> None:
     app.command(name="train")(train)
