@@ -94,9 +94,11 @@ class Lectures:
     folder: Path
     fault: Path
     """What the detector shall do, if it exists."""
+    base: str = ""
+    """Where the recordings are, if not in the folder `videos`: the start of a URI."""
 
     def command(self, *more: object) -> list[str]:
-        videos = [self.videos / f"{name}.mp4" for name in ("one", "two", "three")]
+        videos = [f"{self.base or self.videos}/{name}.mp4" for name in ("one", "two", "three")]
         words = ["analyze", *videos, "--every", "2s", "--detector", "tiles"]
         words += ["--plugin", self.videos / "tiles.py"]
         return [sys.executable, "-m", "fertool", *map(str, [*words, *more])]
@@ -117,6 +119,10 @@ class Lectures:
             text=True,
             timeout=300,
         )
+
+    def ingest(self, *more: object) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "fertool", "ingest", *map(str, more)]
+        return subprocess.run(words, capture_output=True, cwd=self.folder, text=True, timeout=300)
 
     def start(self, *more: object) -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
