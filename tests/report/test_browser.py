@@ -18,6 +18,7 @@ DRAWN = "[...document.querySelectorAll('[data-chart]')].filter(it => it.querySel
 
 LOOKS = [(360, "dark"), (1440, "light")]
 """Both widths and both schemes that a page is looked at in."""
+OTHER = {"dark": "light", "light": "dark"}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -67,17 +68,22 @@ def test_every_page_draws_its_charts_fits_and_can_be_read_by_everybody(
         picture = album / f"{name.with_suffix('')}.{width}.{scheme}.png"
         picture.parent.mkdir(parents=True, exist_ok=True)
         visitor.tab.screenshot(path=picture, full_page=True)
-        found = axe.Axe().run(visitor.tab, options={"runOnly": RULES, "preload": False})
-        complaints += [
-            f"{name}: {one['id']}: {node['target']}"
-            for one in found.response["violations"]
-            for node in one["nodes"]
-        ]
+        complaints += [f"{name}: {text}" for text in violations(visitor.tab, RULES)]
+        # Of the same page in the other scheme, only colours can differ.
+        visitor.tab.emulate_media(color_scheme=OTHER[scheme])
+        contrast = violations(visitor.tab, ["color-contrast"])
+        complaints += [f"{name}: {OTHER[scheme]}: {text}" for text in contrast]
+        visitor.tab.emulate_media(color_scheme=scheme)
         complaints += [f"{name}: {text}" for text in visitor.trouble]
         visitor.trouble.clear()
     visitor.context.close()
     assert complaints == []
     assert len(list(album.rglob(f"*.{width}.{scheme}.png"))) >= len(pages(site))
+
+
+def violations(tab: Any, rules: list[str]) -> list[str]:
+    found = axe.Axe().run(tab, options={"runOnly": rules, "preload": False}).response["violations"]
+    return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
 
 
 REACHABLE = """() => [...document.querySelectorAll(
