@@ -185,6 +185,8 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
     tab.wait_for_selector("#chart-presence .main-svg", timeout=9000)
     ticks = tab.locator("#chart-presence .xtick text").all_text_contents()
     assert ticks[:2] in (["0:00:00", "0:00:10"], ["0:00:00", "0:00:15"], ["0:00:00", "0:00:20"])
+    hover = tab.evaluate("document.querySelector('#chart-presence').layout.xaxis.hoverformat")
+    assert hover == "%-H:%M:%S"
     step = """() => {
         const edges = [...document.querySelector('#chart-presence').calcdata[0][0].x];
         return edges.slice(1).map((x, i) => x - edges[i]);
