@@ -70,15 +70,8 @@ def stamp(seconds: float) -> int:
 
 
 def clock_axis(start_s: float, end_s: float) -> dict[str, Any]:
-    """Times as h:mm:ss, at every zoom level."""
-    return {
-        "type": "date",
-        "tickformat": "%-H:%M:%S",
-        "hoverformat": "%-H:%M:%S",
-        "range": [stamp(start_s), stamp(max(end_s, start_s + 1.0))],
-        "tickangle": 0,
-        "showgrid": False,
-    }
+    """Times; report.js writes them as h:mm:ss, at every zoom level."""
+    return {"type": "date", "range": [stamp(start_s), stamp(max(end_s, start_s + 1.0))]}
 
 
 def percent_axis() -> dict[str, Any]:

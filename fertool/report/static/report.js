@@ -11,10 +11,16 @@
     return style.getPropertyValue("--" + name).trim() || style.getPropertyValue("--other").trim();
   };
 
+  const CLOCK = "%-H:%M:%S";
+
   // What all charts share: it would weigh more than the figures of many.
   function complete(figure) {
     figure.layout = { margin: { l: 48, r: 12, t: 8, b: 34 }, showlegend: false, hovermode: "closest",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", ...figure.layout };
+    const { xaxis } = figure.layout;
+    if (xaxis && xaxis.type === "date") {
+      figure.layout.xaxis = { tickformat: CLOCK, hoverformat: CLOCK, tickangle: 0, showgrid: false, ...xaxis };
+    }
     for (const trace of figure.data) {
       if (trace.type) continue; // a line
       const { raw, unit = "\u00a0%" } = trace.meta || {};
