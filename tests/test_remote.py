@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
 
 import fsspec
 import numpy as np
+import polars as pl
 import pytest
 
-from fertool import video
+from fertool import segmenting, video
 from fertool.decode import Samples
 from fertool.errors import ConfigError, VideoError
 from fertool.remote import Remote, file_system, located, size
+from fertool.segmenting import Film
+from fertool.students import glimpses
 
 LOCATED = [
     ("a.mp4", Path("a.mp4")),  # a path
@@ -140,3 +144,22 @@ def test_in_memory_too(videos: ModuleType, tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe_file("/films/a.mp4", here.read_bytes())
     assert video.sha256(located("memory://films/a.mp4")) == video.sha256(here)
     assert video.probe("memory://films/a.mp4").width == video.probe(here).width
+
+
+def test_chapters_slides_and_faces_of_a_recording_elsewhere(
+    served: str, videos: ModuleType, tmp_path: Path
+) -> None:
+    here = videos.write(tmp_path / "a.mp4", frames=60, chapters=[("One", 0.0, 1.0), ("Two", 1.0, 2.0)])
+    there = f"{served}/a.mp4"
+    sources = ["chapters", *(["slides"] if find_spec("scenedetect") else [])]
+    for source in sources:
+        found, expected = (segmenting.find(source, 2.0, [Film(located(f))]) for f in (there, str(here)))
+        assert found == expected
+        assert found[0]
+    face = {"name": "a.mp4", "recording": "r", "time_s": 0.0, "x1": 0.0, "y1": 0.0, "x2": 9.0, "y2": 9.0}
+    rows = [face | {"path": path, "bytes": here.stat().st_size} for path in (there, str(here))]
+    (one,), notes = glimpses.cut(pl.DataFrame(rows[:1]))
+    assert notes == []
+    assert one == glimpses.cut(pl.DataFrame(rows[1:]))[0][0]
+    _, notes = glimpses.cut(pl.DataFrame(rows[:1]).with_columns(path=pl.lit(f"{served}/gone.mp4")))
+    assert "cannot be reached" in notes[0]

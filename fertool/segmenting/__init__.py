@@ -17,6 +17,7 @@ from fertool.segments import equal_parts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fertool.remote import File
     from fertool.types import Segment
 
 HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt or .csv file"
@@ -26,7 +27,7 @@ HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt or .csv 
 class Film:
     """One recording of a lecture: `offset_s` is its start on the lecture's clock."""
 
-    path: Path
+    path: File
     offset_s: float = 0.0
 
 

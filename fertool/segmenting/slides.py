@@ -12,8 +12,7 @@ from fertool.errors import ConfigError, PluginError
 from fertool.sampling import plan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from fertool.remote import File
     from fertool.types import Image
 
 EVERY_S = 1.0
@@ -26,7 +25,7 @@ WIDTH = 320
 """Pixels across in which slides are compared; text this small is a texture, and noise averages out."""
 
 
-def slide_edges(path: Path, region: tuple[int, int, int, int] | None = None) -> list[float]:
+def slide_edges(path: File, region: tuple[int, int, int, int] | None = None) -> list[float]:
     """Seconds at which slides begin, and the end of the recording: ascending, at least two.
 
     `region`: x1, y1, x2, y2 in pixels of the upright frame; the whole picture when left out. Raises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,6 +11,7 @@ import polars as pl
 from fertool import crops, video
 from fertool.decode import Samples
 from fertool.errors import VideoError
+from fertool.remote import located, size
 from fertool.types import Crop
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def cut(wanted: pl.DataFrame) -> tuple[list[bytes | None], list[str]]:
 
 def _of_one(rows: pl.DataFrame) -> dict[int, bytes]:
     """Row -> JPEG, for the rows of one recording."""
-    path = Path(rows["path"][0])
+    path = located(rows["path"][0])
     source = video.probe(path)
-    if path.stat().st_size != rows["bytes"][0]:
+    if size(path) != rows["bytes"][0]:
         raise VideoError(f"{path}: is not the file that was analyzed")
     at = rows.sort("time_s").partition_by("time_s", maintain_order=True)
     times = np.array([group["time_s"][0] for group in at], np.float64)
