@@ -1,7 +1,8 @@
 """One DuckDB file: opened per transaction, its lock waited for, its schema kept up to date.
 
 A connection lives only as long as one transaction, so several fertool processes can share a file:
-whoever finds it locked waits, and after `timeout_s` says which process holds it.
+whoever finds it locked waits, and after `timeout_s` says which process holds it. Opening and closing takes
+tens of milliseconds; whoever has hundreds of transactions keeps it for a few seconds (`kept`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Database:
         self.path = path
         self.read_only = read_only
         self.timeout_s = timeout_s
+        self._kept: duckdb.DuckDBPyConnection | None = None
         if not path.exists() and (read_only or not create):
             raise StoreError(f"{path}: no database here", "run `fertool analyze` first, or give --db")
         if not path.parent.is_dir():
@@ -49,8 +51,21 @@ class Database:
         return self._transaction(self.read_only)
 
     @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Until the block ends the file is open, for this process alone; transactions are what they were.
+
+        For less than `timeout_s`: others wait.
+        """
+        self._kept = self._connect(self.read_only)
+        try:
+            yield
+        finally:
+            self._kept.close()
+            self._kept = None
+
+    @contextmanager
     def _transaction(self, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        con = self._connect(read_only)
+        con = self._kept.cursor() if self._kept is not None else self._connect(read_only)
         try:
             con.begin()
             yield con

@@ -1,7 +1,7 @@
 """From a spool into the database: load the chunks of every measured run, then link its students.
 
-Run by run, in the order in which they were asked for, as if each had been analyzed here: so the tables end
-the same. What is there already is left alone.
+Rows are loaded for many runs at once; students are linked run by run, in the order in which they were asked
+for, as if each had been analyzed here: so the tables end the same. What is there already is left alone.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from fertool.errors import ConfigError
 from fertool.spool import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from fertool.analysis import Analysis
     from fertool.pipeline import Outcome
     from fertool.spool import Spool
     from fertool.store import Store
+
+
+RUNS_AT_ONCE = 20
+"""Loaded together; others who want the database wait for as long, ten seconds with lectures of an hour."""
 
 
 @dataclass(slots=True)
@@ -45,31 +50,64 @@ def ingest(
     """
     result = Ingested()
     analyses = [one for one in spool.analyses() if only is None or one.run.run in only]
-    for number, analysis in enumerate(analyses):
-        told(analysis, number, len(analyses))
-        run = analysis.run.run
-        if run not in anew and store.run_state(run) == "finished":
-            result.outcomes.append((analysis, pipeline.finish(store, analysis)))
-        elif reason := _unfit(store, spool, analysis):
-            result.refused.append((analysis, reason))
-        else:
-            if run in anew:
-                store.delete_run(run)
-            _load(store, spool, analysis)
-            result.outcomes.append((analysis, pipeline.finish(store, analysis)))
+    for begin, batch in _batches(store, analyses):
+        with store.database.kept():
+            refused = _load(store, spool, batch, anew)
+            for number, analysis in enumerate(batch, start=begin):
+                told(analysis, number, len(analyses))
+                if reason := refused.get(analysis.run.run):
+                    result.refused.append((analysis, reason))
+                else:
+                    result.outcomes.append((analysis, pipeline.finish(store, analysis)))
     return result
 
 
-def _load(store: Store, spool: Spool, analysis: Analysis) -> None:
-    store.add_recording(analysis.recording)
-    store.begin_run(analysis.run)
-    run, remote = analysis.run.run, None if spool.local else spool.files
-    bulk.load(store.database, run, spool.chunk_files(run), TABLES, remote)
+def _batches(store: Store, analyses: Sequence[Analysis]) -> Iterator[tuple[int, list[Analysis]]]:
+    """(number of the first, analyses) that may be loaded together before any of them is finished.
+
+    To finish a run is to look at what the database has of its course and lecture. So a batch holds one run
+    of a lecture, and a recording that was there before comes first: what is loaded may replace it.
+    """
+    known = {recording for (recording,) in store.query("SELECT recording FROM recordings").iter_rows()}
+    batch: list[Analysis] = []
+    begin = 0
+    for number, one in enumerate(analyses):
+        place = (one.course, one.lecture)
+        shared = any(place == (other.course, other.lecture) for other in batch)
+        if batch and (shared or one.recording.recording in known or len(batch) == RUNS_AT_ONCE):
+            yield begin, batch
+            begin, batch = number, []
+        batch.append(one)
+        known.add(one.recording.recording)
+    if batch:
+        yield begin, batch
 
 
-def _unfit(store: Store, spool: Spool, analysis: Analysis) -> str:
+def _load(store: Store, spool: Spool, batch: Sequence[Analysis], anew: Container[str]) -> dict[str, str]:
+    """The chunks of these runs, unless they are finished; returns why some were refused."""
+    refused: dict[str, str] = {}
+    files: dict[tuple[str, int], str] = {}
+    for analysis in batch:
+        run = analysis.run.run
+        if run not in anew and store.run_state(run) == "finished":
+            continue
+        chunks = spool.chunk_files(run)
+        if reason := _unfit(store, analysis, chunks.keys()):
+            refused[run] = reason
+            continue
+        if run in anew:
+            store.delete_run(run)
+        store.add_recording(analysis.recording)
+        store.begin_run(analysis.run)
+        files |= {(run, chunk): file for chunk, file in chunks.items()}
+    if files:
+        bulk.load(store.database, files, TABLES, None if spool.local else spool.files)
+    return refused
+
+
+def _unfit(store: Store, analysis: Analysis, measured: AbstractSet[int]) -> str:
     """Why a run may not be taken in; empty if it may."""
-    missing = len({*analysis.chunks} - spool.done(analysis.run.run))
+    missing = len({*analysis.chunks} - measured)
     if missing:
         return f"{missing} of {len(analysis.chunks)} chunks are not measured yet: analyze it again"
     if analysis.consent != "required":

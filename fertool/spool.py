@@ -82,12 +82,12 @@ class Spool:
     # --- read by whoever ingests --------------------------------------------------------------
 
     def done(self, run: str) -> AbstractSet[int]:
-        return {int(found[1]) for path in self._list(run) if (found := CHUNK.search(path))}
+        return self.chunk_files(run).keys()
 
-    def chunk_files(self, run: str) -> list[str]:
-        """Names of the run's chunks as DuckDB wants them, in order; see `bulk.load`."""
-        paths = sorted(path for path in self._list(run) if CHUNK.search(path))
-        return paths if self.local else [self.files.unstrip_protocol(path) for path in paths]
+    def chunk_files(self, run: str) -> dict[int, str]:
+        """The run's chunks and their files, named as DuckDB wants them; see `bulk.load`."""
+        found = {int(number[1]): path for path in self._list(run) if (number := CHUNK.search(path))}
+        return found if self.local else {n: self.files.unstrip_protocol(path) for n, path in found.items()}
 
     def analyses(self) -> list[Analysis]:
         """What was measured or begun, in the order in which it was asked for.

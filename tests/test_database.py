@@ -419,3 +419,15 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_half_of_a_file(path):
     assert said.endswith("0 set()\n")  # with room again, the same command works
     assert (writer.returncode, errors) == (0, "")
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_kept_file_has_transactions_as_ever(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.duckdb")
+    with database.kept():
+        with database.transaction() as con:
+            con.execute("INSERT INTO courses VALUES ('kept')")
+        with pytest.raises(ZeroDivisionError), database.transaction() as con:
+            con.execute("INSERT INTO courses VALUES ('not kept')")
+            raise ZeroDivisionError
+    with database.transaction() as con:  # opened anew
+        assert con.execute("SELECT course FROM courses").fetchall() == [("kept",)]

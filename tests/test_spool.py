@@ -10,7 +10,7 @@ import pytest
 
 from fertool.analysis import Analysis
 from fertool.errors import StoreError
-from fertool.ingest import ingest
+from fertool.ingest import _batches, ingest
 from fertool.spool import COLUMNS, TABLES, Spool
 from fertool.store import Recording, Run, Store
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
@@ -80,7 +80,9 @@ def test_one_file_holds_all_tables_of_a_chunk(spool: Spool) -> None:
     assert spool.done("aa") == {0, 1}
     assert spool.done("bb") == set()
     files = spool.chunk_files("aa")
-    assert [name.rpartition("/")[2] for name in files] == ["aa-0000.parquet", "aa-0001.parquet"]
+    assert {chunk: name.rpartition("/")[2] for chunk, name in files.items()} == {
+        0: "aa-0000.parquet", 1: "aa-0001.parquet",
+    }  # fmt: skip
     with spool.files.open(files[1].removeprefix("memory:/"), "rb") as file:
         rows = pl.read_parquet(file.read())
     assert rows.schema == pl.Schema(COLUMNS)
@@ -151,6 +153,47 @@ def test_runs_are_finished_in_the_order_they_were_asked_for(spool: Spool, store:
     told = []
     ingest(store, spool, lambda one, number, count: told.append((one.run.run, number, count)))
     assert told == [("bb", 0, 3), ("cc", 1, 3), ("aa", 2, 3)]
+
+
+def test_loading_is_broken_off_and_begun_again(spool: Spool, store: Store) -> None:
+    for number, run in enumerate(("aa", "bb", "cc")):  # of one batch: lectures of their own
+        other = replace(analysis().recording, recording=f"r{run}", lecture=f"week {number}")
+        fill(spool, analysis(run, recording=other, asked=("2026-01-01", number)))
+
+    def stop(one: Analysis, number: int, count: int) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(store, spool, stop)
+    assert store.query("SELECT run, state FROM runs ORDER BY 1").rows() == [
+        ("aa", "finished"), ("bb", "running"), ("cc", "running"),
+    ]  # fmt: skip
+    assert [outcome.fresh for _, outcome in ingest(store, spool).outcomes] == [False, True, True]
+    assert counts(store)["observations"] == 12
+    assert counts(store)["chunks"] == 6
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([], []),
+        ([("a", "week 1"), ("b", "week 2"), ("c", "week 3")], ["ab", "c"]),  # two at once
+        ([("a", "week 1"), ("b", "week 1"), ("c", "week 2")], ["a", "bc"]),  # one run of a lecture
+        ([("a", "week 1"), ("a", "week 2")], ["a", "a"]),  # a recording that moves
+        ([("a", "week 1"), ("old", "week 2"), ("c", "week 3")], ["a", "oldc"]),  # known already: first
+    ],
+)
+def test_what_is_loaded_together(store: Store, monkeypatch, runs, expected) -> None:
+    monkeypatch.setattr("fertool.ingest.RUNS_AT_ONCE", 2)
+    old = replace(analysis().recording, recording="old", lecture="week 9")
+    store.add_recording(old)
+    given = [analysis(recording=replace(old, recording=name, lecture=at)) for name, at in runs]
+    found = list(_batches(store, given))
+    assert ["".join(one.recording.recording for one in batch) for _, batch in found] == expected
+    assert [begin for begin, _ in found] == [
+        sum(map(len, [b for _, b in found[:i]])) for i in range(len(found))
+    ]
 
 
 def test_only_what_is_asked_for_and_anew(spool: Spool, store: Store) -> None:

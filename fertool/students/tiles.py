@@ -50,10 +50,11 @@ def changes(embeddings: Floats, spans: Doubles, first: Floats, last: Floats, lim
     boxes at those times; n may be 0. Two faces further apart than `limit` are not one person's.
     """
     found = []
+    begun, ended = enlarge(first), enlarge(last)
     for after in np.argsort(spans[:, 0], kind="stable"):
         gap = spans[after, 0] - spans[:, 1]
         near = np.flatnonzero((gap > 0) & (gap <= GAP_S))
-        here = geometry.iou(enlarge(last[near]), enlarge(first[after][None]))[:, 0] >= MIN_OVERLAP
+        here = geometry.iou(ended[near], begun[after][None])[:, 0] >= MIN_OVERLAP
         if here.any():
             before = near[here][np.argmin(gap[near[here]])]
             apart = float(np.linalg.norm(embeddings[before] - embeddings[after]))
