@@ -324,6 +324,11 @@ class Store:
                  WHERE ($c IS NULL OR r.course = $c) AND ($l IS NULL OR r.lecture = $l) ORDER BY ALL"""
         return self.query(sql, c=course, l=lecture)
 
+    def dropped(self, course: str) -> int:
+        """Number of recordings of whose current run faces were not kept."""
+        sql = "SELECT count(DISTINCT recording) FROM samples_seen WHERE course = $c AND dropped > 0"
+        return int(self._rows(sql, {"c": course})[0][0])
+
     def faces(self, recordings: Sequence[str]) -> pl.DataFrame:
         """Every face of these recordings: recording, time_s, student (null for nobody's), x1, y1, x2, y2."""
         sql = """SELECT recording, time_s, student, x1, y1, x2, y2 FROM frame_emotions

@@ -22,7 +22,8 @@ ROWS = [
     "tables schema database bulk store students.roster students.decisions privacy.names privacy.custody "
     "privacy.answers privacy.removal privacy.erasure",
     "engine request analysis measuring students.enrolment students.glimpses students.linking "
-    "students.tracing privacy.blur chunk assessing sensitivity pipeline spool ingest fleet report training",
+    "students.recognition students.tracing privacy.blur chunk assessing sensitivity pipeline spool ingest "
+    "fleet report training",
     "testing cli",
 ]
 """From the bottom up; `students` and `privacy` have modules in several rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import open_names, record
+from fertool.cli.people import catch_up, open_names, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +59,13 @@ def enroll(
 
     With --names the database knows them by number only, and who is who stands in that encrypted file;
     without it, the names of the roster are the students' labels in every table and report. Bad pictures are
-    listed with the reason, the others count. Enrolling again adds pictures and replaces consent.
+    listed with the reason, the others count. Enrolling again adds pictures and replaces consent. Numbered
+    students of earlier recordings who clearly are somebody enrolled now become that student.
     """
     from fertool import setup
-    from fertool.students import classlist, enrolment
+    from fertool.students import classlist, enrolment, recognition
+    from fertool.students.decisions import Decisions
+    from fertool.students.roster import Roster
 
     flags = {"detector": detector, "encoder": encoder, "device": device}
     chosen = settings(course=course, db=db, policy="behaviour", **flags)
@@ -86,18 +90,29 @@ def enroll(
 
         files.save(known, names, secret)
     _store_roster(store, chosen.course, listed, good, labels, model=tools.model, named=known is not None)
-    _print_enrolled(listed, good, bad, labels, json=json)
-    for line in [*doubts, *_older(store, chosen.course)]:
+    enrolled = {labels[student] for student, pictures in good.items() if pictures}
+    named = {student for where, student in known.known if where == chosen.course} if known else set()
+    found, asked = recognition.recognise(
+        Roster(store.database), chosen.course, enrolled, model=tools.model, limit=limit, named=named
+    )
+    lectures = Decisions(store.database).recognise(chosen.course, found)
+    _print_enrolled(listed, good, bad, labels, found, asked, json=json)
+    for line in [*doubts, *_dropped(store, chosen.course)]:
         print(f"fertool: {line}", file=sys.stderr)
+    with redirect_stdout(sys.stderr if json else sys.stdout):
+        whole = not found or catch_up(store, settings(db=db), lectures, chosen.course)
+    if not whole:
+        raise typer.Exit(3)
 
 
-def _older(store: Store, course: str) -> list[str]:
-    """A hint if recordings were analyzed before the students were known."""
-    count = len(store.lectures(course))
+def _dropped(store: Store, course: str) -> list[str]:
+    """A hint if faces were not kept before the students were known."""
+    count = store.dropped(course)
     if not count:
         return []
-    what = "1 lecture was" if count == 1 else f"{count} lectures were"
-    return [f"{what} analyzed before; `fertool analyze --force` looks for these students there"]
+    what = "1 recording" if count == 1 else f"{count} recordings"
+    hint = "`fertool analyze --force` looks for these students there"
+    return [f"of {what}, faces without consent were not kept; {hint}"]
 
 
 def _labels(store: Store, course: str, students: Sequence[str], known: Names | None) -> dict[str, str]:
@@ -161,9 +176,12 @@ def _print_enrolled(
     good: dict[str, list[Any]],
     bad: list[tuple[str, str]],
     labels: dict[str, str],
+    found: dict[str, str],
+    asked: int,
     *,
     json: bool,
 ) -> None:
+    """`found`: numbered student -> who that is; `asked`: how many numbered students there were."""
     rows = [
         (labels.get(one.student), one.student, len(good[one.student]),
          None if one.answer is None else "yes" if one.answer.consent else "no")
@@ -172,14 +190,23 @@ def _print_enrolled(
     if json:
         columns = ("student", "name", "pictures", "consent")
         rejected = [{"picture": picture, "reason": reason} for picture, reason in bad]
-        print_json({"enrolled": [dict(zip(columns, row, strict=True)) for row in rows], "rejected": rejected})
+        enrolled = [dict(zip(columns, row, strict=True)) for row in rows]
+        recognised = [{"number": number, "student": student} for number, student in found.items()]
+        unknown = asked - len(found)
+        print_json(
+            {"enrolled": enrolled, "rejected": rejected, "recognised": recognised, "unrecognised": unknown}
+        )
         return
-    enrolled = sum(row[2] > 0 for row in rows)
+    count = sum(row[2] > 0 for row in rows)
     print_table(
         ["student", "in the roster", "pictures", "consent"],
         rows,
-        title=f"{enrolled} of {len(rows)} students enrolled",
+        title=f"{count} of {len(rows)} students enrolled",
     )
+    for number, student in found.items():
+        print(f"{number} is {student} now")
+    if asked:
+        print(f"{len(found)} of {asked} numbered students recognised")
     _print_rejected(bad)
 
 

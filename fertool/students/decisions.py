@@ -17,6 +17,8 @@ from fertool.store import new_numbers, retire
 from fertool.students import relabel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
     from fertool.database import Database
@@ -116,25 +118,18 @@ class Decisions:
             _require(con, course, keep)
             _require(con, course, other)
             _merge_consents(con, course, keep, other)
-            lectures = _lectures(con, course, other)
-            names = {"c": course, "s": other}
-            theirs = "(course = $c OR course IS NULL) AND student = $s"  # also of all courses together
-            con.execute(f"DELETE FROM assessments WHERE {theirs}", names)  # noqa: S608
-            con.execute("DELETE FROM students WHERE course = $c AND student = $s", names)
-            con.execute(
-                """DELETE FROM enrolled WHERE course = $c AND student = $s AND (sha256, model) IN (
-                       SELECT (sha256, model) FROM enrolled WHERE course = $c AND student = $keep)""",
-                names | {"keep": keep},
-            )
-            retire(con, course, other)
-            for table in ("enrolled", "consents", "audit"):
-                _relabel(con, table, course, other, keep)
-            con.execute(
-                "UPDATE decisions SET label = $k WHERE course = $c AND label = $s", names | {"k": keep}
-            )
-            _relabel_tracks(con, course, other, keep)
+            lectures = _join(con, course, keep, other)
             _record(con, course, "merge", other, [keep])
         return lectures
+
+    def recognise(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Numbered students turn out to be known ones (number -> who): as `merge`, but nobody decided it, so
+        nothing is written down. A new analysis finds them by their pictures."""
+        lectures: set[tuple[str, str]] = set()
+        with self.database.transaction() as con:
+            for number, student in found.items():
+                lectures |= {*_join(con, course, student, number)}
+        return sorted(lectures)
 
     def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[tuple[str, str]]]:
         """Some tracks of a student are somebody else's: a new student, whose label is returned first.
@@ -213,6 +208,27 @@ def _record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str
             "now": datetime.now(UTC),
         },
     )
+
+
+def _join(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> list[tuple[str, str]]:
+    """All rows of `other` become those of `keep`, but what was said of `other` alone; returns the lectures
+    that showed `other`. Consents have to be one already."""
+    lectures = _lectures(con, course, other)
+    names = {"c": course, "s": other}
+    theirs = "(course = $c OR course IS NULL) AND student = $s"  # also of all courses together
+    con.execute(f"DELETE FROM assessments WHERE {theirs}", names)  # noqa: S608
+    con.execute("DELETE FROM students WHERE course = $c AND student = $s", names)
+    con.execute(
+        """DELETE FROM enrolled WHERE course = $c AND student = $s AND (sha256, model) IN (
+               SELECT (sha256, model) FROM enrolled WHERE course = $c AND student = $keep)""",
+        names | {"keep": keep},
+    )
+    retire(con, course, other)
+    for table in ("enrolled", "consents", "audit"):
+        _relabel(con, table, course, other, keep)
+    con.execute("UPDATE decisions SET label = $k WHERE course = $c AND label = $s", names | {"k": keep})
+    _relabel_tracks(con, course, other, keep)
+    return lectures
 
 
 def _merge_consents(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> None:

@@ -102,6 +102,23 @@ class Roster:
             con.unregister("pictures")
             know(con, course, pictures["student"].unique(maintain_order=True).to_list())
 
+    def nameless(self, course: str, *, model: str) -> pl.DataFrame:
+        """student, recording, first_s, last_s, embedding: the tracks in the current runs of numbered students
+        of whom there is nothing else, no picture, no answer, no decision; by student, recording and time.
+
+        `embedding` is null where `model` did not make it.
+        """
+        sql = """
+            SELECT student, c.recording, first_s, last_s,
+                CASE WHEN c.config ->> '$.model' = $model THEN embedding END AS embedding
+            FROM tracks JOIN current_runs c USING (run) JOIN students s USING (course, student)
+            WHERE c.course = $c AND s.recording IS NOT NULL
+                AND student NOT IN (SELECT student FROM enrolled WHERE course = $c)
+                AND student NOT IN (SELECT student FROM consents WHERE course = $c)
+                AND student NOT IN (SELECT label FROM decisions WHERE course = $c)
+            ORDER BY length(student), student, c.recording, first_s, track"""
+        return self._table(sql, c=course, model=model)
+
     # --- where they are seen ------------------------------------------------------------------
 
     def overview(self, course: str) -> pl.DataFrame:

@@ -157,18 +157,77 @@ def test_enrolled_students_are_found_in_the_next_recording(
     assert stat.S_IMODE(Path("names.json").stat().st_mode) == 0o600
 
 
-def test_enrolling_a_recording_s_people_later_takes_another_analysis(
+def test_who_is_enrolled_later_is_recognised_without_another_analysis(
     fertool, pictures: Path, filled: Path, four: Path, secret
 ) -> None:
-    before = labels(filled)
-    assert before == [f"student-{i:02d}" for i in range(1, 5)]
+    assert labels(filled) == [f"student-{i:02d}" for i in range(1, 5)]
+    assert fertool("report", "--out", "site").code == 0
     done = fertool("students", "enroll", pictures, "--names", "n.json", "--detector", "ssd")
-    assert done.err.splitlines()[-1] == (
-        "fertool: 1 lecture was analyzed before; `fertool analyze --force` looks for these students there"
-    )
+    assert done.code == 0
+    shown = lines(done.out)
+    assert shown[:8] == [
+        ["6 of 9 students enrolled"],
+        ["student", "in the roster", "pictures", "consent"],
+        *([f"student-{i:02d}", name, "1"] for i, name in enumerate(SIX, 5)),
+    ]
+    assert shown[11:] == [
+        ["student-01 is student-05 now"],
+        ["student-02 is student-08 now"],
+        ["student-03 is student-09 now"],
+        ["student-04 is student-06 now"],
+        ["4 of 4 numbered students recognised"],
+        ["1 lecture judged again"],
+        [f"{Path('site').resolve()}: rendered anew"],
+    ]
+    found = labels(filled)
+    assert found == ["student-05", "student-06", "student-08", "student-09"]
+    judged = labels(filled, "SELECT DISTINCT student FROM assessments_latest ORDER BY 1")
+    assert [student for student in judged if student] == found
+    for page in Path("site").rglob("*.html"):
+        assert "student-01" not in page.read_text(encoding="utf-8"), page
     again = ("analyze", four, "--lecture", "week 1", "--detector", "ssd", "--policy", "behaviour", "--force")
     assert fertool(*again).code == 0
-    assert labels(filled) == ["student-05", "student-06", "student-08", "student-09"]
+    assert labels(filled) == found, "an analysis comes to the same end"
+
+
+def test_of_whom_there_is_no_picture_stays_a_number(fertool, pictures: Path, filled: Path) -> None:
+    roster = Path("late")
+    roster.mkdir()
+    for name in ("Ann", "Cem"):
+        shutil.copy(pictures / f"{name}.png", roster)
+    done = fertool("students", "enroll", roster, "--detector", "ssd")
+    assert lines(done.out)[2:] == [
+        ["Ann", "Ann", "1"],
+        ["Cem", "Cem", "1"],
+        ["student-01 is Ann now"],
+        ["1 of 4 numbered students recognised"],
+        ["1 lecture judged again"],
+    ]
+    assert done.err == ""
+    assert labels(filled) == ["Ann", "student-02", "student-03", "student-04"]
+
+
+def test_who_was_recognised_as_json(fertool, pictures: Path, filled: Path, secret) -> None:
+    fertool("students", "rename", "student-02", "Robert", "--names", "n.json")
+    done = fertool("students", "enroll", pictures, "--names", "n.json", "--detector", "ssd", "--json")
+    shown = json.loads(done.out)
+    assert shown["recognised"] == [
+        {"number": "student-01", "student": "student-05"},
+        {"number": "student-03", "student": "student-09"},
+        {"number": "student-04", "student": "student-06"},
+    ]
+    assert shown["unrecognised"] == 0, "student-02 has a name already, and keeps it"
+    assert done.err == "1 lecture judged again\n"
+
+
+def test_faces_that_were_not_kept_cannot_be_recognised(fertool, pictures: Path, filled: Path) -> None:
+    with Store(filled).database.transaction() as con:
+        con.execute("UPDATE samples SET dropped = 1")
+    done = fertool("students", "enroll", pictures, "--detector", "ssd")
+    assert done.err.splitlines()[-1] == (
+        "fertool: of 1 recording, faces without consent were not kept; "
+        "`fertool analyze --force` looks for these students there"
+    )
 
 
 def test_enrolling_again_with_names_keeps_the_numbers(fertool, pictures: Path, secret) -> None:

@@ -2,93 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 import polars as pl
-import pytest
+from synthetic_people import ADA, BEN, CAM, DAN, Eyes, Nothing, analyzed, enrol, face, tracks
 
-from fertool import Detector, Encoder
-from fertool.request import Request
 from fertool.setup import Plugged, Toolbox
-from fertool.store import Recording, Run, Store
-from fertool.students import linking
-from fertool.students.roster import Roster
-from fertool.tables import TRACKS
-
-ADA, BEN, CAM, DAN, EVE = range(5)
-AWAY = "away"
-LIMIT = 0.5
-
-
-@dataclass
-class Eyes(Detector):
-    name, version, same_person = "eyes", "1", LIMIT
-
-    def detect(self, images):
-        return []
-
-
-@dataclass
-class Nothing(Encoder):
-    name, version, same_person = "nothing", "1", 0.1
-
-    def encode(self, images, faces):
-        return list(faces)
-
-    def embed(self, crops):
-        raise NotImplementedError
-
-
-TOOLS = Toolbox(Plugged(Eyes()), Plugged(Nothing()), None, [])
-
-
-def face(who, lean=0.0, to=EVE + 1):
-    """A person's embedding; `lean` degrees towards axis `to`: 10 degrees are a distance of 0.17."""
-    row = np.zeros(8, np.float32)
-    row[who], row[to] = np.cos(np.radians(lean)), np.sin(np.radians(lean))
-    return row
-
-
-def tracks(*people, start=0):
-    """(embedding, chunks it is seen in, samples per chunk) -> a table of tracks, one per person and chunk."""
-    rows = [
-        {
-            "track": f"{chunk:02d}-{person}",
-            "chunk": chunk,
-            "first_s": 60.0 * chunk,
-            "last_s": 60.0 * chunk + 59,
-            "samples": samples,
-            "embedding": None if row is None else [float(x) for x in row],
-        }
-        for person, (row, chunks, samples) in enumerate(people)
-        for chunk in chunks
-    ]
-    return pl.DataFrame(rows, schema=TRACKS)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "x.duckdb")
-
-
-def analyzed(store, name, table, *, course="signals", student=None, tools=TOOLS, planned=60):
-    """A recording with these tracks; returns who its people are, in their order, and the notes."""
-    recording = Recording(name, name, course, name, f"/{name}.mp4", f"{name}.mp4", 1, 600, 600, 640, 480, "h")
-    request = Request(course, name, tools, student=student)
-    run = Run(f"run-{name}", name, "0", "full", {"model": tools.model}, planned)
-    store.add_recording(recording)
-    store.delete_run(run.run)
-    store.begin_run(run)
-    table = table.with_columns(track=pl.lit(f"{name}-") + pl.col("track"))
-    for (chunk,), rows in table.group_by("chunk", maintain_order=True):
-        store.commit_chunk(run.run, chunk, 1.0, {"tracks": rows})
-    students, notes = linking.link(store, run, recording, request)
-    store.finish_run(run.run, students, notes, recording)
-    people = table["track"].str.split("-").list.last()
-    of = {person: students.get(track) for track, person in zip(table["track"], people, strict=True)}
-    return [of[person] for person in sorted(of)], notes
 
 
 def students(store, course="signals"):
@@ -169,13 +86,7 @@ def test_a_name_given_here_counts_for_nobody_else_here(store):
 
 
 def test_enrolled_pictures_count(store):
-    schema = {"student": pl.String(), "picture": pl.String(), "sha256": pl.String()}
-    rows = [("Cam", "cam.jpg", "1"), ("Ben", "ben.jpg", "2")]
-    pictures = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        embedding=pl.Series([face(CAM, 8).tolist(), face(BEN, 8).tolist()], dtype=pl.List(pl.Float32)),
-        model=pl.lit(TOOLS.model),
-    )
-    Roster(store.database).enrol("signals", pictures)
+    enrol(store, Cam=face(CAM, 8), Ben=face(BEN, 8))
     assert analyzed(store, "one", THREE)[0] == ["student-01", "Ben", "Cam"]
 
 

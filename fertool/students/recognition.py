@@ -1,0 +1,65 @@
+"""Pictures that come after the recordings: which numbered students are people that are enrolled now.
+
+By the rule of `linking`, and as sure as there. So analyzing anew comes to the same end; but that takes
+video, and this does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fertool.students import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import polars as pl
+
+    from fertool.students.roster import Roster
+
+
+def recognise(
+    roster: Roster,
+    course: str,
+    enrolled: Collection[str],
+    *,
+    model: str,
+    limit: float,
+    named: Collection[str],
+) -> tuple[dict[str, str], int]:
+    """Numbered student -> who of `enrolled` that is, and how many numbered students were asked about.
+
+    `model` made the pictures' embeddings, `limit` is its `same_person`; `named`: numbers that have a name
+    elsewhere, which is a decision too. Whoever is seen in a recording already is nobody else there: a
+    lecturer may have said so, and what a second look is worth, only a new analysis can tell.
+    """
+    asked = {
+        rows["student"][0]: rows
+        for rows in roster.nameless(course, model=model).partition_by("student", maintain_order=True)
+        if rows["student"][0] not in named
+    }
+    measured = {label: rows.drop_nulls("embedding") for label, rows in asked.items()}
+    measured = {label: rows for label, rows in measured.items() if len(rows)}
+    known = roster.prototypes(course, model=model) | roster.enrolled(course, model=model)
+    known = {label: rows for label, rows in known.items() if label not in asked}
+    people = [np.array(rows["embedding"].to_list(), np.float32) for rows in measured.values()]
+    found = identity.assign(people, together(list(measured.values())), known, limit)
+    shown = {label: set(roster.sightings(course, label)["recording"]) for label in {*found} & {*enrolled}}
+    return {
+        number: label
+        for (number, rows), label in zip(measured.items(), found, strict=True)
+        if label in shown and shown[label].isdisjoint(rows["recording"])
+    }, len(asked)
+
+
+def together(people: Sequence[pl.DataFrame]) -> identity.Bools:
+    """(n, n): were two people seen at the same time in any recording? `people`: recording, first_s, last_s of
+    the tracks of each."""
+    table = np.zeros((len(people), len(people)), bool)
+    for recording in {name for rows in people for name in rows["recording"]}:
+        spans = [rows.filter(recording=recording).select("first_s", "last_s").to_numpy() for rows in people]
+        ends = np.cumsum([len(one) for one in spans])
+        table |= identity.seen_together(np.concatenate(spans), np.split(np.arange(ends[-1]), ends[:-1]))
+    return table
