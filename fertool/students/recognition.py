@@ -46,12 +46,18 @@ def recognise(
     known = {label: rows for label, rows in known.items() if label not in asked}
     people = [np.array(rows["embedding"].to_list(), np.float32) for rows in measured.values()]
     found = identity.assign(people, together(list(measured.values())), known, limit)
-    shown = {label: set(roster.sightings(course, label)["recording"]) for label in {*found} & {*enrolled}}
-    return {
+    pairs = {
         number: label
-        for (number, rows), label in zip(measured.items(), found, strict=True)
-        if label in shown and shown[label].isdisjoint(rows["recording"])
-    }, len(asked)
+        for number, label in zip(measured, found, strict=True)
+        if label is not None and label in enrolled
+    }
+    shown = {label: set(roster.sightings(course, label)["recording"]) for label in set(pairs.values())}
+    free = {
+        number: label
+        for number, label in pairs.items()
+        if shown[label].isdisjoint(measured[number]["recording"])
+    }
+    return free, len(asked)
 
 
 def together(people: Sequence[pl.DataFrame]) -> identity.Bools:
