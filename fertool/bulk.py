@@ -34,7 +34,9 @@ def load(
             "SELECT run, chunk FROM chunks WHERE run IN (SELECT unnest($runs::VARCHAR[]))", {"runs": runs}
         ).fetchall()
         missing = [files[key] for key in sorted(files.keys() - {(run, chunk) for run, chunk in there})]
-        for table, columns in tables.items() if missing else ():
+        if not missing:
+            return
+        for table, columns in tables.items():
             names = ", ".join(["run", *columns])
             con.execute(
                 f"""INSERT INTO {table} BY NAME SELECT {names} FROM read_parquet($files)

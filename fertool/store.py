@@ -12,6 +12,7 @@ import polars as pl
 
 from fertool.database import Database
 from fertool.errors import StoreError
+from fertool.students import labels
 from fertool.tables import MEASURES, SEEN, SEGMENTS
 from fertool.types import EMOTIONS, Course
 
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
 """Everything keyed by a run, children first."""
-_GIVE_UP = """
-    DELETE FROM students WHERE recording = $r
-        AND NOT EXISTS (SELECT 1 FROM tracks JOIN runs USING (run) JOIN recordings r USING (recording)
-            WHERE tracks.student = students.student AND r.course = students.course AND r.recording <> $r)
-        AND (course, student) NOT IN (SELECT (course, student) FROM enrolled)
-        AND (course, student) NOT IN (SELECT (course, student) FROM consents)"""
-"""Students that a recording brought in and nobody else knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +215,7 @@ class Store:
     def own_students(self, course: str, recording: str) -> list[str]:
         """Unnamed students that this recording brought into the course, in order of number."""
         with self.database.transaction() as con:
-            return _own(con, course, recording)
+            return labels.own(con, course, recording)
 
     def claim_students(
         self, course: str, recording: str, count: int, taken: Collection[str] = ()
@@ -232,24 +226,12 @@ class Store:
         ones: who those are is known. Numbers that nobody carries any more are given up.
         """
         with self.database.transaction() as con:
-            own = [label for label in _own(con, course, recording) if label not in taken]
-            labels = own[:count]
-            fresh = new_numbers(con, course, count - len(labels))
-            for label in own[count:]:
-                con.execute(
-                    _GIVE_UP + " AND course = $c AND student = $s", {"r": recording, "c": course, "s": label}
-                )
-            insert = "INSERT INTO students VALUES ($c, $s, $r)"
-            for label in fresh:
-                con.execute(insert, {"c": course, "s": label, "r": recording})
-        return sorted(labels + fresh, key=lambda label: (len(label), label))
+            return labels.claim(con, course, recording, count, taken)
 
     def name_student(self, course: str, *students: str) -> None:
         """Somebody who goes by a given name (or several who do), in this recording and others."""
-        insert = "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING"
         with self.database.transaction() as con:
-            for student in students:
-                con.execute(insert, {"c": course, "s": student})
+            labels.know(con, course, students)
 
     # --- courses, lectures, segments ----------------------------------------------------------
 
@@ -425,33 +407,6 @@ class Store:
             return con.execute(sql, dict(params)).fetchall()
 
 
-def new_numbers(con: duckdb.DuckDBPyConnection, course: str, count: int) -> list[str]:
-    """The next `count` pseudonyms of a course, not yet given to anybody. Retired ones are not given again."""
-    highest = con.execute(
-        """SELECT coalesce(max(number), 0) FROM (
-               SELECT regexp_extract(student, '^student-(\\d+)$', 1)::INT AS number FROM students
-               WHERE course = $c AND regexp_matches(student, '^student-\\d+$')
-               UNION ALL SELECT number FROM retired WHERE course = $c)""",
-        {"c": course},
-    ).fetchall()[0][0]
-    return [f"student-{highest + 1 + i:02d}" for i in range(count)]
-
-
-def retire(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
-    """Let nobody else have this pseudonym from now on; another label is none of our numbers."""
-    con.execute(
-        """INSERT INTO retired SELECT $c, regexp_extract($s, '^student-(\\d+)$', 1)::INT
-           WHERE regexp_matches($s, '^student-\\d+$')""",
-        {"c": course, "s": student},
-    )
-
-
-def _own(con: duckdb.DuckDBPyConnection, course: str, recording: str) -> list[str]:
-    sql = """SELECT student FROM students WHERE course = $c AND recording = $r
-             ORDER BY length(student), student  -- student-99 before student-100"""
-    return [row[0] for row in con.execute(sql, {"c": course, "r": recording}).fetchall()]
-
-
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
     con.register("rows_to_insert", rows)
     con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
@@ -460,7 +415,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
 
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
     names = {"c": recording.course, "l": recording.lecture}
-    con.execute(_GIVE_UP + " AND course <> $c", {"r": recording.recording, "c": recording.course})
+    labels.give_up_elsewhere(con, recording.recording, recording.course)
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}

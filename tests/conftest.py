@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -35,11 +33,6 @@ def course_folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def videos() -> ModuleType:
     """tests/support/make_video.py: `write(path, ...)` small numbered videos, `number_of(image)`."""
-    name = "make_video"
-    spec = importlib.util.spec_from_file_location(name, _SUPPORT / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    import make_video
+
+    return make_video

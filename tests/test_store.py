@@ -7,14 +7,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from stored import analyzed, begin, chunk, recording
 
 from fertool.errors import StoreError
-from fertool.store import RUN_TABLES, Recording, Run, Store
+from fertool.store import RUN_TABLES, Store
 from fertool.tables import (
     ASSESSMENTS,
     MEASURES,
-    OBSERVATIONS,
-    SAMPLES,
     SEEN,
     SEGMENTS,
     TRACKS,
@@ -38,56 +37,6 @@ def empty(tmp_path_factory):
 def store(tmp_path, empty):
     """An empty database; copied, because migrating one takes longer than most of these tests."""
     return Store(Path(shutil.copy(empty, tmp_path / "course.duckdb")))
-
-
-def recording(recording="r1", course="signals", lecture="week-1", **more):
-    values = {
-        "recording": recording, "sha256": recording * 4, "course": course, "lecture": lecture,
-        "path": f"/v/{recording}.mp4", "name": f"{recording}.mp4", "bytes": 1000, "duration_s": 130.0,
-        "readable_s": 129.5, "width": 640, "height": 360, "codec": "h264",
-    }  # fmt: skip
-    return Recording(**values | more)
-
-
-def chunk(run, number=0, people=("a",), samples=(0, 1), absent=()):
-    """The tables of one chunk: everybody in every sample, but for (sample, person) pairs in `absent`."""
-    faces = [
-        {
-            "sample": s, "face": f, "track": f"{run}-{number}-{p}", "x1": 10.0 * f, "y1": 5.0,
-            "x2": 10.0 * f + 9, "y2": 15.0, "detection": 0.9, "yaw_deg": 1.0, "happy": 0.75,
-            "neutral": 0.25, "emotion": "happy", "confidence": 0.75,
-        }
-        for s in samples for f, p in enumerate(people) if (s, p) not in absent
-    ]  # fmt: skip
-    count = {s: sum(face["sample"] == s for face in faces) for s in samples}
-    tracks = [
-        {
-            "track": f"{run}-{number}-{p}", "chunk": number, "first_s": float(samples[0]),
-            "last_s": float(samples[-1]), "samples": sum(f["track"].endswith(f"-{p}") for f in faces),
-            "embedding": [0.6, 0.8],
-        }
-        for p in people
-    ]  # fmt: skip
-    return {
-        "samples": frame([{"sample": s, "time_s": float(s), "faces": count[s]} for s in samples], SAMPLES),
-        "tracks": frame(tracks, TRACKS),
-        "observations": frame(faces, OBSERVATIONS),
-    }
-
-
-def begin(store, run="run1", rec=None, policy="full"):
-    rec = rec or recording()
-    store.add_recording(rec)
-    store.begin_run(Run(run, rec.recording, "0.1.0", policy, {"every": 1.0}, planned=2))
-
-
-def analyzed(store, run="run1", rec=None, students=None, policy="full", **content):
-    """A finished run of one chunk; `students`: person -> label."""
-    begin(store, run, rec, policy)
-    store.commit_chunk(run, 0, 2.5, chunk(run, **content))
-    store.finish_run(
-        run, {f"{run}-0-{p}": label for p, label in (students or {"a": "student-01"}).items()}, []
-    )
 
 
 def counts(store):
@@ -322,82 +271,6 @@ def test_one_recording_under_the_policy_behaviour_puts_the_lecture_under_it(stor
     assert store.policy("signals", "week-1") == "full"
 
 
-# --- students -------------------------------------------------------------------------------------
-
-
-def claim(store, recording_, count, course="signals"):
-    return store.claim_students(course, recording_, count)
-
-
-def test_numbers_go_on_through_the_recordings_of_a_course(store):
-    assert claim(store, "r1", 3) == ["student-01", "student-02", "student-03"]
-    assert claim(store, "r2", 2) == ["student-04", "student-05"]
-    assert claim(store, "r9", 1, "circuits") == ["student-01"]  # another course counts for itself
-    assert claim(store, "r3", 0) == []
-
-
-def test_a_second_analysis_keeps_its_numbers(store):
-    claim(store, "r1", 2)
-    claim(store, "r2", 2)
-    assert claim(store, "r1", 2) == ["student-01", "student-02"]
-    assert claim(store, "r1", 3) == ["student-01", "student-02", "student-05"]  # 03 and 04 are others'
-    assert claim(store, "r2", 2) == ["student-03", "student-04"]
-
-
-def test_numbers_that_are_no_longer_needed_are_given_up(store):
-    claim(store, "r1", 4)
-    assert claim(store, "r1", 2) == ["student-01", "student-02"]
-    assert store.query("SELECT student FROM students ORDER BY 1").rows() == [("student-01",), ("student-02",)]
-    assert claim(store, "r2", 1) == ["student-03"]
-    assert claim(store, "r1", 0) == []
-    assert store.query("SELECT student FROM students").rows() == [("student-03",)]
-
-
-def test_a_hundred_students_are_ordered_by_number(store):
-    first = claim(store, "r1", 101)
-    assert first[8:11] == ["student-09", "student-10", "student-11"]
-    assert first[98:] == ["student-99", "student-100", "student-101"]
-    assert claim(store, "r1", 100) == first[:100]  # the last is given up, not the last of the alphabet
-
-
-def test_a_named_student_is_known_once_and_takes_no_number(store):
-    store.name_student("signals", "Ada")
-    store.name_student("signals", "Ada")
-    assert store.query("SELECT * FROM students").rows() == [("signals", "Ada", None)]
-    assert claim(store, "r1", 1) == ["student-01"]
-    assert claim(store, "r1", 0) == []
-    assert store.query("SELECT student FROM students").rows() == [("Ada",)]  # surplus numbers only
-
-
-def test_a_number_given_as_a_name_is_not_given_out_again(store):
-    store.name_student("signals", "student-07")
-    assert claim(store, "r1", 1) == ["student-08"]
-
-
-def test_a_recording_that_moves_to_another_course_gets_numbers_there(store):
-    store.add_recording(recording("r1"))
-    store.add_recording(recording("r2", course="circuits"))
-    assert claim(store, "r1", 2) == ["student-01", "student-02"]
-    assert claim(store, "r2", 1, "circuits") == ["student-01"]
-    store.name_student("signals", "Ada")
-    store.add_recording(recording("r1", course="circuits"))
-    assert claim(store, "r1", 2, "circuits") == ["student-02", "student-03"]
-    rows = store.query("SELECT course, student, recording FROM students ORDER BY ALL").rows()
-    assert rows == [
-        ("circuits", "student-01", "r2"),
-        ("circuits", "student-02", "r1"),
-        ("circuits", "student-03", "r1"),
-        ("signals", "Ada", None),  # whoever has a name stays
-    ]
-
-
-def test_a_recording_that_moves_within_its_course_keeps_its_numbers(store):
-    store.add_recording(recording("r1"))
-    claim(store, "r1", 2)
-    store.add_recording(recording("r1", lecture="week-2"))
-    assert claim(store, "r1", 2) == ["student-01", "student-02"]
-
-
 # --- what rules see -------------------------------------------------------------------------------
 
 
@@ -590,7 +463,7 @@ def test_names_are_stored_as_they_are(store):
     rec = recording("r1", course=NASTY, lecture=NASTY + "2", name=NASTY, path=f"/v/{NASTY}")
     analyzed(store, rec=rec, students={"a": NASTY})
     store.name_student(NASTY, NASTY)
-    assert claim(store, "r1", 1, NASTY) == ["student-01"]
+    assert store.claim_students(NASTY, "r1", 1) == ["student-01"]
     store.set_segments(NASTY, NASTY + "2", segments(NASTY))
     assert store.home("r1") == (NASTY, NASTY + "2")
     assert store.lectures(NASTY) == [(NASTY, NASTY + "2")]

@@ -24,7 +24,7 @@ from fertool.cli.common import (
 from fertool.cli.people import catch_up, open_names, record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from fertool.privacy.names import Names
     from fertool.store import Store
@@ -63,9 +63,7 @@ def enroll(
     students of earlier recordings who clearly are somebody enrolled now become that student.
     """
     from fertool import setup
-    from fertool.students import classlist, enrolment, recognition
-    from fertool.students.decisions import Decisions
-    from fertool.students.roster import Roster
+    from fertool.students import classlist, enrolment
 
     flags = {"detector": detector, "encoder": encoder, "device": device}
     chosen = settings(course=course, db=db, policy="behaviour", **flags)
@@ -91,18 +89,48 @@ def enroll(
         files.save(known, names, secret)
     _store_roster(store, chosen.course, listed, good, labels, model=tools.model, named=known is not None)
     enrolled = {labels[student] for student, pictures in good.items() if pictures}
-    named = {student for where, student in known.known if where == chosen.course} if known else set()
-    found, asked = recognition.recognise(
-        Roster(store.database), chosen.course, enrolled, model=tools.model, limit=limit, named=named
-    )
-    lectures = Decisions(store.database).recognise(chosen.course, found)
-    _print_enrolled(listed, good, bad, labels, found, asked, json=json)
+    found, asked, lectures = _recognise(store, chosen.course, enrolled, known, model=tools.model, limit=limit)
+    rows = _rows(listed, good, labels)
+    if json:
+        rejected = [{"picture": picture, "reason": reason} for picture, reason in bad]
+        recognised = [{"number": number, "student": student} for number, student in found.items()]
+        unknown = asked - len(found)
+        print_json(
+            {"enrolled": rows, "rejected": rejected, "recognised": recognised, "unrecognised": unknown}
+        )
+    else:
+        _print_enrolled(rows)
+        _print_recognised(found, asked)
+        _print_rejected(bad)
     for line in [*doubts, *_dropped(store, chosen.course)]:
         print(f"fertool: {line}", file=sys.stderr)
     with redirect_stdout(sys.stderr if json else sys.stdout):
+        # Of the policy that holds here: pictures of a roster are looked at under `behaviour`.
         whole = not found or catch_up(store, settings(db=db), lectures, chosen.course)
     if not whole:
         raise typer.Exit(3)
+
+
+def _recognise(
+    store: Store,
+    course: str,
+    enrolled: Collection[str],
+    known: Names | None,
+    *,
+    model: str,
+    limit: float,
+) -> tuple[dict[str, str], int, list[tuple[str, str]]]:
+    """Numbered student -> who of `enrolled` that is from now on, how many were asked about, and the lectures
+    that this changes."""
+    from fertool.students import recognition
+    from fertool.students.decisions import Decisions
+    from fertool.students.roster import Roster
+
+    named = {student for where, student in known.known if where == course} if known else set()
+    found, asked = recognition.recognise(
+        Roster(store.database), course, enrolled, model=model, limit=limit, named=named
+    )
+    return found, asked, Decisions(store.database).recognise(course, found)
 
 
 def _dropped(store: Store, course: str) -> list[str]:
@@ -171,43 +199,34 @@ def _store_roster(
     record(store, "students enroll", course, sorted(labels.values()))
 
 
-def _print_enrolled(
-    listed: Sequence[Any],
-    good: dict[str, list[Any]],
-    bad: list[tuple[str, str]],
-    labels: dict[str, str],
-    found: dict[str, str],
-    asked: int,
-    *,
-    json: bool,
-) -> None:
-    """`found`: numbered student -> who that is; `asked`: how many numbered students there were."""
-    rows = [
-        (labels.get(one.student), one.student, len(good[one.student]),
-         None if one.answer is None else "yes" if one.answer.consent else "no")
+def _rows(
+    listed: Sequence[Any], good: dict[str, list[Any]], labels: dict[str, str]
+) -> list[dict[str, object]]:
+    return [
+        {
+            "student": labels.get(one.student),
+            "name": one.student,
+            "pictures": len(good[one.student]),
+            "consent": None if one.answer is None else "yes" if one.answer.consent else "no",
+        }
         for one in listed
-    ]  # fmt: skip
-    if json:
-        columns = ("student", "name", "pictures", "consent")
-        rejected = [{"picture": picture, "reason": reason} for picture, reason in bad]
-        enrolled = [dict(zip(columns, row, strict=True)) for row in rows]
-        recognised = [{"number": number, "student": student} for number, student in found.items()]
-        unknown = asked - len(found)
-        print_json(
-            {"enrolled": enrolled, "rejected": rejected, "recognised": recognised, "unrecognised": unknown}
-        )
-        return
-    count = sum(row[2] > 0 for row in rows)
+    ]
+
+
+def _print_enrolled(rows: list[dict[str, object]]) -> None:
+    count = sum(bool(row["pictures"]) for row in rows)
     print_table(
         ["student", "in the roster", "pictures", "consent"],
-        rows,
+        [list(row.values()) for row in rows],
         title=f"{count} of {len(rows)} students enrolled",
     )
+
+
+def _print_recognised(found: dict[str, str], asked: int) -> None:
     for number, student in found.items():
         print(f"{number} is {student} now")
     if asked:
         print(f"{len(found)} of {asked} numbered students recognised")
-    _print_rejected(bad)
 
 
 def _print_rejected(bad: list[tuple[str, str]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool.privacy.custody import unknown
-from fertool.students.roster import know
+from fertool.students.labels import know
 
 if TYPE_CHECKING:
     from datetime import date

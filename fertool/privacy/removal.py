@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fertool.privacy.custody import THEIRS, Custody
-from fertool.store import RUN_TABLES, retire
+from fertool.store import RUN_TABLES
+from fertool.students.labels import retire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from fertool.students import identity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    import polars as pl
 
     from fertool.students.roster import Roster
 
@@ -35,29 +34,22 @@ def recognise(
     elsewhere, which is a decision too. Whoever is seen in a recording already is nobody else there: a
     lecturer may have said so, and what a second look is worth, only a new analysis can tell.
     """
-    asked = {
-        rows["student"][0]: rows
-        for rows in roster.nameless(course, model=model).partition_by("student", maintain_order=True)
-        if rows["student"][0] not in named
-    }
-    measured = {label: rows.drop_nulls("embedding") for label, rows in asked.items()}
-    measured = {label: rows for label, rows in measured.items() if len(rows)}
+    numbered = roster.numbered(course, model=model)
+    asked = {*numbered["student"]} - {*named}
+    tracks = numbered.filter(pl.col("student").is_in(asked)).drop_nulls("embedding")
+    tracks_of = tracks.partition_by("student", maintain_order=True, as_dict=True)
+    faces = [np.array(rows["embedding"].to_list(), np.float32) for rows in tracks_of.values()]
     known = roster.prototypes(course, model=model) | roster.enrolled(course, model=model)
-    known = {label: rows for label, rows in known.items() if label not in asked}
-    people = [np.array(rows["embedding"].to_list(), np.float32) for rows in measured.values()]
-    found = identity.assign(people, together(list(measured.values())), known, limit)
-    pairs = {
+    others = {label: rows for label, rows in known.items() if label not in asked}
+    found = identity.assign(faces, together(list(tracks_of.values())), others, limit)
+    likely = {*enrolled}.intersection(found)
+    seen_in = {label: {*roster.sightings(course, label)["recording"]} for label in likely}
+    recognised = {
         number: label
-        for number, label in zip(measured, found, strict=True)
-        if label is not None and label in enrolled
+        for ((number,), rows), label in zip(tracks_of.items(), found, strict=True)
+        if label in seen_in and seen_in[label].isdisjoint(rows["recording"])
     }
-    shown = {label: set(roster.sightings(course, label)["recording"]) for label in set(pairs.values())}
-    free = {
-        number: label
-        for number, label in pairs.items()
-        if shown[label].isdisjoint(measured[number]["recording"])
-    }
-    return free, len(asked)
+    return recognised, len(asked)
 
 
 def together(people: Sequence[pl.DataFrame]) -> identity.Bools:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from fertool.students.labels import know
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import duckdb
-
     from fertool.database import Database
     from fertool.types import Floats
 
@@ -102,7 +100,7 @@ class Roster:
             con.unregister("pictures")
             know(con, course, pictures["student"].unique(maintain_order=True).to_list())
 
-    def nameless(self, course: str, *, model: str) -> pl.DataFrame:
+    def numbered(self, course: str, *, model: str) -> pl.DataFrame:
         """student, recording, first_s, last_s, embedding: the tracks in the current runs of numbered students
         of whom there is nothing else, no picture, no answer, no decision; by student, recording and time.
 
@@ -184,12 +182,3 @@ class Roster:
     def _table(self, sql: str, **params: Any) -> pl.DataFrame:
         with self.database.transaction() as con:
             return pl.DataFrame(con.sql(sql, params=params).pl())
-
-
-def know(con: duckdb.DuckDBPyConnection, course: str, students: Iterable[str]) -> None:
-    """Make sure that these students, and their course, are there."""
-    con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": course})
-    for student in students:
-        con.execute(
-            "INSERT INTO students VALUES ($c, $s, NULL) ON CONFLICT DO NOTHING", {"c": course, "s": student}
-        )

@@ -30,6 +30,8 @@ from fertool.store import Recording, Run
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 
 CHUNKS, SAMPLES_EACH, LECTURES = 60, 60, 12
+NOBODY = b"-" * 12
+"""In the place of a run's name."""
 MODEL = "bench 1"
 INGEST = """
 import sys, time
@@ -94,10 +96,6 @@ def make(folder: Path, runs: int, faces: int) -> int:
     return rows
 
 
-NOBODY = b"-" * 12
-"""In the place of a run's name."""
-
-
 def draft(folder: Path, chunk: int, faces: int, chance: np.random.Generator) -> bytes:
     """A chunk's file as a worker writes it, without compression: so that names can be replaced in it."""
     spool, run = Spool(str(folder)), NOBODY.decode()
@@ -157,8 +155,9 @@ def measure(folder: Path, rows: int) -> None:
     began, db = time.perf_counter(), folder / "x.duckdb"
     words = [sys.executable, "-c", INGEST, str(db), str(folder / "spool")]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    said = process.communicate()[0].split() if process.stdout else []
-    seconds, peak = time.perf_counter() - began, peak_mb()
+    said = process.communicate()[0].split()
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     if process.returncode or int(said[1]) != rows:
         raise SystemExit("not everything was taken in")
     print(
@@ -166,12 +165,6 @@ def measure(folder: Path, rows: int) -> None:
         f"{float(said[0]):.0f} s: {rows / float(said[0]):,.0f} a second; peak {peak:.0f} MB "
         f"(goal: below 2000), database {db.stat().st_size / 1e9:.2f} GB"
     )
-
-
-def peak_mb() -> float:
-    """Of the largest process that was waited for."""
-
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

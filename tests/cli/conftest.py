@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from class_of_six import SIX
 
 from fertool.cli import main
 from fertool.testing import gallery
@@ -60,3 +64,59 @@ def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("small") / "two.mp4"
     gallery.make_gallery(path, people, duration_s=6, size=(640, 288), columns=2, gop_s=2)
     return path
+
+
+# --- a class of six, of whom a recording shows four ----------------------------------------------
+
+PEOPLE = tuple(gallery.Person(i, ((0, 12),)) for i in (0, 1, 3, 4))
+"""Ann, Bob, Dora and Eve."""
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the six, and of three pictures that are no good."""
+    folder = tmp_path_factory.mktemp("roster")
+    views = [np.ascontiguousarray(view) for view in gallery.portraits()]
+    for name, view in zip(SIX, views, strict=True):
+        cv2.imwrite(str(folder / f"{name}.png"), view)
+    height = min(view.shape[0] for view in views[:2])
+    bad = {
+        "blurred": cv2.GaussianBlur(views[3], (0, 0), 3),
+        "pair": np.hstack([views[0][:height], views[1][:height]]),
+        "slide": np.full((200, 300, 3), 255, np.uint8),
+    }
+    for name, image in bad.items():
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds of four people."""
+    path = tmp_path_factory.mktemp("four") / "four.mp4"
+    gallery.make_gallery(path, PEOPLE, duration_s=12, size=(960, 640), columns=2, gop_s=2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def analyzed(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of that recording, without a roster."""
+    from fertool.cli.analyze import run_all
+    from fertool.config import Settings
+
+    path = tmp_path_factory.mktemp("analyzed") / "fertool.duckdb"
+    flags = {"lecture": "week 1", "student": None, "start": None, "end": None, "force": False}
+    chosen = Settings(db=str(path), course="course", detector="ssd", policy="behaviour")
+    run_all([four], chosen, flags, [], [], failed=[], json=True)
+    return path
+
+
+@pytest.fixture
+def filled(analyzed: Path, tmp_path: Path) -> Path:
+    """A copy of it in the current folder."""
+    return Path(shutil.copy(analyzed, tmp_path / "fertool.duckdb"))
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERTOOL_PASSPHRASE", "open sesame")

@@ -190,8 +190,6 @@ def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "meta": {"bars": [name for name, _ in shares], "color": "text"},
     }
     room = max(1.0, *ups)
-    # The words beside the longest whisker must fit on a phone, in German too.
-    end = room * 2.3
     # Beside the whiskers, not on them: a trace of text of its own.
     words = {
         "type": "scatter",
@@ -207,7 +205,8 @@ def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
     return base.figure(
         [bar, words],
         height=46 + 34 * len(names),
-        xaxis={"range": [0, end], "showticklabels": False, "fixedrange": True, "showgrid": False},
+        # The words beside the longest whisker must fit on a phone, in German too.
+        xaxis={"range": [0, room * 2.3], "showticklabels": False, "fixedrange": True, "showgrid": False},
         yaxis={"autorange": "reversed", "showgrid": False, "automargin": True, "fixedrange": True},
         margin={"l": 48, "r": 12, "t": 8, "b": 12},
         bargap=0.35,
