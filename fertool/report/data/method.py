@@ -111,5 +111,5 @@ def _table(text: str) -> list[tuple[str, ...]]:
         if not line.startswith("|"):
             break
         if not set(line) <= set("|-: "):
-            rows.append(tuple(cell.strip(" `") for cell in line.strip("|").split("|")))
+            rows.append(tuple(cell.replace("`", "").strip() for cell in line.strip("|").split("|")))
     return rows or [()]
