@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
+from fertool.store import Store
+
 # No deadlines: the machines this runs on are shared. In CI the examples are the same every time, so that a
 # change is judged by itself; elsewhere, hypothesis goes on looking.
 settings.register_profile("fertool", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -36,3 +38,16 @@ def videos() -> ModuleType:
     import make_video
 
     return make_video
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "empty.duckdb"
+    Store(path)
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty: Path) -> Store:
+    """An empty database; copied, because migrating one takes longer than most tests."""
+    return Store(Path(shutil.copy(empty, tmp_path / "fertool.duckdb")))

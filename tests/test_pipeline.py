@@ -99,11 +99,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "fertool.duckdb")
-
-
 def request_(policy: str = "full", **changes) -> Request:
     classifier = Plugged(Happy()) if policy == "full" else None
     tools = Toolbox(Plugged(Tiles()), Plugged(Places()), classifier, [Presence(), Shares()])

@@ -51,11 +51,6 @@ def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool:
     return Spool(f"memory://{tmp_path.name}/spool")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "x.duckdb")
-
-
 def fill(spool: Spool, one: Analysis, chunks: tuple[int, ...] = (0, 1)) -> None:
     spool.begin(one)
     for chunk in chunks:

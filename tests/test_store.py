@@ -1,8 +1,6 @@
 """What the pipeline writes and what rules and reports read back."""
 
 import json
-import shutil
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -24,19 +22,6 @@ from fertool.testing import store_lecture, timeline
 from fertool.types import Course, Segment
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    path = tmp_path_factory.mktemp("store") / "empty.duckdb"
-    Store(path)
-    return path
-
-
-@pytest.fixture
-def store(tmp_path, empty):
-    """An empty database; copied, because migrating one takes longer than most of these tests."""
-    return Store(Path(shutil.copy(empty, tmp_path / "course.duckdb")))
 
 
 def counts(store):

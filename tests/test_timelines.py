@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "fertool.duckdb")
-
-
 # --- timeline ---------------------------------------------------------------------------------
 
 

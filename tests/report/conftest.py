@@ -25,11 +25,6 @@ EVIL_STUDENT = '<script>alert("student")</script>'
 EVIL_FILE = "a b;$(rm) '🎬'<i>.mp4"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "fertool.duckdb")
-
-
 @pytest.fixture(scope="session")
 def segments() -> pl.DataFrame:
     rows = [
