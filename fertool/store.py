@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
+from fertool import labels
 from fertool.database import Database
 from fertool.errors import StoreError
-from fertool.students import labels
 from fertool.tables import MEASURES, SEEN, SEGMENTS
 from fertool.types import EMOTIONS, Course
 

@@ -19,7 +19,7 @@ ROWS = [
     "segmenting syllabus",
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
-    "tables schema database bulk store students.labels students.roster students.decisions privacy.names "
+    "tables schema database bulk labels store students.roster students.decisions privacy.names "
     "privacy.custody privacy.answers privacy.removal privacy.erasure",
     "engine request analysis measuring students.enrolment students.glimpses students.linking "
     "students.recognition students.tracing privacy.blur chunk assessing sensitivity pipeline spool ingest "

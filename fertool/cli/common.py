@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,22 +64,6 @@ def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tupl
     if not found:
         raise FertoolError(f"{store.database.path}: no analyzed lecture fits", "see `fertool runs`")
     return found
-
-
-def passphrase(*, new: bool = False) -> str:
-    """From the environment, or asked for: twice when it is a new one."""
-    from fertool.errors import FertoolError
-
-    if given := os.environ.get("FERTOOL_PASSPHRASE"):
-        return given
-    if not sys.stdin.isatty():
-        raise FertoolError("a names file needs a passphrase", "set FERTOOL_PASSPHRASE")
-    from getpass import getpass
-
-    typed = getpass("Passphrase of the names file: ")
-    if new and getpass("Once more: ") != typed:
-        raise FertoolError("the two passphrases differ", "try again")
-    return typed
 
 
 def clock(seconds: float) -> str:

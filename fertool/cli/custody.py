@@ -13,12 +13,11 @@ from fertool.cli.common import (
     Json,
     NamesFile,
     open_store,
-    passphrase,
     print_json,
     print_table,
     settings,
 )
-from fertool.cli.people import catch_up, record
+from fertool.cli.people import catch_up, passphrase, record
 from fertool.cli.students import Student
 
 if TYPE_CHECKING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
-
-from fertool.cli.common import passphrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,6 +50,22 @@ def known(store: Store, course: str, student: str) -> None:
 
 
 # --- names ----------------------------------------------------------------------------------------
+
+
+def passphrase(*, new: bool = False) -> str:
+    """From the environment, or asked for: twice when it is a new one."""
+    from fertool.errors import FertoolError
+
+    if given := os.environ.get("FERTOOL_PASSPHRASE"):
+        return given
+    if not sys.stdin.isatty():
+        raise FertoolError("a names file needs a passphrase", "set FERTOOL_PASSPHRASE")
+    from getpass import getpass
+
+    typed = getpass("Passphrase of the names file: ")
+    if new and getpass("Once more: ") != typed:
+        raise FertoolError("the two passphrases differ", "try again")
+    return typed
 
 
 def read_names(path: Path | None) -> Names | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool.labels import know
 from fertool.privacy.custody import unknown
-from fertool.students.labels import know
 
 if TYPE_CHECKING:
     from datetime import date

@@ -10,9 +10,9 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fertool.labels import retire
 from fertool.privacy.custody import THEIRS, Custody
 from fertool.store import RUN_TABLES
-from fertool.students.labels import retire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

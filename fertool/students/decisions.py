@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import FertoolError
+from fertool.labels import new_numbers, retire
 from fertool.students import relabel
-from fertool.students.labels import new_numbers, retire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

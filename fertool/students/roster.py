@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool.students.labels import know
+from fertool.labels import know
 
 if TYPE_CHECKING:
     from fertool.database import Database
