@@ -33,17 +33,19 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True)
     videos = make(given.folder, given.minutes, given.recordings)
+    ways = {"one": ["--workers", "1"], "two": ["--workers", "2"]}
+    if given.ray:
+        ways["Ray"] = ["--workers", "2", "--engine", "ray", "--address", given.ray]
     gains, costs = [], []
     for number in range(given.rounds):
-        one, two = (timed(videos, given.folder, ["--workers", str(n)]) for n in (1, 2))
-        gains.append(one / two / 2)
-        print(f"round {number + 1}: one worker {one:.1f} s, two {two:.1f} s, efficiency {gains[-1]:.2f}")
-        if given.ray:
-            ray = timed(videos, given.folder, ["--workers", "2", "--engine", "ray", "--address", given.ray])
-            costs.append(ray / two)
-            print(f"  Ray {ray:.1f} s, {costs[-1]:.2f} times as long as two processes", flush=True)
+        # There and back: what drifts in one direction weighs on none of them.
+        order = list(ways)[:: -1 if number % 2 else 1]
+        took = {name: timed(videos, given.folder, ways[name]) for name in order}
+        gains.append(took["one"] / took["two"] / 2)
+        costs.append(took.get("Ray", 0.0) / took["two"])
+        print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items()), flush=True)
     print(f"efficiency of two workers, one thread each: median {statistics.median(gains):.2f} (goal: 0.8)")
-    if costs:
+    if given.ray:
         print(f"Ray / processes: median {statistics.median(costs):.2f} (goal: at most 1.10)")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cl
 
 from fertool import __version__
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
-"""On a busy machine a node takes its time to start."""
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on loopback alone
+    "RAY_raylet_start_wait_time_s": "120",  # on a busy machine a node takes its time to start
+}
 ROOT = Path(__file__).parents[2]
 
 
@@ -67,7 +71,10 @@ class Cluster:
         until = time.monotonic() + 90
         found = ""
         while found != f"{count}.0" and time.monotonic() < until:
-            found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout.strip()
+            asked = subprocess.run(
+                [sys.executable, "-c", ask], capture_output=True, text=True, env=os.environ | QUIET
+            )
+            found = asked.stdout.strip()
         assert found == f"{count}.0", (self.folder / "ray.log").read_text()
 
     def worker(self, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -188,6 +195,48 @@ def test_no_cluster(lectures) -> None:
     done = lectures.analyze("--engine", "ray", "--address", f"127.0.0.1:{free_port()}")
     assert done.returncode == 2
     assert "nothing answers there (start one: `ray start --head`; see README)" in done.stderr
+
+
+def test_a_ray_client_is_refused(lectures) -> None:
+    done = lectures.analyze("--engine", "ray", "--address", "ray://127.0.0.1:10001")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "fertool: --address ray://127.0.0.1:10001: a Ray Client is not supported; expected auto or HOST:PORT "
+        "(run fertool on a machine of the cluster, with the port of `ray start`)\n"
+    )
+
+
+def test_nobody_else_can_reach_it(nodes, cluster: Cluster, lectures) -> None:
+    """Ray has no password, so neither its nodes nor whoever asks may listen beyond this machine."""
+    process = lectures.start(*cluster.options)
+    wait_for_a_chunk(lectures.folder, process)
+    found = listening()
+    process.kill()
+    process.wait()
+    assert cluster.port in {port for _, port, _ in found}
+    assert [row for row in found if row[0] not in LOOPBACK and ("ray" in row[2] or "fertool" in row[2])] == []
+
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+"""127.0.0.1, the same as an IPv6 address, and ::1, as /proc/net writes them."""
+
+
+def listening() -> list[tuple[str, int, str]]:
+    """(address, port, command) of what waits for connections on this machine; see proc_net_tcp(5)."""
+    sockets = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A":
+                address, _, port = local.partition(":")
+                sockets[f"socket:[{inode}]"] = (address, int(port, 16))
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # gone meanwhile
+            if (name := os.readlink(link)) in sockets:
+                command = (link.parents[1] / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found.append((*sockets[name], command))
+    return found
 
 
 def wait_for_a_chunk(folder: Path, process: subprocess.Popen[bytes]) -> None:
