@@ -75,7 +75,9 @@ def run(
     spool = Spool(kit.spool)
     team, count = _team(where, kit)
     jobs = _jobs(requests, store, failed)
-    drive = Drive(team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished")
+    drive = Drive(
+        team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished", spool.done
+    )
     shown = Lines() if json else Whole()
     for what, why in failed:
         shown.message(f"fertool: {what}: {why}")
