@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +13,9 @@ from fertool import __version__
 from fertool.analysis import Analysis
 from fertool.config import Settings
 from fertool.errors import ConfigError, StoreError
+from fertool.fleet import drive as driving
 from fertool.fleet.drive import CHUNKS_AT_ONCE, TRIES, Drive
+from fertool.fleet.progress import Progress, Status, status
 from fertool.fleet.worker import Described, Failed, Job, Kit, Measured
 from fertool.store import Recording, Run
 
@@ -69,14 +72,19 @@ def analysis(number: int, chunks: int) -> Analysis:
     return Analysis(recording, Run(f"{number}", "", "", "", {}, 1), 1.0, None, tuple(range(chunks)), (), ())
 
 
-def drive(team: Scripted, skip=lambda _: False) -> Drive:
-    jobs = [Job(number, f"{number}.mp4", {}, None, ("", number)) for number in team.chunks]
-    return Drive(team, KIT, jobs, skip)
+def job(number: int) -> Job:
+    return Job(number, f"{number}.mp4", {}, None, ("", number))
 
 
-def run(team: Scripted, workers: int = 2, skip=lambda _: False) -> Drive:
-    made = drive(team, skip)
-    made.run(workers, lambda _: None)
+def run(
+    team: Scripted,
+    workers: int = 2,
+    skip=lambda _: False,
+    spooled: Callable[[str], set[int]] = lambda _: set(),
+    told: Callable[[Drive], None] = lambda _: None,
+) -> Drive:
+    made = Drive(team, KIT, [job(number) for number in team.chunks], skip, spooled)
+    made.run(workers, told)
     return made
 
 
@@ -198,3 +206,99 @@ def test_a_straggler_is_overtaken() -> None:
     stuck.set()
     assert [one.reason for one in found.progress] == ["", ""]
     assert team.did.count(("measure", 0, (0,))) == 2
+
+
+# --- how far it is --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are short."""
+    monkeypatch.setattr(driving, "EVERY_S", 0.01)
+
+
+def test_inside_a_task_the_spool_says_how_far_it_is(hurry: None) -> None:
+    """The worker answers after all five chunks, of which one was there before; each is seen as it comes."""
+    there, seen = {0}, []
+    news = threading.Semaphore(0)
+
+    def script(method, number, chunks):
+        if method == "describe":
+            return Described(analysis(0, 5), (1, 2, 3, 4))
+        for chunk in chunks:
+            there.add(chunk)
+            assert news.acquire(timeout=60), "nobody looked"
+        return None
+
+    def told(drive: Drive) -> None:
+        now = drive.status()
+        if drive.under_way() and len(drive.progress[0].measured) > len(seen):
+            seen.append((now.hours_done, now.hours, now.speed > 0))
+            news.release()
+
+    found = run(Scripted({0: 5}, script), spooled=lambda _: {*there}, told=told)
+    assert seen == [(pytest.approx(n / 60), pytest.approx(5 / 60), True) for n in (2, 3, 4, 5)]
+    assert (found.progress[0].done, found.under_way()) == (True, [])
+
+
+def test_of_several_recordings_one_is_looked_at_at_a_time(hurry: None) -> None:
+    """In turn; one that nobody has begun is not, and a spool that does not answer costs the look only."""
+    looks: list[str] = []
+    enough = threading.Event()
+
+    def spooled(of: str) -> set[int]:
+        looks.append(of)
+        if len(looks) >= 6:
+            enough.set()
+        raise OSError("no route to host")
+
+    def script(method, number, chunks):
+        assert method != "measure" or enough.wait(60)
+
+    found = run(Scripted({0: 1, 1: 1, 2: 1}, script), spooled=spooled)
+    assert sorted(looks[:2]) == ["0", "1"]
+    assert looks[2:6] == looks[:2] * 2
+    assert [one.reason for one in found.progress] == ["", "", ""]
+
+
+def test_a_spool_is_not_asked_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "EVERY_S", 3600.0)
+    looks: list[str] = []
+    run(Scripted(dict.fromkeys(range(50), 10)), spooled=lambda of: looks.append(of) or set())
+    assert looks == []
+
+
+def one(
+    chunks: int, missing: int = 0, measured: int = 0, *, done: bool = False, reason: str = ""
+) -> Progress:
+    known = analysis(0, chunks) if chunks else None
+    return Progress(
+        job(0), known, frozenset(range(missing)), frozenset(range(measured)), done=done, reason=reason
+    )
+
+
+# Recordings after a minute; done, failed; minutes of video: done, all, per minute; seconds to go.
+COUNTS = [
+    ([], (0, 0), (0, 0, 0, None)),
+    ([one(0), one(0)], (0, 0), (0, 0, 0, None)),  # nobody knows how long they are
+    ([one(30, 30), one(0)], (0, 0), (0, 60, 0, None)),  # the other one is taken to be as long
+    ([one(30, 30, 10), one(0)], (0, 0), (10, 60, 10, 300)),
+    ([one(30, 20), one(20, 20)], (0, 0), (10, 50, 0, None)),  # what was there before is no speed
+    ([one(30, 20, 5), one(20, 20, 5)], (0, 0), (20, 50, 10, 180)),
+    ([one(30, done=True), one(10, 10, 5)], (1, 0), (35, 40, 5, 60)),  # skipped: done, and no speed either
+    (
+        [one(30, 30, 12, done=True, reason="bad"), one(8, 8)],
+        (1, 1),
+        (12, 20, 12, 40),
+    ),  # no more of a failed one
+    ([one(0, done=True, reason="bad"), one(10, 10, 10, done=True)], (2, 1), (10, 10, 10, 0)),
+]
+
+
+@pytest.mark.parametrize(("recordings", "ended", "figures"), COUNTS)
+def test_the_sum_of_all(recordings: list[Progress], ended: tuple[int, int], figures: tuple) -> None:
+    done, whole, speed, left_s = figures
+    found = status(recordings, workers=2, spent_s=60)
+    hours = (pytest.approx(done / 60), pytest.approx(whole / 60))
+    left = None if left_s is None else pytest.approx(left_s)
+    assert found == Status(len(recordings), *ended, 2, *hours, pytest.approx(speed), left)

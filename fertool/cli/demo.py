@@ -23,8 +23,10 @@ def demo(
 ) -> None:
     """Make a gallery-view lecture of six people who come and go, analyze it, simulate the rest of their
     course, and write its report."""
-    from fertool.cli import analyze, assess, report
+    from fertool.cli import assess, report
+    from fertool.cli.analyzing import run_all
     from fertool.cli.common import open_store
+    from fertool.cli.flags import Flags
     from fertool.config import Settings
     from fertool.testing.demo import COURSE, GALLERY, store_demo
     from fertool.testing.gallery import make_gallery
@@ -38,14 +40,7 @@ def demo(
         part.replace(video)
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE, detector="ssd")
-    flags: dict[str, Any] = {
-        "lecture": GALLERY,
-        "student": None,
-        "start": None,
-        "end": None,
-        "force": False,
-    }
-    analyze.run_all([video], chosen, flags, [], [], failed=[])
+    run_all([video], chosen, Flags(lecture=GALLERY), [], [], failed=[])
     print("\nsimulating the lectures around it (no video; see fertool/testing/demo.py)")
     store_demo(open_store(str(db)))
     _findings(assess.judge(chosen, None, None, [], []))

@@ -67,31 +67,34 @@ def run(
     json: bool,
 ) -> list[Outcome]:
     """Measure on workers into the spool, then load that and link students. Adds to `failed`."""
-    from fertool.cli.progress import Lines, Whole
+    from fertool.cli.whole import whole
     from fertool.fleet.drive import Drive
     from fertool.ingest import ingest
     from fertool.spool import Spool
 
     spool = Spool(kit.spool)
     team, count = _team(where, kit)
-    jobs = _jobs(requests, store, failed)
-    drive = Drive(team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished")
-    shown = Lines() if json else Whole()
-    for what, why in failed:
-        shown.message(f"fertool: {what}: {why}")
-    try:
-        drive.run(count, shown.told)
-    except KeyboardInterrupt:
-        shown.message("Stopped. What was measured is stored: run the same command again to go on.")
-        raise typer.Exit(130) from None
-    measured = {one.analysis.run.run: one for one in drive.progress if one.analysis and not one.reason}
-    anew = {run for run, one in measured.items() if one.job.force}
-    found = ingest(store, spool, shown.ingesting, measured, anew)
+    jobs, refused = _jobs(requests, store)
+    drive = Drive(
+        team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished", spool.done
+    )
     outcomes = []
-    for analysis, outcome in found.outcomes:
-        file, request = requests[measured[analysis.run.run].job.number]
-        note(file, request, outcome, store, shown)
-        outcomes.append(outcome)
+    with whole(json=json) as shown:
+        for what, why in refused:
+            shown.failed(what, why)
+        try:
+            drive.run(count, shown.told)
+        except KeyboardInterrupt:
+            shown.message("Stopped. What was measured is stored: run the same command again to go on.")
+            raise typer.Exit(130) from None
+        measured = {one.analysis.run.run: one for one in drive.progress if one.analysis and not one.reason}
+        anew = {run for run, one in measured.items() if one.job.force}
+        found = ingest(store, spool, shown.ingesting, measured, anew)
+        for analysis, outcome in found.outcomes:
+            file, request = requests[measured[analysis.run.run].job.number]
+            note(file, request, outcome, store, shown)
+            outcomes.append(outcome)
+    failed += refused
     failed += [(one.job.file, one.reason) for one in drive.progress if one.reason]
     failed += [(analysis.recording.path, reason) for analysis, reason in found.refused]
     if where.spool is None:
@@ -111,24 +114,26 @@ def retry(given: Sequence[str], failed: list[tuple[str, str]]) -> str:
     return shlex.join(["fertool", *words])
 
 
-def _jobs(requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]]) -> list[Job]:
-    """Consent is looked up here: workers have no database."""
+def _jobs(requests: list[tuple[File, Request]], store: Store) -> tuple[list[Job], list[tuple[str, str]]]:
+    """What is to be done, and (what, why) of what may not be. Workers have no database to look up consent."""
     from datetime import UTC, datetime
 
     from fertool.errors import ConfigError
     from fertool.fleet.worker import Job
     from fertool.pipeline import gate
 
-    now, jobs = datetime.now(UTC).isoformat(), []
+    now = datetime.now(UTC).isoformat()
+    jobs: list[Job] = []
+    refused: list[tuple[str, str]] = []
     for number, (file, request) in enumerate(requests):
         try:
             allowed = gate(store, request)
         except ConfigError as error:
-            failed.append((str(file), str(error)))
+            refused.append((str(file), str(error)))
             continue
         place = str(file.resolve())
         jobs.append(Job(number, place, request.facts(), allowed, (now, number), request.force))
-    return jobs
+    return jobs, refused
 
 
 def _team(where: Where, kit: Kit) -> tuple[Team, int]:

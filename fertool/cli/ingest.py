@@ -23,17 +23,17 @@ def ingest(
 ) -> None:
     """Load all that was measured into a spool, link students, judge. Doing it twice changes nothing."""
     from fertool import setup
-    from fertool.cli.progress import Lines, Whole
+    from fertool.cli.whole import whole
     from fertool.ingest import ingest as load
     from fertool.spool import Spool
 
     chosen = settings(db=db)
     tools = setup.toolbox(chosen, [], plugin or [])
-    shown = Lines() if json else Whole()
     store = open_store(chosen.db, create=True)
-    found = load(store, Spool(spool), shown.ingesting)
-    for analysis, outcome in found.outcomes:
-        note(analysis.recording.path, analysis, outcome, store, shown)
+    with whole(json=json) as shown:
+        found = load(store, Spool(spool), shown.ingesting)
+        for analysis, outcome in found.outcomes:
+            note(analysis.recording.path, analysis, outcome, store, shown)
     outcomes = [outcome for _, outcome in found.outcomes]
     problems = judge(store, tools, outcomes, [])
     refused = [(analysis.recording.path, reason) for analysis, reason in found.refused]

@@ -1,4 +1,4 @@
-"""How far an analysis is: a live bar on a terminal, plain lines elsewhere."""
+"""How far an analysis in this process is: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.common import clock, print_line
+from fertool.cli.common import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fertool.analysis import Analysis
-    from fertool.fleet.drive import Drive
     from fertool.remote import File
 
 LINE_EVERY_S = 10.0
@@ -128,62 +126,3 @@ def steps() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda what: status.update(escape(what))
-
-
-class Whole:
-    """A set of recordings on several workers, from one place: lines on standard error, now and then."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._failed: set[int] = set()
-        self._said = 0
-
-    def message(self, text: str) -> None:
-        print(text, file=sys.stderr)
-
-    def told(self, drive: Drive) -> None:
-        """Called about once a second."""
-        for text in drive.messages[self._said :]:
-            self.message(f"fertool: {text}")
-        self._said = len(drive.messages)
-        for one in drive.progress:
-            if one.reason and one.job.number not in self._failed:
-                self._failed.add(one.job.number)
-                self.failed(one.job.file, one.reason)
-        over = all(one.done for one in drive.progress)
-        if over or time.monotonic() >= self._next:
-            self._next = time.monotonic() + LINE_EVERY_S
-            self.show(drive)
-
-    def failed(self, file: str, reason: str) -> None:
-        self.message(f"fertool: {file}: {reason}")
-
-    def show(self, drive: Drive) -> None:
-        now = drive.status()
-        left = "" if now.left_s is None else f", {clock(now.left_s)} left"
-        speed = f", {now.speed:.1f}x real time" if now.speed else ""
-        failed = f", {now.failed} failed" if now.failed else ""
-        self.message(
-            f"{now.done}/{now.recordings} recordings{failed}, {now.hours_done:.1f}/{now.hours:.1f} h"
-            f"{speed}{left}, {now.workers} worker{'s' if now.workers != 1 else ''}"
-        )
-
-    def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + LINE_EVERY_S
-            self.message(f"into the database: {number}/{count} recordings")
-
-
-class Lines(Whole):
-    """The same as JSON on standard output, one object a line: `event` says what it is."""
-
-    def failed(self, file: str, reason: str) -> None:
-        print_line({"event": "failed", "file": file, "reason": reason})
-
-    def show(self, drive: Drive) -> None:
-        from dataclasses import asdict
-
-        print_line({"event": "progress"} | asdict(drive.status()))
-
-    def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
-        print_line({"event": "ingest", "file": analysis.recording.path, "number": number, "of": count})

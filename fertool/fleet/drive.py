@@ -1,7 +1,8 @@
 """Many recordings on many workers: who does what next, and what to do when a worker is gone.
 
 One worker has one task at a time, so when it dies it is known over what. Every task may be done twice, and
-half: chunks in a spool are there whole or not at all, and the same whoever made them.
+half: chunks in a spool are there whole or not at all, and the same whoever made them. How far a task is,
+the spool tells: workers say nothing before the end.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool import __version__
-from fertool.analysis import CHUNK_S
 from fertool.errors import ConfigError, StoreError
+from fertool.fleet.progress import Progress, Status, status
 from fertool.fleet.worker import Described, Failed, Kit, Measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from fertool.analysis import Analysis
     from fertool.fleet.worker import Job
@@ -31,7 +34,7 @@ TRIES = 3
 SLOW = 2.0
 """A task that takes this many times as long as most is also given to a worker that has nothing to do."""
 EVERY_S = 1.0
-"""How often somebody is told how far it is, and slow tasks are looked for."""
+"""How often somebody is told how far it is, the spool is looked at, and slow tasks are looked for."""
 
 
 class Slot(Protocol):
@@ -52,26 +55,6 @@ class Team(Protocol):
     def hire(self) -> Slot: ...
 
 
-@dataclass(slots=True)
-class Progress:
-    """Of one recording."""
-
-    job: Job
-    analysis: Analysis | None = None
-    open: int = 0
-    """Chunks that are not measured."""
-    done: bool = False
-    reason: str = ""
-    """Why it failed; empty if it did not."""
-    measured_s: float = 0.0
-    """Of video, so far, here and now."""
-
-    @property
-    def length_s(self) -> float:
-        """Of video to be analyzed; 0 until that is known."""
-        return CHUNK_S * len(self.analysis.chunks) if self.analysis else 0.0
-
-
 @dataclass(eq=False, slots=True)
 class Task:
     of: Progress
@@ -81,26 +64,6 @@ class Task:
     shared: bool = False
     """Whether a second worker is at it."""
     over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How far the whole set is."""
-
-    recordings: int
-    done: int
-    """Failed ones too."""
-    failed: int
-    workers: int
-    """That are ready."""
-    hours_done: float
-    """Of video, whenever it was measured."""
-    hours: float
-    """Of all recordings; those that nobody has looked at yet count as long as the others."""
-    speed: float
-    """Hours of video per hour; 0 while nothing is known."""
-    left_s: float | None
-    """Seconds to go; None while nothing is known."""
 
 
 @dataclass(slots=True)
@@ -114,9 +77,17 @@ class _Busy:
 class Drive:
     """`run` it once. `progress` has one entry per job, in order."""
 
-    def __init__(self, team: Team, kit: Kit, jobs: Iterable[Job], skip: Callable[[Analysis], bool]) -> None:
-        """`skip`: whether an analysis, once described, need not be measured."""
-        self.team, self.kit, self.skip = team, kit, skip
+    def __init__(
+        self,
+        team: Team,
+        kit: Kit,
+        jobs: Iterable[Job],
+        skip: Callable[[Analysis], bool],
+        spooled: Callable[[str], AbstractSet[int]],
+    ) -> None:
+        """`skip`: whether an analysis, once described, need not be measured. `spooled`: which chunks of a
+        run are in the spool now."""
+        self.team, self.kit, self.skip, self.spooled = team, kit, skip, spooled
         self.progress = [Progress(job) for job in jobs]
         self.messages: list[str] = []
         self.workers = 0
@@ -126,23 +97,16 @@ class Drive:
         self._idle: list[Slot] = []
         self._took: list[float] = []
         self._stillborn = 0
-        self._began = time.monotonic()
+        self._began = self._looked = time.monotonic()
 
     def status(self) -> Status:
-        known = [one.length_s for one in self.progress if one.analysis]
-        total_s = sum(known) / len(known) * len(self.progress) if known else 0.0
-        done_s = sum(one.length_s - CHUNK_S * one.open for one in self.progress)
-        speed = sum(one.measured_s for one in self.progress) / (time.monotonic() - self._began)
-        return Status(
-            recordings=len(self.progress),
-            done=sum(one.done for one in self.progress),
-            failed=sum(bool(one.reason) for one in self.progress),
-            workers=self.workers,
-            hours_done=done_s / 3600,
-            hours=total_s / 3600,
-            speed=speed,
-            left_s=max(0.0, total_s - done_s) / speed if speed else None,
-        )
+        return status(self.progress, self.workers, time.monotonic() - self._began)
+
+    def under_way(self) -> list[Progress]:
+        """Recordings that some worker has a task of, in order."""
+        doing = (busy.doing.of for busy in self._busy.values() if isinstance(busy.doing, Task))
+        found = {one.job.number: one for one in doing if not one.done}
+        return [found[number] for number in sorted(found)]
 
     def run(self, workers: int, told: Callable[[Drive], None]) -> None:
         """Work through all jobs with this many workers; `told` is called about once a second.
@@ -159,6 +123,7 @@ class Drive:
                 for future in done:
                     self._settle(future, self._busy.pop(future))
                 self._give()
+                self._look()
                 told(self)
         finally:
             for slot in {
@@ -279,16 +244,29 @@ class Drive:
                 one.analysis = analysis
                 chunks = [] if self.skip(analysis) else _ranges(missing)
                 self._waiting.extendleft(Task(one, part) for part in reversed(chunks))
-                one.open = sum(map(len, chunks))
+                one.missing = frozenset[int]().union(*chunks)
                 one.done = not chunks
             case Measured():
                 assert task.chunks is not None
-                one.measured_s += CHUNK_S * len(task.chunks)
-                one.open -= len(task.chunks)
-                one.done = one.done or not one.open
+                one.measured |= task.chunks
+                one.done = one.done or one.measured == one.missing
 
     def _fail(self, one: Progress, reason: str) -> None:
         one.done, one.reason = True, one.reason or reason
+
+    def _look(self) -> None:
+        """See what the spool has of one recording under way: the one that was looked at longest ago.
+
+        One listing a second, however many workers there are: a spool may be far away, and cost by the call.
+        """
+        measuring = [one for one in self.under_way() if one.analysis]
+        if not measuring or time.monotonic() < self._looked + EVERY_S:
+            return
+        one = min(measuring, key=lambda one: one.looked)
+        assert one.analysis is not None
+        with suppress(OSError):  # whoever writes there or reads it in the end will say so
+            one.measured |= one.missing & self.spooled(one.analysis.run.run)
+        one.looked = self._looked = time.monotonic()
 
 
 def _ranges(chunks: Sequence[int]) -> list[frozenset[int]]:

@@ -101,13 +101,13 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def analyzed(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of that recording, without a roster."""
-    from fertool.cli.analyze import run_all
+    from fertool.cli.analyzing import run_all
+    from fertool.cli.flags import Flags
     from fertool.config import Settings
 
     path = tmp_path_factory.mktemp("analyzed") / "fertool.duckdb"
-    flags = {"lecture": "week 1", "student": None, "start": None, "end": None, "force": False}
     chosen = Settings(db=str(path), course="course", detector="ssd", policy="behaviour")
-    run_all([four], chosen, flags, [], [], failed=[], json=True)
+    run_all([four], chosen, Flags(lecture="week 1"), [], [], failed=[], json=True)
     return path
 
 

@@ -17,15 +17,15 @@ FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotio
 @pytest.fixture(scope="session")
 def database(demo_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's lecture, analyzed as the demo does it."""
-    from fertool.cli.analyze import run_all
+    from fertool.cli.analyzing import run_all
+    from fertool.cli.flags import Flags
     from fertool.config import Settings
 
     path = tmp_path_factory.mktemp("demo") / "fertool.duckdb"
-    flags = {"lecture": "gallery", "student": None, "start": None, "end": None, "force": False}
     run_all(
         [demo_video],
         Settings(db=str(path), course="demo", detector="ssd"),
-        flags,
+        Flags(lecture="gallery"),
         [],
         [],
         failed=[],

@@ -51,6 +51,25 @@ def test_a_terminal_shows_a_bar_and_the_summary(small_video: Path, tmp_path: Pat
     assert re.search(r"two\.mp4\s+course / two\s+0:00:06\s+6\s+100%\s+2", shown)
 
 
+def test_of_workers_a_terminal_shows_a_bar_for_each_recording_and_all(
+    small_video: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    words = ("analyze", "bad.mp4", small_video, "--detector", "ssd", "--isolate")
+    code, shown = on_a_terminal(*words, cwd=tmp_path)
+    assert code == 3, shown
+    assert "Traceback" not in shown
+    # What was painted, in order; what is redrawn stands there again and again.
+    assert re.search(r"0/2 recordings +━+\s+workers are getting ready", shown)
+    assert "bad.mp4: cannot be read as a video" in " ".join(shown.split())
+    all_of_it = r"\s+1/2 recordings +━+ 0:00:00/0:01:00\s+1 failed, 1 worker"
+    assert re.search(r"two\.mp4 +━+ 0:00:00/0:01:00" + all_of_it, shown)
+    assert re.search(r"2/2 recordings +━+ 0:01:00/0:01:00\s+into the database +━+ +0/1\s", shown)
+    last = shown.rpartition("into the database")[2]
+    assert re.search(r"2/2 recordings +━+ 0:01:00/0:01:00\s+1 failed, [\d.]+x real time, 1 worker", last)
+    assert "to try again what failed: fertool analyze" in last
+
+
 def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "fertool", "analyze", str(small_video), "--detector", "ssd"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)

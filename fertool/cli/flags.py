@@ -1,0 +1,118 @@
+"""What was typed after `fertool analyze`, and what it asks of each recording."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.cli.fleet import Where
+    from fertool.config import Settings
+    from fertool.remote import File
+    from fertool.request import Request
+    from fertool.setup import Toolbox
+    from fertool.syllabus import Syllabus
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What is neither a setting nor about plugins."""
+
+    given: tuple[str, ...] = ()
+    """The recordings as they were typed."""
+    lecture: str | None = None
+    student: str | None = None
+    start: str | None = None
+    end: str | None = None
+    force: bool = False
+    segments: str | None = None
+    where: Where | None = None
+    """Who does the work; None for this process."""
+    syllabus: Syllabus | None = None
+    """What the course.toml says, if one was given: in place of lecture, student and segments."""
+
+    def planned(self) -> dict[File, tuple[str, str | None, float]]:
+        """Lecture, student and offset in seconds of every recording of the syllabus."""
+        lectures = self.syllabus.lectures if self.syllabus else ()
+        return {r.file: (one.name, r.student, r.offset_s) for one in lectures for r in one.recordings}
+
+    def source(self, lecture: str) -> tuple[str, dict[str, str]]:
+        """Where a lecture's segments come from, empty for the default; difficulty per knowledge point."""
+        if not self.syllabus:
+            return self.segments or "", {}
+        named = (one.segments for one in self.syllabus.lectures if one.name == lecture)
+        return next(named, ""), self.syllabus.difficulty
+
+
+def syllabus(flags: Flags) -> Syllabus:
+    """The course.toml that was given. Raises ConfigError if it cannot be used, or not with these flags."""
+    from fertool import syllabus as files
+    from fertool.cli.segments import refuse_many
+    from fertool.errors import ConfigError
+
+    if len(flags.given) > 1 or flags.lecture or flags.student or flags.segments:
+        what = f"{flags.given[0]}: a course.toml says itself what its lectures, students and segments are"
+        raise ConfigError(what, "give it alone, without --lecture, --student and --segments")
+    course = files.read(Path(flags.given[0]))
+    for lecture in course.lectures:
+        if lecture.segments:  # before a night of analysis, not after
+            refuse_many(lecture.segments, [(course.course, lecture.name)])
+    return course
+
+
+def recordings(arguments: Sequence[str]) -> tuple[list[File], list[tuple[str, str]]]:
+    """The videos meant, and (what, why) of arguments that are none."""
+    from fertool.errors import VideoError
+    from fertool.video import find_videos
+
+    files: list[File] = []
+    failed: list[tuple[str, str]] = []
+    for argument in arguments:
+        try:
+            files += find_videos([argument])
+        except VideoError as error:
+            print(f"fertool: {error}", file=sys.stderr)
+            failed.append((argument, str(error)))
+    return find_videos(files), failed
+
+
+def requests(
+    files: Sequence[File], chosen: Settings, flags: Flags, tools: Toolbox
+) -> list[tuple[File, Request]]:
+    """What is to be done with each file. Raises ConfigError for flags that do not fit them."""
+    from fertool.cli.segments import refuse_many
+    from fertool.errors import ConfigError
+    from fertool.request import Request
+    from fertool.sampling import parse_every, parse_time
+    from fertool.setup import device
+
+    if flags.student and len(files) > 1:
+        raise ConfigError(
+            f"--student names one person, but {len(files)} videos were given", "one call per video"
+        )
+    planned, found = flags.planned(), []
+    for file in files:
+        lecture, student, offset_s = planned.get(file, (flags.lecture, flags.student, None))
+        request = Request(
+            course=chosen.course,
+            lecture=lecture or file.stem,
+            tools=tools,
+            every=parse_every(chosen.every),
+            start_s=parse_time(flags.start) if flags.start else 0.0,
+            end_s=parse_time(flags.end) if flags.end else math.inf,
+            policy=chosen.policy,
+            consent=chosen.consent,
+            device=device(chosen.device),
+            student=student,
+            offset_s=offset_s,
+            force=flags.force,
+        )
+        found.append((file, request))
+    if flags.segments:  # before an hour of analysis, not after
+        refuse_many(flags.segments, sorted({(request.course, request.lecture) for _, request in found}))
+    return found
