@@ -205,7 +205,7 @@ class Drive:
         late = [
             (busy.since, busy.doing)
             for busy in self._busy.values()
-            if isinstance(busy.doing, Task) and not busy.doing.shared and not busy.doing.of.done
+            if isinstance(busy.doing, Task) and _sharable(busy.doing)
         ]
         since, task = min(late, key=lambda pair: pair[0], default=(limit, None))
         if task is None or since >= limit:
@@ -267,6 +267,13 @@ class Drive:
         with suppress(OSError):  # whoever writes there or reads it in the end will say so
             one.measured |= one.missing & self.spooled(one.analysis.run.run)
         one.looked = self._looked = time.monotonic()
+
+
+def _sharable(task: Task) -> bool:
+    """Whether a second worker may do it too. To describe what is analyzed by force empties its part of the
+    spool: late, that would take away what was measured meanwhile."""
+    empties = task.chunks is None and task.of.job.force
+    return not (task.shared or task.of.done or empties)
 
 
 def _ranges(chunks: Sequence[int]) -> list[frozenset[int]]:

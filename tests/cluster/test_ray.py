@@ -233,7 +233,7 @@ def listening() -> list[tuple[str, int, str]]:
     found = []
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):  # gone meanwhile
-            if (name := os.readlink(link)) in sockets:
+            if (name := str(link.readlink())) in sockets:
                 command = (link.parents[1] / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found.append((*sockets[name], command))
     return found

@@ -144,6 +144,7 @@ def test_known_but_not_seen() -> None:
 
 # --- in a real browser ----------------------------------------------------------------------------
 
+
 def pictured(student: str, shots: int) -> Card:
     gray = cv2.imencode(".jpg", np.full((160, 160, 3), 128, np.uint8))[1].tobytes()
     taken = tuple(Shot("week 1", f"{'very-long-' * 12}name.mp4", 60.0 * i, gray) for i in range(shots))

@@ -166,9 +166,7 @@ def test_headings_are_in_order_and_pages_have_a_language(html: dict[str, Page]) 
 def test_wide_tables_can_be_reached_by_keyboard(html: dict[str, Page]) -> None:
     for page in html.values():
         regions = [tag for tag in page.all("div") if tag.get("class") == "scroll"]
-        assert all(
-            tag["tabindex"] == "0" and tag["role"] == "group" and tag["aria-label"] for tag in regions
-        )
+        assert all(tag["tabindex"] == "0" and tag["role"] == "group" and tag["aria-label"] for tag in regions)
         assert all(tag.get("scope") in {"row", "col"} for tag in page.all("th"))
 
 
