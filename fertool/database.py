@@ -126,9 +126,10 @@ class Database:
             done = self._applied(con)
         finally:
             con.close()
-        for name, sql in MIGRATIONS:
-            if name not in done:
-                self._apply(name, sql)
+        if missing := [(name, sql) for name, sql in MIGRATIONS if name not in done]:
+            with self.kept():
+                for name, sql in missing:
+                    self._apply(name, sql)
 
     def _apply(self, name: str, sql: str) -> None:
         with self._transaction(read_only=False) as con:

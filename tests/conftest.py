@@ -12,10 +12,25 @@ from hypothesis import settings
 
 from fertool.store import Store
 
+# Networks compute on one thread each: where a decoder or another test is busy too, threads wait for one
+# another and burn what they wait (tests/cli/test_blur.py: 24 s of processor time instead of 92). How many
+# networks work side by side is left as it is, which OMP_NUM_THREADS would not do. PyTorch reads this when it
+# is imported.
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 # No deadlines: the machines this runs on are shared. In CI the examples are the same every time, so that a
 # change is judged by itself; elsewhere, hypothesis goes on looking.
 settings.register_profile("fertool", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("fertool")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers for one file or one test: they take longer to start than they save, and hide its output.
+
+    A hook of pytest-xdist; None leaves the number to it."""
+    wanted = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if len(wanted) == 1 and wanted[0].is_file() else None
+
 
 _SUPPORT = Path(__file__).parent / "support"
 

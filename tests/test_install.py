@@ -116,7 +116,7 @@ def test_a_classifier_says_what_it_lacks(installed: Path, tmp_path: Path) -> Non
 def test_its_own_tests_pass(installed: Path, tmp_path: Path, example: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(installed)}
     tests = ROOT / "examples" / example / "tests"
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    words = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(tests)]
     done = subprocess.run(words, env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 

@@ -105,15 +105,16 @@ def store_lecture(
     if policy == "behaviour":
         whole["classifier"] = None
     run = hashlib.sha256(f"{recording.sha256}{json.dumps(whole, sort_keys=True)}".encode()).hexdigest()[:16]
-    store.add_recording(recording)
-    store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
-    owners = _commit_chunks(store, run, samples, seen, chunk_s)
-    store.name_student(course, *sorted(set(owners.values())))
-    store.finish_run(run, owners, notes)
-    parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
-    store.set_segments(course, lecture, parts)
-    if assessments is not None:
-        store.save_assessments(assessments)
+    with store.database.kept():
+        store.add_recording(recording)
+        store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
+        owners = _commit_chunks(store, run, samples, seen, chunk_s)
+        store.name_student(course, *sorted(set(owners.values())))
+        store.finish_run(run, owners, notes)
+        parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
+        store.set_segments(course, lecture, parts)
+        if assessments is not None:
+            store.save_assessments(assessments)
     return run
 
 
