@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,6 +207,28 @@ def test_a_straggler_is_overtaken() -> None:
     stuck.set()
     assert [one.reason for one in found.progress] == ["", ""]
     assert team.did.count(("measure", 0, (0,))) == 2
+
+
+@pytest.mark.parametrize(("force", "described"), [(False, 2), (True, 1)])
+def test_who_describes_by_force_is_not_overtaken(
+    force: bool, described: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It empties the recording's part of the spool: when the second one is late, after it was measured."""
+    monkeypatch.setattr(driving, "EVERY_S", 0.01)
+    stuck, calls = threading.Event(), threading.Event()
+
+    def script(method, number, chunks):
+        if (method, number) == ("describe", 0) and not calls.is_set():
+            calls.set()
+            stuck.wait(0.5 if force else 60)  # long after whoever has nothing to do has looked for work
+
+    team = Scripted({0: 1, 1: 1}, script)
+    jobs = [replace(job(number), force=force) for number in team.chunks]
+    made = Drive(team, KIT, jobs, lambda _: False, lambda _: set())
+    made.run(2, lambda _: None)
+    stuck.set()
+    assert [one.done and not one.reason for one in made.progress] == [True, True]
+    assert team.did.count(("describe", 0, ())) == described
 
 
 # --- how far it is --------------------------------------------------------------------------
