@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Course, Db, NamesFile, Options, PluginFiles, open_store, settings
-from fertool.cli.people import judge, known, open_names, record
+from fertool.cli.people import judge, known, open_names, record, stale
 from fertool.cli.students import Student
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def rename(
         files.save(people, names, secret)
         record(store, "students rename", chosen.course, [student], "in the names file")
     print(f"{student} is called {name} now")
+    stale(store, chosen.course)
 
 
 def merge(
@@ -114,5 +115,7 @@ def _judge(
 ) -> None:
     from fertool import setup
 
-    if lectures and not judge(store, setup.toolbox(chosen, pairs, files).rules, lectures):
+    whole = not lectures or judge(store, setup.toolbox(chosen, pairs, files).rules, lectures)
+    stale(store, chosen.course)
+    if not whole:
         raise typer.Exit(3)

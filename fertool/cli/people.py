@@ -106,6 +106,14 @@ def judge(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str
     return not result.failed
 
 
+def stale(store: Store, course: str) -> None:
+    """Say which known reports show students as they were. To render them here would drop joined names."""
+    from fertool.privacy.custody import Custody
+
+    for site in Custody(store.database).sites(course):
+        print(f"{site.path}: still as it was; `fertool report --out {site.path}` renders it anew")
+
+
 def catch_up(store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]], course: str | None) -> bool:
     """Class figures of those lectures that are still there, and the known reports of a course (or of all), as
     they are now; False if a rule failed."""

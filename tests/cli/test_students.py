@@ -114,6 +114,28 @@ def test_decisions_hold_after_another_analysis(fertool, filled: Path, four: Path
     assert labels(filled, "SELECT student FROM students ORDER BY 1") == ["Ann", "student-02", "student-04"]
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["rename", "Ann", "Anna"], ["Ann is called Anna now"]),
+        (["merge", "Ann", "Bob"], ["Bob is Ann now", "1 lecture judged again"]),
+        (
+            ["split", "Ann", "--recording", "w2.mp4"],
+            ["student-01 is new: what was split off Ann", "1 lecture judged again"],
+        ),
+    ],
+)
+def test_a_report_that_shows_what_was_is_named(fertool, tmp_path: Path, command, said: list[str]) -> None:
+    store = Store(tmp_path / "fertool.duckdb")
+    early, late = timeline("neutral*60 absent*60"), timeline("absent*60 neutral*60")
+    store_lecture(store, "course", "week 1", {"Ann": early}, recording_name="w1.mp4")
+    store_lecture(store, "course", "week 2", {"Ann": early, "Bob": late}, recording_name="w2.mp4")
+    assert fertool("report", "--out", "site").code == 0
+    site = Path("site").resolve()
+    last = f"{site}: still as it was; `fertool report --out {site}` renders it anew"
+    assert fertool("students", *command).out.splitlines() == [*said, last]
+
+
 def test_split_by_time_and_recording(fertool, tmp_path: Path) -> None:
     store = Store(tmp_path / "fertool.duckdb")
     for week in (1, 2):
