@@ -28,9 +28,6 @@ class Cluster:
             what = f"--address {address}: a Ray Client is not supported; expected auto or HOST:PORT"
             raise ConfigError(what, "run fertool on a machine of the cluster, with the port of `ray start`")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no network unasked
-        if address.rpartition(":")[0] in ("127.0.0.1", "localhost"):
-            # Else this process listens on all interfaces, whatever the cluster does.
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError as error:
@@ -45,7 +42,7 @@ class Cluster:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             what = f"--address {address}: no Ray cluster answers: {str(error).splitlines()[0]}"
-            raise ConfigError(what, START) from error
+            raise ConfigError(what, "has it a token, or another Ray, that is not here? see README") from error
         self.lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError)
         # An actor that dies stays dead: who it was, and over what, is the drive's business.
         make = ray.remote(max_restarts=0, max_task_retries=0)(Worker)
