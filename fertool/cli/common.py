@@ -72,6 +72,14 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
+NARROW = 100
+"""Characters of a terminal; below, columns stand closer together."""
+
+
+WHOLE = 12
+"""A column not wider than this is not folded."""
+
+
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", problem: bool = False
 ) -> None:
@@ -85,12 +93,29 @@ def print_table(
     from rich.text import Text
 
     stream = sys.stderr if problem else sys.stdout
-    table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))
-    Console(file=stream, width=None if stream.isatty() else 200, soft_wrap=False).print(table)
+    console = Console(file=stream, width=None if stream.isatty() else 200, soft_wrap=False)
+    narrow = console.width < NARROW
+    table = Table(
+        title=Text(title) if title else None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0) if narrow else (0, 1),
+        pad_edge=not narrow,
+    )
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    for column, least in zip(columns, _least(columns, cells, console.width), strict=True):
+        table.add_column(column, overflow="fold", min_width=least)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _least(columns: Sequence[str], cells: list[list[str]], width: int) -> list[int | None]:
+    """Characters that each column needs so that short ones are not folded; None where that has no room."""
+    lines = [[column, *(row[i] for row in cells)] for i, column in enumerate(columns)]
+    widest = [max(len(line) for cell in column for line in cell.split("\n")) for column in lines]
+    least = [min(WHOLE, one) for one in widest]
+    return [*least] if sum(least) + 2 * len(least) + 1 <= width else [None] * len(least)
 
 
 def _cell(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.cli.common import clock, print_json, print_line, print_table
 from fertool.cli.people import record
+from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from fertool.analysis import Analysis
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.store import Store
+
+MOSTLY = 3
+"""Expressions in the table; --json has all of them."""
 
 
 def note(file: File | str, request: Request | Analysis, outcome: Outcome, store: Store, shown: Any) -> None:
@@ -38,8 +42,6 @@ def summary(
     store: Store, outcomes: list[Outcome], failed: list[tuple[str, str]], *, json: bool, lines: bool = False
 ) -> None:
     """`lines`: JSON on one line, the last of several."""
-    from fertool.types import EMOTIONS
-
     rows = [store.summary(outcome.run) for outcome in outcomes]
     if json:
         whole = {"runs": rows, "failed": [{"file": f, "reason": r} for f, r in failed]}
@@ -50,25 +52,27 @@ def summary(
         return
     if rows:
         print_table(
-            ["recording", "lecture", "length", "samples", "coverage", "students", *EMOTIONS, "took", "speed"],
-            [_cells(row, EMOTIONS) for row in rows],
+            ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
+            [_cells(row) for row in rows],
         )
     if failed:
         print_table(["failed", "reason"], failed)
 
 
-def _cells(row: dict[str, Any], emotions: tuple[str, ...]) -> list[str]:
-    seconds = row["seconds"] or 0
-    speed = f"{row['analyzed_s'] / seconds:.1f}x" if seconds else ""
-    shares = ["–" if row[name] is None else f"{row[name]:.0%}" for name in emotions]
+def _cells(row: dict[str, Any]) -> list[str]:
+    speed = f"{row['analyzed_s'] / row['seconds']:.1f}x" if row["seconds"] else ""
     return [
         row["name"],
         f"{row['course']} / {row['lecture']}",
         clock(row["duration_s"]),
-        str(row["samples"]),
         f"{row['coverage']:.0%}",
         str(row["students"]),
-        *shares,
-        f"{seconds:.1f} s",
+        _mostly(row),
         speed,
     ]
+
+
+def _mostly(row: dict[str, Any]) -> str:
+    """The three most frequent expressions, one a line: seven columns have no room on a terminal of 80."""
+    shares = sorted(((row[name], name) for name in EMOTIONS if row[name]), key=lambda pair: -pair[0])
+    return "\n".join(f"{name} {share:.0%}" for share, name in shares[:MOSTLY]) or "–"

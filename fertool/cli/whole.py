@@ -119,7 +119,7 @@ class Screen(Whole):
         self.live.update(picture(now, under_way), refresh=True)
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
-        if self._due():
+        if self._due() or not number:  # that it begins is news, however soon after the last picture
             self.live.update(picture(self.now, loaded=(number, count)), refresh=True)
 
     def over(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fertool import EMOTIONS, Segment
+from fertool.cli import common, summary
 from fertool.store import Store
 from fertool.tables import segment_table
 from fertool.testing import store_lecture, timeline
@@ -48,7 +49,7 @@ def test_a_terminal_shows_a_bar_and_the_summary(small_video: Path, tmp_path: Pat
     bar = re.findall(r"two\.mp4 \S+ 6/6 samples 10 faces [\d.]+x real time at 0:00:05", shown)
     assert bar, shown
     assert "no.mp4: no such file" in shown
-    assert re.search(r"two\.mp4\s+course / two\s+0:00:06\s+6\s+100%\s+2", shown)
+    assert re.search(r"two\.mp4\s+course / two\s+0:00:06\s+100%\s+2", shown)
 
 
 def test_of_workers_a_terminal_shows_a_bar_for_each_recording_and_all(
@@ -107,3 +108,29 @@ def test_tables_fit_eighty_columns(words: list[str], whole: list[str], tmp_path:
     assert code == 0, shown
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
     assert all(text in shown for text in whole), shown
+
+
+@pytest.mark.parametrize(
+    ("width", "least"),
+    [
+        (80, [4, 12, 11]),  # a long name may be folded, what is short is not
+        (34, [4, 12, 11]),  # 27 characters, a space on both sides of each, and one
+        (33, [None, None, None]),  # no room: rather folded than cut off
+    ],
+)
+def test_short_columns_stay_whole_where_there_is_room(width: int, least: list[int | None]) -> None:
+    cells = [["a", "a-long-recording.mp4", "happy 35%\nneutral 22%"], ["", "b", "–"]]
+    assert common._least(["took", "recording", "mostly"], cells, width) == least
+
+
+@pytest.mark.parametrize(
+    ("shares", "shown"),
+    [
+        ({"happy": 0.1, "sad": 0.5, "fear": 0.3, "neutral": 0.06}, "sad 50%\nfear 30%\nhappy 10%"),
+        ({"neutral": 1.0}, "neutral 100%"),  # what never occurs is not listed
+        ({"sad": 0.5, "angry": 0.5}, "angry 50%\nsad 50%"),  # equal ones in the usual order
+        (dict.fromkeys(EMOTIONS), "–"),  # policy `behaviour`
+    ],
+)
+def test_the_summary_names_the_most_frequent_expressions(shares: dict, shown: str) -> None:
+    assert summary._mostly(dict.fromkeys(EMOTIONS, 0.0) | shares) == shown
