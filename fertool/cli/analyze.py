@@ -80,7 +80,8 @@ def analyze(
         str, typer.Option("--engine", help="local, or ray: workers of a Ray cluster.", metavar="E")
     ] = "local",
     address: Annotated[
-        str, typer.Option("--address", help="Of the Ray cluster: auto or host:port", metavar="A")
+        str,
+        typer.Option("--address", help="Of the Ray cluster: auto, host:port, ray://host:port", metavar="A"),
     ] = "auto",
     workers: Annotated[
         int | None,

@@ -24,9 +24,6 @@ class Cluster:
     lost: tuple[type[BaseException], ...]
 
     def __init__(self, address: str, threads: int, gpus: float) -> None:
-        if address.startswith("ray://"):
-            what = f"--address {address}: a Ray Client is not supported; expected auto or HOST:PORT"
-            raise ConfigError(what, "run fertool on a machine of the cluster, with the port of `ray start`")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no network unasked
         try:
             import ray
@@ -74,7 +71,7 @@ class Actor:
 
 def _answers(address: str) -> bool:
     """Whether a port that is named can be connected to; `auto` is left to Ray."""
-    host, colon, port = address.rpartition(":")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return True
     try:

@@ -35,6 +35,7 @@ class Cluster:
     """Nodes of one cluster, started and ended by Ray's own command line, on loopback only."""
 
     port: int
+    client_port: int
     folder: Path
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -109,8 +110,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(free_port(), tmp_path_factory.mktemp("ray"))
-    head = made.start("--head", f"--port={made.port}", "--num-cpus=0", "--include-dashboard=false")
+    made = Cluster(free_port(), free_port(), tmp_path_factory.mktemp("ray"))
+    ports = (f"--port={made.port}", f"--ray-client-server-port={made.client_port}")
+    head = made.start("--head", *ports, "--num-cpus=0", "--include-dashboard=false")
     until = time.monotonic() + 90
     while not answers(made.port) and head.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
@@ -202,13 +204,11 @@ def test_no_cluster(lectures) -> None:
     assert "nothing answers there (start one: `ray start --head`; see README)" in done.stderr
 
 
-def test_a_ray_client_is_refused(lectures) -> None:
-    done = lectures.analyze("--engine", "ray", "--address", "ray://127.0.0.1:10001")
-    assert done.returncode == 2
-    assert done.stderr == (
-        "fertool: --address ray://127.0.0.1:10001: a Ray Client is not supported; expected auto or HOST:PORT "
-        "(run fertool on a machine of the cluster, with the port of `ray start`)\n"
-    )
+def test_through_a_ray_client(nodes, cluster: Cluster, lectures, alone) -> None:
+    """From a machine that is no part of the cluster."""
+    done = lectures.analyze("--engine", "ray", "--address", f"ray://127.0.0.1:{cluster.client_port}")
+    assert done.returncode == 0, done.stderr
+    assert lectures.rows() == alone
 
 
 def test_without_its_token_a_cluster_does_not_answer(cluster: Cluster, lectures, monkeypatch) -> None:
