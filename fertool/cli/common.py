@@ -74,10 +74,8 @@ def clock(seconds: float) -> str:
 
 NARROW = 100
 """Characters of a terminal; below, columns stand closer together."""
-
-
-WHOLE = 12
-"""A column not wider than this is not folded."""
+SHORT = 12
+"""A column not wider than this is not folded, if there is room."""
 
 
 def print_table(
@@ -103,18 +101,18 @@ def print_table(
         pad_edge=not narrow,
     )
     cells = [[_cell(cell) for cell in row] for row in rows]
-    for column, least in zip(columns, _least(columns, cells, console.width), strict=True):
+    for column, least in zip(columns, _least_widths(columns, cells, console.width), strict=True):
         table.add_column(column, overflow="fold", min_width=least)
     for row in cells:
         table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _least(columns: Sequence[str], cells: list[list[str]], width: int) -> list[int | None]:
+def _least_widths(columns: Sequence[str], cells: list[list[str]], width: int) -> list[int | None]:
     """Characters that each column needs so that short ones are not folded; None where that has no room."""
     lines = [[column, *(row[i] for row in cells)] for i, column in enumerate(columns)]
     widest = [max(len(line) for cell in column for line in cell.split("\n")) for column in lines]
-    least = [min(WHOLE, one) for one in widest]
+    least = [min(SHORT, one) for one in widest]
     return [*least] if sum(least) + 2 * len(least) + 1 <= width else [None] * len(least)
 
 

@@ -120,7 +120,7 @@ def test_tables_fit_eighty_columns(words: list[str], whole: list[str], tmp_path:
 )
 def test_short_columns_stay_whole_where_there_is_room(width: int, least: list[int | None]) -> None:
     cells = [["a", "a-long-recording.mp4", "happy 35%\nneutral 22%"], ["", "b", "–"]]
-    assert common._least(["took", "recording", "mostly"], cells, width) == least
+    assert common._least_widths(["took", "recording", "mostly"], cells, width) == least
 
 
 @pytest.mark.parametrize(

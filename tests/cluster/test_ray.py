@@ -21,7 +21,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cl
 
 from fertool import __version__
 
-QUIET = {
+RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",  # several nodes listen on all interfaces; nobody else shall be obeyed
     "RAY_AUTH_TOKEN": uuid.uuid4().hex,
@@ -104,7 +104,7 @@ def free_port() -> int:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The head, which does no work itself."""
     with pytest.MonkeyPatch.context() as patch:  # for whoever asks, too
-        for name, value in QUIET.items():
+        for name, value in RAY_SETTINGS.items():
             patch.setenv(name, value)
         yield from _cluster(tmp_path_factory)
 
