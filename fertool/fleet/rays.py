@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fertool.errors import ConfigError
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 
 START = "start one: `ray start --head`; see README"
+UNLIKE = "has it a token, or another Ray, that is not here? see README"
+LOGS = "its logs are on the head, in /tmp/ray/session_latest/logs"
+TRIES = 3
+"""For each client of ray:// the cluster starts a process. A few in a hundred die before they begin, as gRPC's
+threads meet closed files between fork and exec: github.com/ray-project/ray/issues/63202, grpc/grpc#43055."""
 
 
 class Cluster:
@@ -36,10 +42,11 @@ class Cluster:
         if ray.is_initialized():
             ray.shutdown()
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            _join(address)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            what = f"--address {address}: no Ray cluster answers: {str(error).splitlines()[0]}"
-            raise ConfigError(what, "has it a token, or another Ray, that is not here? see README") from error
+            what = f"--address {address}: no Ray cluster answers: {_why(error)}"
+            hint = LOGS if isinstance(error, ConnectionAbortedError) else UNLIKE
+            raise ConfigError(what, hint) from error
         self.lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError)
         # An actor that dies stays dead: who it was, and over what, is the drive's business.
         make = ray.remote(max_restarts=0, max_task_retries=0)(Worker)
@@ -67,6 +74,23 @@ class Actor:
 
         with suppress(Exception):  # gone already, with its node or with the cluster
             ray.kill(self._handle)
+
+
+def _join(address: str) -> None:
+    import ray
+
+    join = partial(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR)
+    for _ in range(TRIES - 1):
+        with suppress(ConnectionAbortedError):  # only ray:// raises it: the process of this client is missing
+            join()
+            return
+    join()
+
+
+def _why(error: Exception) -> str:
+    """In one line: the first, or the last of a traceback, which a cluster sends below a heading."""
+    lines = str(error).strip().splitlines() or [repr(error)]
+    return lines[-1] if lines[0].endswith(":") else lines[0]
 
 
 def _answers(address: str) -> bool:

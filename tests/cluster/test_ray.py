@@ -20,6 +20,8 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cluster]'")
 
 from fertool import __version__
+from fertool.errors import ConfigError
+from fertool.fleet import rays
 
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -209,6 +211,35 @@ def test_through_a_ray_client(nodes, cluster: Cluster, lectures, alone) -> None:
     done = lectures.analyze("--engine", "ray", "--address", f"ray://127.0.0.1:{cluster.client_port}")
     assert done.returncode == 0, done.stderr
     assert lectures.rows() == alone
+
+
+ABORTED = (
+    "Initialization failure from server:\nTraceback (most recent call last):\n"
+    '  File "proxier.py", line 772, in Datapath\n    raise RuntimeError(\n'
+    "RuntimeError: Starting Ray client server failed. See ray_client_server_23000.err for detailed logs.\n"
+)
+
+
+def test_a_client_whose_process_dies_at_its_start_asks_again(monkeypatch) -> None:
+    answers = iter((ConnectionAbortedError(ABORTED), ConnectionAbortedError(ABORTED), None))
+
+    def init(**_: object) -> None:
+        if error := next(answers):
+            raise error
+
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 4.0})
+    assert rays.Cluster("ray://head", threads=2, gpus=0).room == 2
+    assert not list(answers), "all were asked for"
+
+
+def test_a_client_whose_process_never_starts_says_why(monkeypatch) -> None:
+    def init(**_: object) -> None:
+        raise ConnectionAbortedError(ABORTED)
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(ConfigError, match=r"RuntimeError: Starting .* failed\. See .*\(its logs are on"):
+        rays.Cluster("ray://head", threads=2, gpus=0)
 
 
 def test_without_its_token_a_cluster_does_not_answer(cluster: Cluster, lectures, monkeypatch) -> None:
