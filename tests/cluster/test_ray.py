@@ -28,6 +28,8 @@ RAY_SETTINGS = {
     "RAY_AUTH_MODE": "token",  # several nodes listen on all interfaces; nobody else shall be obeyed
     "RAY_AUTH_TOKEN": uuid.uuid4().hex,
     "RAY_raylet_start_wait_time_s": "120",  # on a busy machine a node takes its time to start
+    # What starts a process for each client of ray:// forks while gRPC has threads: see `rays.TRIES`.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
 }
 ROOT = Path(__file__).parents[2]
 
