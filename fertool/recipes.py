@@ -56,6 +56,9 @@ class Recipe:
     label_smoothing: float = 0.0
     votes: float = 0.0
     """Share of the FER+ votes in the target, the rest being the data set's own label; 0: label only."""
+    crowd: float = 0.0
+    """Share, of what the votes leave the label, of what the data set's labellers would say of a face with
+    such FER+ votes: votes translated by a logistic regression over the training pictures."""
     votes_apart: bool = False
     """The FER+ votes are a second target, for a network that has outputs of their own for them."""
     teacher: float = 0.0
@@ -65,6 +68,9 @@ class Recipe:
     """Draw every class equally often."""
     ema: float = 0.0
     """Decay of the moving average of the weights that is evaluated and kept, less at first; 0: off."""
+    settled: bool = False
+    """In the end, means and variances of batch norm are measured anew on training pictures as they are: those
+    of augmented, mixed or smaller ones do not fit what is classified (Touvron et al., 2019)."""
     clip_norm: float = 0.0
     """Gradients are scaled down to this norm; 0: off."""
     mixed: bool = False

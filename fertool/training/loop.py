@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,8 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from fertool import devices, options, packed
 from fertool.errors import FertoolError
-from fertool.training import metrics
-from fertool.training.batches import as_input, batches, steps, targets
+from fertool.training import batches, metrics, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Faces per step when nothing is learned."""
+SETTLED_ON = 3000
+"""Pictures, or up to twice as many, from which a settled network has its batch norm."""
+TOLD_EVERY = 20
+"""Steps between two looks at the loss where a look has to wait for the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class State:
     """Epochs since the validation loss last gained."""
     best_loss: float = math.inf
     best_accuracy: float = -1.0
+    best: dict[str, Tensor] | None = None
+    """Weights of the best epoch, until they are stored."""
     history: list[Epoch] = field(default_factory=list)
 
     @property
@@ -86,6 +92,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     resume: bool = False,
+    store_every_s: float = 0.0,
     report: Report = lambda _: None,
     step: Step = lambda *_: None,
     teachers: Mapping[str, Doubles] | None = None,
@@ -95,8 +102,8 @@ def train(
     `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
     probabilities of the training pictures, in order; their mean is taken.
 
-    Writes into `folder`: `state.safetensors` and `state.json` after each epoch, and in the end
-    `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
+    Writes into `folder`: `state.safetensors` after an epoch, `store_every_s` seconds apart or more, and in
+    the end `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
     held_out = selection(data)
@@ -110,18 +117,21 @@ def train(
         _restore(state, folder, identity)
     # Where data and memory allow, pictures lie on the device once and for all.
     images = torch.from_numpy(plugin.prepare(taught.images)).to(device)
-    goal = torch.from_numpy(targets(taught, recipe, said)).to(device)
+    goal = torch.from_numpy(batches.targets(taught, recipe, said)).to(device)
     validation = replace(validation, images=plugin.prepare(validation.images))
+    stored = time.monotonic()
+    mixed = recipe.mixed and devices.quick_bfloat16(device)  # a recipe is for any machine
+    learn = steps.step(plugin, state.network, device, mixed=mixed)
     while state.epoch < recipe.epochs and not _done(state, recipe):
-        loss, lr = _one_epoch(plugin, recipe, state, images, goal, seed, device, step)
+        loss, lr = _one_epoch(recipe, state, learn, images, goal, seed, device, step)
         logits = predict(state.kept, validation, device)
         _note(state, recipe, lr, loss, logits, validation)
-        if state.history[-1].val_accuracy > state.best_accuracy:
-            state.best_accuracy = state.history[-1].val_accuracy
-            _save_model(state.kept, folder / "best.safetensors", {})
-        _store(state, folder, identity)
+        last = state.epoch >= recipe.epochs or _done(state, recipe)
+        if last or time.monotonic() >= stored + store_every_s:
+            _store(state, folder, identity)
+            stored = time.monotonic()
         report(state.history[-1])
-    return _finish(plugin, folder, validation, held_out, identity, device)
+    return _finish(plugin, recipe, folder, images, validation, held_out, identity, device)
 
 
 def selection(data: Dataset) -> str:
@@ -136,7 +146,7 @@ def predict(network: nn.Module, data: Dataset, device: str = "cpu", *, flip: boo
     parts = []
     with torch.inference_mode():
         for start in range(0, len(data.images), AT_ONCE):
-            images = as_input(torch.from_numpy(data.images[start : start + AT_ONCE]).to(device))
+            images = batches.as_input(torch.from_numpy(data.images[start : start + AT_ONCE]).to(device))
             logits = network(images)
             if flip:
                 logits = (logits + network(images.flip(-1))) / 2
@@ -153,9 +163,9 @@ def probabilities(logits: Any, temperature: float = 1.0) -> Any:
 
 
 def _one_epoch(
-    plugin: Trainable,
     recipe: Recipe,
     state: State,
+    learn: steps.Step,
     images: Tensor,
     goal: Tensor,
     seed: int,
@@ -166,29 +176,32 @@ def _one_epoch(
     # The network's own chance (dropout) comes from the global generator, the batches' from this one.
     torch.manual_seed(seed * 100_003 + state.epoch)
     generator = torch.Generator().manual_seed(seed * 100_003 + state.epoch)
-    count = steps(len(images), recipe)
+    count = batches.steps(len(images), recipe)
     total, seen, lr = 0.0, 0, 0.0
+    untold: list[Tensor] = []
+    patience = 1 if device == "cpu" else TOLD_EVERY
     half = state.epoch < recipe.epochs * recipe.half_until
-    mixed = recipe.mixed and devices.quick_bfloat16(device)  # a recipe is for any machine
+    parameters = list(state.network.parameters())
+    follow = _follower(state.average, state.network)
     state.network.train()
-    for step, (batch, wanted) in enumerate(batches(images, goal, recipe, generator, device=device)):
+    shown = batches.batches(images, goal, recipe, generator, device=device)
+    for step, (batch, wanted) in enumerate(shown):
         lr = rate(recipe, state.epoch + step / count) * state.plateau
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         if half:
             batch = torch.nn.functional.avg_pool2d(batch, 2)
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=mixed):
-            loss = plugin.loss(state.network, batch, *wanted.unbind(1))
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = learn(batch, wanted)
         if recipe.clip_norm:
-            torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip_norm)
+            torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
         state.optimizer.step()
-        if state.average is not None:
-            _follow(state.average, state.network, _decay(recipe.ema, state.epoch * count + step))
-        total += loss.item() * len(batch)
+        follow(_decay(recipe.ema, state.epoch * count + step))
+        untold.append(loss * len(batch))
         seen += len(batch)
-        tell(step + 1, count, total / seen)
+        if len(untold) == patience or step + 1 == count:
+            total += sum(value.item() for value in untold)
+            untold.clear()
+            tell(step + 1, count, total / seen)
     return total / seen, lr
 
 
@@ -207,13 +220,29 @@ def _decay(ema: float, step: int) -> float:
     return min(ema, (1 + step) / (10 + step))
 
 
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Weights follow slowly; buffers (means and variances of batch norm) are taken over."""
-    with torch.no_grad():
-        for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-            kept.lerp_(new, 1 - decay)
-        for buffer, now in zip(average.buffers(), network.buffers(), strict=True):
-            buffer.copy_(now)
+def _follower(average: nn.Module | None, network: nn.Module) -> Callable[[float], None]:
+    """`follow(decay)`: weights follow slowly, and so do the means and variances of batch norm: those of the
+    moment would belong to other weights than the averaged ones. Counters are taken over.
+
+    All tensors of a kind at once: one by one, hundreds of small ones take longer than a step on a GPU.
+    """
+    if average is None:
+        return lambda _: None
+    kept, now = _tensors(average, floating=True), _tensors(network, floating=True)
+    counted, counts = _tensors(average, floating=False), _tensors(network, floating=False)
+
+    def follow(decay: float) -> None:
+        with torch.no_grad():
+            torch._foreach_lerp_(kept, now, 1 - decay)
+            if counted:
+                torch._foreach_copy_(counted, counts)
+
+    return follow
+
+
+def _tensors(network: nn.Module, *, floating: bool) -> list[Tensor]:
+    every = [*network.parameters(), *network.buffers()]
+    return [tensor for tensor in every if tensor.is_floating_point() == floating]
 
 
 def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset) -> None:
@@ -221,6 +250,9 @@ def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, val
     truth = torch.from_numpy(validation.labels)
     val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
     accuracy = float((logits.argmax(1) == validation.labels).mean())
+    if accuracy > state.best_accuracy:
+        state.best_accuracy = accuracy
+        state.best = {k: v.detach().clone() for k, v in state.kept.state_dict().items()}
     state.epoch += 1
     state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy))
     gained = val_loss < state.best_loss - recipe.min_gain
@@ -274,6 +306,9 @@ def _identity(
 
 
 def _store(state: State, folder: Path, identity: dict[str, Any]) -> None:
+    if state.best is not None:
+        _save_model(state.best, folder / "best.safetensors", {})
+        state.best = None
     tensors = _named("network", state.network) | (_named("average", state.average) if state.average else {})
     for number, parameter in enumerate(_parameters(state.optimizer)):
         for name, value in state.optimizer.state.get(parameter, {}).items():
@@ -318,19 +353,47 @@ def _restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _finish(
-    plugin: Trainable, folder: Path, validation: Dataset, held_out: str, identity: dict[str, Any], device: str
+    plugin: Trainable,
+    recipe: Recipe,
+    folder: Path,
+    images: Tensor,
+    validation: Dataset,
+    held_out: str,
+    identity: dict[str, Any],
+    device: str,
 ) -> Path:
     """The best epoch's weights, with the temperature fitted on the validation split."""
     network = plugin.network().to(device)
     network.load_state_dict(load_file(folder / "best.safetensors"))
+    if recipe.settled:
+        settle(network, images)
     fitted = metrics.temperature(validation.labels, predict(network, validation, device))
     about = {
         "temperature": repr(fitted),
         "labels": json.dumps(list(plugin.labels)),
         "made": json.dumps({**identity, "selected_on": held_out}),
     }
-    _save_model(network, folder / "model.safetensors", about)
+    _save_model(network.state_dict(), folder / "model.safetensors", about)
     return folder / "model.safetensors"
+
+
+def settle(network: nn.Module, images: Tensor) -> None:
+    """Measure the means and variances of batch norm on `images` (n, h, w, ...) as they are, some 3,000 of
+    them, evenly spread, in place of the moving ones. The network is left ready to classify."""
+    network.eval()
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    chosen = images[:: max(1, len(images) // SETTLED_ON)]
+    with torch.no_grad():
+        for some in chosen.tensor_split(math.ceil(len(chosen) / AT_ONCE)):
+            network(batches.as_input(some))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()
 
 
 def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -359,8 +422,8 @@ def _take(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
     network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
 
 
-def _save_model(network: nn.Module, path: Path, about: dict[str, str]) -> None:
-    _write(path, {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}, about)
+def _save_model(tensors: Mapping[str, Tensor], path: Path, about: dict[str, str]) -> None:
+    _write(path, {k: v.detach().contiguous().cpu() for k, v in tensors.items()}, about)
 
 
 def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:

@@ -74,7 +74,15 @@ def one(name: str, seed: int, given: argparse.Namespace, end: float) -> None:
 
     folder = given.out / "runs" / f"{name}-{seed}"
     path = loop.train(
-        plugin, recipe, data, folder, seed=seed, device=given.device, resume=True, report=report
+        plugin,
+        recipe,
+        data,
+        folder,
+        seed=seed,
+        device=given.device,
+        resume=True,
+        report=report,
+        store_every_s=60,
     )
     tensors, about = packed.read(path)
     save_file(packed.pack(tensors), target, metadata=about)

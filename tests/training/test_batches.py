@@ -332,3 +332,41 @@ def test_a_plane_of_landmarks_moves_with_its_picture_and_keeps_its_light():
     lit = augmented(both, brightness=0.5, contrast=0.5, blur=1.0, erase=1.0)
     torch.testing.assert_close(lit[:, 1:], pixels)
     assert not torch.allclose(lit[:, :1], pixels)
+
+
+# -- votes as the labellers would have them ---------------------------------------------------------------
+
+
+def crowd(seed=0, count=4000):
+    """Labels that follow two kinds of votes: all for the first expression is labelled 0 or 6, at 3 to 1; half
+    for the fourth is labelled 3."""
+    chance = np.random.default_rng(seed)
+    kind = chance.integers(0, 2, count)
+    votes = np.zeros((count, 7), np.float32)
+    votes[kind == 0, 0] = 1
+    votes[kind == 1] = [0, 0, 0, 0.5, 0, 0, 0.5]
+    labels = np.where(kind == 1, 3, np.where(chance.random(count) < 0.75, 0, 6))
+    return votes, labels
+
+
+def test_votes_are_translated_into_what_labels_follow_them():
+    votes, labels = crowd()
+    said = shown.translated(votes, labels)
+    assert said.dtype == np.float32
+    np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-5)
+    first, second = said[votes[:, 0] == 1][0], said[votes[:, 3] > 0][0]
+    for label in (0, 6):
+        assert first[label] == pytest.approx((labels[votes[:, 0] == 1] == label).mean(), abs=0.02)
+    assert second[3] > 0.95, "the label that the votes do not name is found all the same"
+
+
+def test_the_crowd_has_its_share_before_smoothing():
+    votes, labels = crowd()
+    many = len(labels)
+    names = np.array(["x"] * many)
+    data = Dataset(np.zeros((many, 2, 2), np.uint8), labels, votes, names, names, Path("made.csv"))
+    recipe = replace(PLAIN, crowd=0.4, label_smoothing=0.07)
+    by_hand = 0.93 * (0.6 * np.eye(7)[labels] + 0.4 * shown.translated(votes, labels)) + 0.01
+    np.testing.assert_allclose(shown.targets(data, recipe)[:, 0], by_hand, rtol=1e-4)
+    with pytest.raises(ConfigError, match=r"wants FER\+ votes"):
+        shown.targets(replace(data, votes=None), recipe)

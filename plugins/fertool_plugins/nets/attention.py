@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -22,7 +23,9 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = torch.sigmoid(self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3))))
+        # Not `amax`: its gradient looks for all equals of the maximum, in several passes over x.
+        largest = F.adaptive_max_pool2d(x, 1).flatten(1)
+        weights = torch.sigmoid(self.mlp(x.mean((2, 3))) + self.mlp(largest))
         return x * weights[:, :, None, None]
 
 
@@ -37,7 +40,7 @@ class SpatialAttention(nn.Module):
         self.conv = nn.Conv2d(2, 1, size, padding=size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), 1)
+        pooled = torch.cat((x.mean(1, keepdim=True), x.max(1, keepdim=True).values), 1)
         return x * torch.sigmoid(self.conv(pooled))
 
 

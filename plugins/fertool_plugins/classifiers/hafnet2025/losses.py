@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 
 if TYPE_CHECKING:
@@ -47,9 +46,10 @@ def distances(maps: Tensor) -> Tensor:
     Maps are not negative and are scaled to length 1 first: 0 is the same map, 2 no position in common.
     """
     maps = F.normalize(maps, dim=-1)
-    squared = (maps[:, :, None] - maps[:, None]).square().sum(-1)
-    others = ~torch.eye(maps.shape[1], dtype=torch.bool, device=maps.device)
-    return squared[:, others]
+    squared = (maps[:, :, None] - maps[:, None]).square().sum(-1).flatten(1)
+    # Without the diagonal: what follows its first number falls into h - 1 rows that each end in one of it.
+    heads = maps.shape[1]
+    return squared[:, 1:].reshape(len(squared), heads - 1, heads + 1)[:, :, :-1].flatten(1)
 
 
 def partition(maps: Tensor, margin: float) -> Tensor:
