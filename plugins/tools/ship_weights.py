@@ -4,6 +4,7 @@
 
 Writes below plugins/fertool_plugins/nets/weights: NAME.safetensors (int8 per output channel), NAME.md and
 NAME.svg. Stops if packing costs more than 0.3 points of accuracy on the split that the run was selected on.
+Weights that were packed where they were trained are taken as they are; `--unpacked` says how good they were.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--to", type=Path, default=WEIGHTS)
+    parser.add_argument("--unpacked", type=float, help="accuracy in 0..1, if RUN's weights are packed")
     given = parser.parse_args()
     with safe_open(given.model, "pt") as stored:
         about = stored.metadata()
@@ -50,15 +52,15 @@ def main() -> None:
     given.to.mkdir(exist_ok=True)
     target = given.to / f"{name}.safetensors"
     save_file(pack(load_file(given.model)), target, metadata=about)
-    before = measured(str(given.model), given.data, split)
     after = measured(str(target), given.data, split, speed=True)
-    lost = before.scores.accuracy - after.scores.accuracy
+    before = given.unpacked or measured(str(given.model), given.data, split).scores.accuracy
+    lost = before - after.scores.accuracy
     if lost > LOSS:
         target.unlink()
         sys.exit(f"packing costs {lost:.2%} of accuracy")
     mirrored = measured(str(target), given.data, split, tta=True)
-    epochs = loop.history(given.model.parent)
-    card = written(name, target, made, len(epochs), after, mirrored, lost)
+    epochs = len(loop.history(given.model.parent)) or made["recipe"]["epochs"]
+    card = written(name, target, made, epochs, after, mirrored, lost)
     target.with_suffix(".md").write_text(card, encoding="utf-8")
     target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")
     print(f"{target}: {after.scores.accuracy:.2%}, {mirrored.scores.accuracy:.2%} with --tta")
@@ -95,6 +97,7 @@ def written(
         options=", ".join(f"`{k}={v}`" for k, v in made["options"].items()) or "none",
         claim=CLAIMS[name],
         votes="FER+ votes were used too." if voted(made["recipe"]) else "No other data (no FER+ votes).",
+        teachers=f" Teachers: {', '.join(made['teachers'])}." if "teachers" in made else "",
         file=target.name,
         size=target.stat().st_size / 1e6,
         sha=hashlib.sha256(target.read_bytes()).hexdigest(),
@@ -122,7 +125,7 @@ def recipe_name(chosen: Any, recipe: dict[str, Any]) -> str:
 
 
 def voted(recipe: dict[str, Any]) -> bool:
-    return bool(recipe["votes"] or recipe["votes_apart"])
+    return bool(recipe["votes"] or recipe["votes_apart"] or recipe.get("crowd"))
 
 
 def different(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_maps(stem: Any, side: int) -> None:
 def test_recipes() -> None:
     paper, best = Aly2023.recipes["paper"], Aly2023.recipes["best"]
     assert (paper.optimizer, paper.lr, paper.batch) == ("sgd", 1e-4, 16)
-    assert (best.optimizer, best.lr, best.schedule) == ("sgd", 0.05, "cosine")
+    assert (best.optimizer, best.lr, best.schedule) == ("sgd", 0.04, "cosine")
 
 
 def test_an_unknown_stem_is_refused() -> None:

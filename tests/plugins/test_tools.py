@@ -66,13 +66,24 @@ def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: P
     script("ship_weights.py", run / "model.safetensors", "--data", data, "--to", tmp_path / "ship")
     shipped = tmp_path / "ship" / "khalid2025.safetensors"
     assert shipped.stat().st_size < 2e6
-    card = shipped.with_suffix(".md").read_text(encoding="utf-8")
+    card_name = "khalid2025.md"
+    card = (shipped.parent / card_name).read_text(encoding="utf-8")
     assert "{" not in card.replace("`augment={", ""), "every place in the template is filled"
     assert f"SHA-256 `{hashlib.sha256(shipped.read_bytes()).hexdigest()}`" in card
     assert "No other data (no FER+ votes)" in card
     assert "83 % on FER2013" in card
     found = json.loads(fertool("evaluate", shipped, "--data", data, "--json"))["models"][0]
     assert f"| public | 7 | {found['accuracy']:.2%} |" in card
+    # Packed weights are taken as they are, and refused if packing has cost too much.
+    again = ["ship_weights.py", shipped, "--data", data, "--to", tmp_path / "again", "--unpacked"]
+    script(*again, found["accuracy"] + 0.002)
+    assert (tmp_path / "again" / shipped.name).read_bytes() == shipped.read_bytes()
+    assert "they lost +0.20 points" in (tmp_path / "again" / card_name).read_text(encoding="utf-8")
+    command = [sys.executable, str(TOOLS / again[0]), *map(str, again[1:]), str(found["accuracy"] + 0.004)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "packing costs 0.40% of accuracy" in refused.stderr
+    assert not (tmp_path / "again" / shipped.name).exists()
     drawing = ElementTree.parse(shipped.with_suffix(".svg"))
     texts = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert [text for text in texts if text in EMOTIONS] == [label for label in EMOTIONS for _ in range(2)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from fertool import Plugin
 
 PAPER = Recipe(epochs=100, batch=16, lr=1e-4, augment=Augment(flip=True))
-BEST = FROM_SCRATCH
+BEST = replace(
+    FROM_SCRATCH, epochs=43, lr=0.04, half_until=0.67, augment=replace(FROM_SCRATCH.augment, crop=1 / 6)
+)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import SHORT, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -21,17 +21,13 @@ PAPER = Recipe(
     optimizer="adam",
     augment=Augment(flip=True, rotate_deg=10, shift=0.1, brightness=0.2),
 )
-BEST = Recipe(
-    epochs=150,
-    batch=64,
-    lr=0.01,
+BEST = replace(
+    FROM_SCRATCH,
+    epochs=102,
+    lr=0.02,
     weight_decay=1e-4,
-    schedule="cosine",
-    warmup_epochs=3,
-    augment=Augment(flip=True, rotate_deg=15, scale=0.15, shift=0.1, brightness=0.2, contrast=0.2),
-    label_smoothing=0.1,
-    ema=0.999,
-    clip_norm=5.0,
+    mixup=0.0,
+    augment=replace(FROM_SCRATCH.augment, erase=0.0),
 )
 
 

@@ -1,14 +1,14 @@
-"""The network of `compact`: nine 3x3 convolutions, and outputs for two kinds of labels."""
+"""The network of `compact`: seven residual blocks, and outputs for two kinds of labels."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from fertool_plugins.nets.resnet import conv_norm, normalise
+from fertool_plugins.nets.resnet import Basic, conv_norm, normalise
 
-STAGES = ((32, 32), (64, 64), (128, 128), (256, 256, 256))
-"""Channels of the convolutions; the side is halved between stages."""
+STAGES = ((32, 1), (64, 2), (128, 2), (256, 2))
+"""Channels and blocks; the side is halved between stages."""
 DROPOUT = 0.2
 
 
@@ -17,12 +17,11 @@ class CompactNet(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        inputs = 1
-        for number, stage in enumerate(STAGES):
-            layers += [nn.MaxPool2d(2)] if number else []
-            for outputs in stage:
-                layers += [conv_norm(inputs, outputs, 3), nn.ReLU(inplace=True)]
+        inputs = STAGES[0][0]
+        layers: list[nn.Module] = [conv_norm(1, inputs, 3), nn.ReLU(inplace=True)]
+        for outputs, blocks in STAGES:
+            for _ in range(blocks):
+                layers.append(Basic(inputs, outputs, 1 if inputs == outputs else 2, nn.Identity, pooled=True))
                 inputs = outputs
         self.features = nn.Sequential(*layers)
         self.dropout = nn.Dropout(DROPOUT)

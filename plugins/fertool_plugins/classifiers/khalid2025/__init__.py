@@ -25,7 +25,7 @@ PAPER = Recipe(
     min_gain=5e-5,
     augment=Augment(flip=True, rotate_deg=15, brightness=0.2, blur=0.2),
 )
-BEST = replace(FROM_SCRATCH, epochs=200, augment=replace(FROM_SCRATCH.augment, erase=0.2))
+BEST = replace(FROM_SCRATCH, epochs=144)
 SPREAD = 0.1
 """How far a landmark reaches, in sides of the picture: about one of six cells."""
 
