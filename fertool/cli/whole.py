@@ -64,8 +64,9 @@ class Whole:
             if one.reason and one.job.number not in self._failed:
                 self._failed.add(one.job.number)
                 self.failed(one.job.file, one.reason)
-        if self._due() or all(one.done for one in drive.progress):
-            self.show(drive.status(), drive.under_way())
+        under_way = drive.under_way()
+        if self._due() or self.news(under_way) or all(one.done for one in drive.progress):
+            self.show(drive.status(), under_way)
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
         """Called before each recording, the first one is number 0."""
@@ -74,6 +75,10 @@ class Whole:
 
     def failed(self, file: str, reason: str) -> None:
         self.message(f"fertool: {reason}" if reason.startswith(file) else f"fertool: {file}: {reason}")
+
+    def news(self, under_way: Sequence[Progress]) -> bool:
+        """Whether something is to be shown at once; lines can wait."""
+        return False
 
     def show(self, now: Status, under_way: Sequence[Progress]) -> None:
         hours = f"{now.hours_done:.1f}/{now.hours:.1f} h"
@@ -108,6 +113,13 @@ class Screen(Whole):
         super().__init__()
         self.live = live
         self.now: Status | None = None
+        self._painted: list[tuple[int, float]] = []
+
+    def news(self, under_way: Sequence[Progress]) -> bool:
+        """A recording that begins is, and how long it is, however soon it may be over."""
+        before = self._painted
+        self._painted = [(one.job.number, one.length_s) for one in under_way]
+        return self._painted != before
 
     def message(self, text: str) -> None:
         from rich.text import Text
