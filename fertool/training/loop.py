@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from fertool import devices, options, packed
 from fertool.errors import FertoolError
-from fertool.training import batches, metrics, steps
+from fertool.training import averages, batches, metrics, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Faces per step when nothing is learned."""
-SETTLED_ON = 3000
-"""Pictures, or up to twice as many, from which a settled network has its batch norm."""
 TOLD_EVERY = 20
 """Steps between two looks at the loss where a look has to wait for the device."""
 
@@ -182,7 +180,7 @@ def _one_epoch(
     patience = 1 if device == "cpu" else TOLD_EVERY
     half = state.epoch < recipe.epochs * recipe.half_until
     parameters = list(state.network.parameters())
-    follow = _follower(state.average, state.network)
+    follow = averages.follower(state.average, state.network)
     state.network.train()
     shown = batches.batches(images, goal, recipe, generator, device=device)
     for step, (batch, wanted) in enumerate(shown):
@@ -195,7 +193,7 @@ def _one_epoch(
         if recipe.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
         state.optimizer.step()
-        follow(_decay(recipe.ema, state.epoch * count + step))
+        follow(averages.decay(recipe.ema, state.epoch * count + step))
         untold.append(loss * len(batch))
         seen += len(batch)
         if len(untold) == patience or step + 1 == count:
@@ -213,36 +211,6 @@ def rate(recipe: Recipe, epoch: float) -> float:
         return recipe.lr
     done = (epoch - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1)
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def _decay(ema: float, step: int) -> float:
-    """Less at first, or the random weights of the beginning would count for thousands of steps."""
-    return min(ema, (1 + step) / (10 + step))
-
-
-def _follower(average: nn.Module | None, network: nn.Module) -> Callable[[float], None]:
-    """`follow(decay)`: weights follow slowly, and so do the means and variances of batch norm: those of the
-    moment would belong to other weights than the averaged ones. Counters are taken over.
-
-    All tensors of a kind at once: one by one, hundreds of small ones take longer than a step on a GPU.
-    """
-    if average is None:
-        return lambda _: None
-    kept, now = _tensors(average, floating=True), _tensors(network, floating=True)
-    counted, counts = _tensors(average, floating=False), _tensors(network, floating=False)
-
-    def follow(decay: float) -> None:
-        with torch.no_grad():
-            torch._foreach_lerp_(kept, now, 1 - decay)
-            if counted:
-                torch._foreach_copy_(counted, counts)
-
-    return follow
-
-
-def _tensors(network: nn.Module, *, floating: bool) -> list[Tensor]:
-    every = [*network.parameters(), *network.buffers()]
-    return [tensor for tensor in every if tensor.is_floating_point() == floating]
 
 
 def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset) -> None:
@@ -366,7 +334,7 @@ def _finish(
     network = plugin.network().to(device)
     network.load_state_dict(load_file(folder / "best.safetensors"))
     if recipe.settled:
-        settle(network, images)
+        averages.settle(network, images)
     fitted = metrics.temperature(validation.labels, predict(network, validation, device))
     about = {
         "temperature": repr(fitted),
@@ -375,25 +343,6 @@ def _finish(
     }
     _save_model(network.state_dict(), folder / "model.safetensors", about)
     return folder / "model.safetensors"
-
-
-def settle(network: nn.Module, images: Tensor) -> None:
-    """Measure the means and variances of batch norm on `images` (n, h, w, ...) as they are, some 3,000 of
-    them, evenly spread, in place of the moving ones. The network is left ready to classify."""
-    network.eval()
-    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches
-        norm.train()
-    chosen = images[:: max(1, len(images) // SETTLED_ON)]
-    with torch.no_grad():
-        for some in chosen.tensor_split(math.ceil(len(chosen) / AT_ONCE)):
-            network(batches.as_input(some))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    network.eval()
 
 
 def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:

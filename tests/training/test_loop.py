@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import nn
 
 from fertool.errors import FertoolError
 from fertool.recipes import Recipe
@@ -205,11 +204,6 @@ def test_mixed_precision_learns_and_is_as_repeatable(
     assert all(weights.dtype != torch.bfloat16 for weights in load_file(first).values())
 
 
-def test_the_average_follows_at_once_and_slowly_later() -> None:
-    decays = [loop._decay(0.99, step) for step in (0, 8, 89, 890, 10_000)]
-    assert decays == pytest.approx([0.1, 0.5, 10 / 11, 0.99, 0.99])
-
-
 def test_pictures_are_prepared_for_training_and_for_selection(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=4, batch=8, lr=0.05)
     plain = loop.train(tiny, plan, data, tmp_path / "plain")
@@ -238,35 +232,6 @@ def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> Non
     loop.train(tiny, plan, load(bars, 16), tmp_path / "run", step=lambda *now: told.append(now))
     assert [(done, count) for done, count, _ in told] == [(1, 3), (2, 3), (3, 3)] * 2
     assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in loop.history(tmp_path / "run")])
-
-
-def test_weights_and_batch_norm_are_averaged_and_counters_taken_over() -> None:
-    kept, now = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
-    for value, norm in ((0.0, kept), (1.0, now)):
-        for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
-            nn.init.constant_(tensor, value)
-    nn.init.constant_(now.num_batches_tracked, 7)
-    follow = loop._follower(kept, now)
-    follow(0.75)
-    follow(0.5)
-    for tensor in (kept.weight, kept.bias, kept.running_mean, kept.running_var):
-        assert tensor.item() == pytest.approx(0.25 + 0.75 * 0.5)
-    assert kept.num_batches_tracked == 7
-    loop._follower(None, now)(0.5)  # without an average there is nothing to do
-
-
-def test_settled_batch_norm_is_that_of_the_pictures_as_they_are() -> None:
-    network = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5))
-    network[0].momentum = 0.3
-    images = (
-        torch.arange(7000, dtype=torch.int32).remainder(251).to(torch.uint8)[:, None, None].expand(-1, 4, 4)
-    )
-    loop.settle(network, images)
-    seen = images[::2].double() / 255  # as many as are wanted, evenly spread
-    assert network[0].running_mean.item() == pytest.approx(seen.mean().item(), abs=1e-3)
-    assert network[0].running_var.item() == pytest.approx(seen.var().item(), rel=0.02)
-    assert network[0].momentum == 0.3
-    assert not any(module.training for module in network.modules())
 
 
 def test_a_settled_recipe_changes_batch_norm_alone(tiny, bars: Path, tmp_path: Path) -> None:
