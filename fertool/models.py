@@ -102,7 +102,7 @@ def digests(model: Model) -> dict[str, str]:
     if target is None:
         return {}
     if not model.archive:
-        return {model.file: _sha256(target)}
+        return {model.file: sha256(target)}
     return _folder_digests(target)
 
 
@@ -241,10 +241,11 @@ def _recorded(model: Model) -> dict[str, str]:
 def _folder_digests(folder: Path) -> dict[str, str]:
     """Name below the folder -> SHA-256 of every file but the list of sums, in order of the names."""
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / SUMS)
-    return {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Of the file's content, in hexadecimal."""
     import hashlib
 
     with file.open("rb") as stream:

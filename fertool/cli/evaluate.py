@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fertool.cli.common import Json, Options, PluginFiles, print_json, print_table
 from fertool.cli.faces import Align, Data, check_align, chosen, encoder
+from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
-    from fertool.contracts import Classifier, Encoder
     from fertool.training.evaluate import Measured
 
 
@@ -63,9 +62,17 @@ def evaluate(
         check_align(classifier, align=align)
         classifier.load(place)
     by_eyes = encoder(place) if align else None
-    found = [evaluation.measure(c, data, split, tta=tta, encoder=by_eyes) for c in loaded]
-    if ensemble == "weighted" and given is None:
-        given = _fitted(loaded, data, by_eyes, tta=tta)
+    with faces_shown() as show:
+
+        def measured(split: str, *, speed: bool) -> list[Measured]:
+            return [
+                evaluation.measure(c, data, split, tta=tta, speed=speed, encoder=by_eyes, seen=show(model))
+                for c, model in zip(loaded, models, strict=True)
+            ]
+
+        found = measured(split, speed=True)
+        if ensemble == "weighted" and given is None:
+            given = _fitted(found if found[0].held_out == split else measured(found[0].held_out, speed=False))
     together = _together(found, ensemble, given)
     pair = _compare(found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
@@ -116,20 +123,11 @@ def _numbers(text: str, count: int) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def _fitted(loaded: list[Classifier], path: Path, by_eyes: Encoder | None, *, tta: bool) -> list[float]:
-    """Fitted on the validation split of the data alone."""
-    from fertool.training import evaluate, loop, metrics
-    from fertool.training.alignment import aligned
-    from fertool.training.data import load
+def _fitted(held_out: list[Measured]) -> list[float]:
+    """Weights fitted on the validation split of the data alone."""
+    from fertool.training import metrics
 
-    members = []
-    for member in loaded:
-        faces = load(path, member.crop.size, member.crop.channels)
-        held_out = faces.take(loop.selection(faces))
-        if by_eyes is not None:
-            held_out = aligned(held_out, by_eyes, member.crop)
-        members.append(evaluate.classify(member, held_out, tta=tta))
-    return metrics.fit_weights(held_out.labels, members)
+    return metrics.fit_weights(held_out[0].truth, [m.probabilities for m in held_out])
 
 
 def _compare(found: list[Measured]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import typer
 from fertool.cli.common import Options, PluginFiles
 from fertool.cli.epochs import epochs_shown
 from fertool.cli.faces import Align, Data, check_align, chosen, encoder, trainable
+from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
     from fertool.contracts import Trainable
@@ -42,6 +43,14 @@ def train(
             "--teacher",
             help="Classifier or weights file to learn from as well, for recipes that say so; repeatable.",
             metavar="NAME|FILE",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Weights to begin with instead of random ones, a .safetensors file of the same network.",
+            metavar="FILE",
         ),
     ] = None,
     align: Align = False,
@@ -83,6 +92,7 @@ def train(
                 report=shown.epoch,
                 step=shown.step,
                 teachers=teachers,
+                start=start,
             )
     except KeyboardInterrupt:
         print("Stopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
@@ -120,13 +130,15 @@ def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -
     from fertool.errors import ConfigError
     from fertool.training import evaluate
 
-    said = {}
+    said: dict[str, Any] = {}
     seen_as = (faces.images.shape[1], 1 if faces.images.ndim == 3 else 3)
-    for model in models:
-        member = chosen(model, [], files)
+    members = {model: chosen(model, [], files) for model in models}
+    for model, member in members.items():
         if (member.crop.size, member.crop.channels) != seen_as:
             what = f"--teacher {model}: it sees {member.crop.size} pixels and {member.crop.channels} channels"
             raise ConfigError(what, f"expected {seen_as[0]} and {seen_as[1]}, as the network to be trained")
-        member.load(device)
-        said[model] = evaluate.classify(member, faces.take("train"), tta=True)
+    with faces_shown() as show:
+        for model, member in members.items():
+            member.load(device)
+            said[model] = evaluate.classify(member, faces.take("train"), tta=True, seen=show(model))
     return said

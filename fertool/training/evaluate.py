@@ -20,13 +20,17 @@ from fertool.training import metrics
 from fertool.training.alignment import aligned
 from fertool.training.data import load
 from fertool.training.duplicates import near
+from fertool.training.loop import selection
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fertool.contracts import Classifier, Encoder
     from fertool.training.data import Dataset
 
     Doubles = Any
+    Seen = Callable[[int, int], None]
 
 BATCH = 64
 
@@ -44,6 +48,8 @@ class Measured:
     """By batch size."""
     peak_mb: float
     """Of this process so far."""
+    held_out: str
+    """The split of the same data to select on."""
     truth: Any
     probabilities: Doubles
 
@@ -56,9 +62,10 @@ def measure(
     tta: bool = False,
     speed: bool = True,
     encoder: Encoder | None = None,
+    seen: Seen = lambda *_: None,
 ) -> Measured:
     """Evaluate a loaded classifier on one split of the data at `path`; with a loaded `encoder`, its faces are
-    aligned by the eyes first.
+    aligned by the eyes first. `seen` is told how many faces are classified, and of how many.
 
     Raises FertoolError if its labels do not cover the seven of the data.
     """
@@ -69,7 +76,7 @@ def measure(
     if encoder is not None:
         data = aligned(data, encoder, classifier.crop)
     part = data.take(split)
-    rows = classify(classifier, part, tta=tta)
+    rows = classify(classifier, part, tta=tta, seen=seen)
     fresh = _unseen(data, part, split)
     scored = metrics.score(part.labels, rows, EMOTIONS)
     return Measured(
@@ -79,12 +86,15 @@ def measure(
         warnings=(*_warnings(classifier, part, split), *data.notes),
         faces_per_s={n: _speed(classifier, part, n) for n in (1, 16)} if speed else {},
         peak_mb=_peak_mb(),
+        held_out=selection(data),
         truth=part.labels,
         probabilities=rows,
     )
 
 
-def classify(classifier: Classifier, data: Dataset, *, tta: bool = False) -> Doubles:
+def classify(
+    classifier: Classifier, data: Dataset, *, tta: bool = False, seen: Seen = lambda *_: None
+) -> Doubles:
     """(n, 7) float64 probabilities in the order of EMOTIONS, rows sum to 1; labels beyond the seven are
     left out. With `tta`, the mean over the face and its mirror image."""
     columns = [classifier.labels.index(e) for e in EMOTIONS]
@@ -97,6 +107,7 @@ def classify(classifier: Classifier, data: Dataset, *, tta: bool = False) -> Dou
             mirrored = checks.classify(classifier, np.ascontiguousarray(batch[:, :, ::-1]))
             found = np.asarray((found + mirrored) / 2, np.float32)
         parts.append(found[:, columns])
+        seen(start + len(batch), len(crops))
     rows = np.concatenate(parts).astype(np.float64)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 

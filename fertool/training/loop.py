@@ -20,12 +20,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import devices, options, packed
+from fertool import devices, models, options, packed
 from fertool.errors import FertoolError
 from fertool.training import averages, batches, metrics, steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -94,8 +94,12 @@ def train(
     report: Report = lambda _: None,
     step: Step = lambda *_: None,
     teachers: Mapping[str, Doubles] | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train on split `train`, select on `validation` (the split of that name, else `public`).
+
+    `start`: a file with weights of this network to begin with, packed or not, in place of random ones; the
+    model remembers its hash. FertoolError if they are another network's.
 
     `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
     probabilities of the training pictures, in order; their mean is taken.
@@ -103,14 +107,16 @@ def train(
     Writes into `folder`: `state.safetensors` after an epoch, `store_every_s` seconds apart or more, and in
     the end `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     held_out = selection(data)
     taught, validation = data.take("train"), data.take(held_out)
+    state = _begin(plugin, recipe, seed, device, start)
+    folder.mkdir(parents=True, exist_ok=True)
     identity = _identity(plugin, recipe, taught, validation, seed)
     if teachers:
         identity["teachers"] = sorted(teachers)
+    if start is not None:
+        identity["start"] = models.sha256(start)
     said = np.mean(list(teachers.values()), axis=0) if teachers else None
-    state = _begin(plugin, recipe, seed, device)
     if resume:
         _restore(state, folder, identity)
     # Where data and memory allow, pictures lie on the device once and for all.
@@ -129,7 +135,11 @@ def train(
             _store(state, folder, identity)
             stored = time.monotonic()
         report(state.history[-1])
-    return _finish(plugin, recipe, folder, images, validation, held_out, identity, device)
+    network = plugin.network().to(device)
+    network.load_state_dict(load_file(folder / "best.safetensors"))
+    if recipe.settled:
+        averages.settle(network, images)
+    return _finish(network, plugin.labels, validation, folder, {**identity, "selected_on": held_out})
 
 
 def selection(data: Dataset) -> str:
@@ -237,11 +247,23 @@ def _done(state: State, recipe: Recipe) -> bool:
 # --- beginning, storing, ending -------------------------------------------------------------------
 
 
-def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str) -> State:
+def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Path | None) -> State:
     torch.manual_seed(seed)
-    network = plugin.network().to(device)
+    network = plugin.network()
+    if start is not None:
+        _take_over(network, start)
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
+
+
+def _take_over(network: nn.Module, path: Path) -> None:
+    """The weights of a file, packed or not; FertoolError if they are another network's."""
+    try:
+        network.load_state_dict(packed.read(path)[0])
+    except RuntimeError as error:
+        what = f"{path} holds weights of another network than the one to be trained"
+        raise FertoolError(what, "give the options it was trained with, or another file") from error
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -321,25 +343,15 @@ def _restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _finish(
-    plugin: Trainable,
-    recipe: Recipe,
-    folder: Path,
-    images: Tensor,
-    validation: Dataset,
-    held_out: str,
-    identity: dict[str, Any],
-    device: str,
+    network: nn.Module, labels: Sequence[str], validation: Dataset, folder: Path, made: dict[str, Any]
 ) -> Path:
-    """The best epoch's weights, with the temperature fitted on the validation split."""
-    network = plugin.network().to(device)
-    network.load_state_dict(load_file(folder / "best.safetensors"))
-    if recipe.settled:
-        averages.settle(network, images)
+    """The weights, with the temperature fitted on the validation split."""
+    device = str(next(network.parameters()).device)
     fitted = metrics.temperature(validation.labels, predict(network, validation, device))
     about = {
         "temperature": repr(fitted),
-        "labels": json.dumps(list(plugin.labels)),
-        "made": json.dumps({**identity, "selected_on": held_out}),
+        "labels": json.dumps(list(labels)),
+        "made": json.dumps(made),
     }
     _save_model(network.state_dict(), folder / "model.safetensors", about)
     return folder / "model.safetensors"

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from fertool import EMOTIONS, Segment
@@ -69,6 +71,16 @@ def test_of_workers_a_terminal_shows_a_bar_for_each_recording_and_all(
     last = shown.rpartition("into the database")[2]
     assert re.search(r"2/2 recordings +━+ 0:01:00/0:01:00\s+1 failed, [\d.]+x real time, 1 worker", last)
     assert "to try again what failed: fertool analyze" in last
+
+
+def test_of_an_evaluation_a_terminal_shows_how_many_faces_are_classified(tmp_path: Path) -> None:
+    for label in EMOTIONS:
+        (tmp_path / "faces" / "public" / label).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "faces" / "public" / label / "0.png"), np.full((48, 48), 128, np.uint8))
+    code, shown = on_a_terminal("evaluate", "faceapi", "compact", "--data", "faces", cwd=tmp_path)
+    assert code == 0, shown
+    assert re.search(r"faceapi +━+ 7/7", shown), shown
+    assert re.search(r"compact +━+ 7/7", shown), shown
 
 
 def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -165,6 +167,18 @@ def test_a_pupil_remembers_its_teacher(folder: Path, trained: Path) -> None:
     assert made["recipe"]["teacher"] == 0.5
 
 
+def test_training_goes_on_from_weights(folder: Path, trained: Path) -> None:
+    done = train(folder, "further", "--from", str(trained), "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    with safe_open(folder / "further" / "model.safetensors", "np") as opened:
+        made = json.loads(opened.metadata()["made"])
+    assert made["start"] == hashlib.sha256(trained.read_bytes()).hexdigest()
+    fresh = train(folder, "fresh", "--epochs", "1")
+    assert fresh.returncode == 0, fresh.stderr
+    losses = [float(re.search(r"epoch 1/1: loss ([0-9.]+)", run.stderr)[1]) for run in (done, fresh)]
+    assert losses[0] < losses[1], "it begins where the other ended"
+
+
 def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> None:
     done = fertool("evaluate", "faceapi", "--data", folder / "bars", "--tta", "--json")
     assert done.code == 0, done.err
@@ -196,6 +210,10 @@ def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> 
             "expected 2 numbers from 0 on, got '1'",
         ),
         (["train", "tiny", "--data", "bars", "--recipe", "taught"], "the recipe wants a teacher"),
+        (
+            ["train", "tiny", "--data", "bars", "--from", "gone.safetensors"],
+            "gone.safetensors is no safetensors file",
+        ),
         (["train", "khalid2025", "--data", "bars", "-o", "khalid2025.anchors=yes"], "(add --align)"),
     ],
 )

@@ -12,9 +12,11 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from fertool import packed
+from fertool.training.data import load
 from fertool.types import EMOTIONS
 
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
@@ -90,6 +92,31 @@ def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: P
     drawing = ElementTree.parse(shipped.with_suffix(".svg"))
     texts = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert [text for text in texts if text in EMOTIONS] == [label for label in EMOTIONS for _ in range(2)]
+
+
+def test_batch_norm_is_settled_on_the_packed_weights(tmp_path: Path) -> None:
+    data = faces(tmp_path)
+    run = tmp_path / "run" / "model.safetensors"
+    fertool("train", "khalid2025", "--data", data, "--recipe", "short", "--epochs", 1, "--out", run.parent)
+    with safe_open(run, "pt") as stored:
+        about = stored.metadata()
+    made = json.loads(about["made"])
+    made["recipe"]["settled"] = True
+    save_file(load_file(run), run, metadata={**about, "made": json.dumps(made)})
+    # Noise in, noise out: what packing costs is of no matter here.
+    script("ship_weights.py", run, "--data", data, "--to", tmp_path / "ship", "--unpacked", 0.0001)
+    plain = packed.pack(load_file(run))
+    shipped = load_file(tmp_path / "ship" / "khalid2025.safetensors")
+    assert plain.keys() == shipped.keys()
+    differing = {name for name in plain if not torch.equal(plain[name], shipped[name])}
+    assert differing
+    assert all("running" in name or "tracked" in name for name in differing)
+    # The first batch norm sees 14 pictures through the packed first convolution, and no moving average.
+    weights = packed.unpack(shipped)
+    images = load(data, 48, 1).take("train").images
+    seen = (torch.from_numpy(images).float()[:, None] / 255 - 0.508) / 0.255
+    mean = torch.nn.functional.conv2d(seen, weights["backbone.0.weight"], padding=1).mean((0, 2, 3))
+    torch.testing.assert_close(weights["backbone.1.running_mean"], mean, atol=1e-4, rtol=1e-4)
 
 
 def fertool(*words: object) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from fertool import models, packed
 from fertool.errors import FertoolError
 from fertool.recipes import Recipe
 from fertool.training import loop
@@ -224,6 +225,45 @@ def test_teachers_are_averaged_and_remembered(tiny, bars: Path, tmp_path: Path) 
     assert same(both, mean)
     _, about = loop.restored(tiny, both)
     assert about["teachers"] == ["a", "b"]
+
+
+def test_it_goes_on_from_given_weights_and_remembers_them(tiny, bars: Path, tmp_path: Path) -> None:
+    data, still = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.0)
+    first = loop.train(tiny, tiny.recipes["best"], data, tmp_path / "first", seed=1)
+    # Nothing is learned at a rate of 0: what comes out is what went in, but for the moving batch norm.
+    second = loop.train(tiny, still, data, tmp_path / "second", seed=2, start=first)
+    before, after = load_file(first), load_file(second)
+    assert {name for name in before if torch.equal(before[name], after[name])} >= {
+        "0.weight", "0.bias", "1.weight", "1.bias", "6.weight", "6.bias",
+    }  # fmt: skip
+    assert loop.restored(tiny, second)[1]["start"] == models.sha256(first)
+    assert "start" not in loop.restored(tiny, first)[1]
+
+
+def test_packed_weights_are_begun_with_too(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.01)
+    plain = loop.train(tiny, plan, data, tmp_path / "plain")
+    small, whole = tmp_path / "small.safetensors", tmp_path / "whole.safetensors"
+    tensors = packed.pack(load_file(plain))
+    save_file(tensors, small)
+    save_file(packed.unpack(tensors), whole)
+    runs = [loop.train(tiny, plan, data, tmp_path / file.stem, start=file) for file in (small, whole)]
+    assert same(*runs)
+
+
+def test_weights_of_another_network_are_refused(tiny, bars: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file({"0.weight": torch.zeros(3)}, other)
+    with pytest.raises(FertoolError, match=r"other\.safetensors holds weights of another network"):
+        loop.train(tiny, tiny.recipes["best"], load(bars, 16), tmp_path / "run", start=other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_continued_with_another_start(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.01)
+    first = loop.train(tiny, plan, data, tmp_path / "first")
+    with pytest.raises(FertoolError, match="another start"):
+        loop.train(tiny, plan, data, tmp_path / "first", resume=True, start=first)
 
 
 def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> None:

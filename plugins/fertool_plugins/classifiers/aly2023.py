@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,7 @@ PAPER = Recipe(epochs=100, batch=16, lr=1e-4, augment=Augment(flip=True))
 BEST = replace(
     FROM_SCRATCH, epochs=43, lr=0.04, half_until=0.67, augment=replace(FROM_SCRATCH.augment, crop=1 / 6)
 )
+CONTINUED = replace(TAUGHT, epochs=29, lr=0.03, augment=replace(TAUGHT.augment, crop=1 / 6))
 
 
 @dataclass
@@ -40,7 +41,12 @@ class Aly2023(Trained):
     name: ClassVar[str] = "aly2023"
     version: ClassVar[str] = "1"
     crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
-    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST, "short": SHORT}
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "paper": PAPER,
+        "best": BEST,
+        "taught": CONTINUED,
+        "short": SHORT,
+    }
 
     stem: Literal["small", "paper"] = field(
         default="small",

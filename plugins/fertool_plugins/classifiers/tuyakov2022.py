@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,14 @@ BEST = replace(
     weight_decay=1e-4,
     mixup=0.0,
     augment=replace(FROM_SCRATCH.augment, erase=0.0),
+)
+
+CONTINUED = replace(
+    TAUGHT,
+    epochs=185,
+    lr=0.02,
+    weight_decay=1e-4,
+    augment=replace(TAUGHT.augment, rotate_deg=10, erase=0.0),
 )
 
 
@@ -53,6 +61,7 @@ class Tuyakov2022(Trained):
         "paper": PAPER,
         "paper-1e-3": replace(PAPER, lr=1e-3),
         "best": BEST,
+        "taught": CONTINUED,
         "short": replace(SHORT, epochs=6, lr=0.02),
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +26,8 @@ PAPER = Recipe(
     balanced=True,
 )
 BEST = replace(FROM_SCRATCH, epochs=68, half_until=0.39)
+
+CONTINUED = replace(TAUGHT, epochs=69, lr=0.03, augment=replace(TAUGHT.augment, crop=1 / 6))
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Hafnet2025(Trained):
     recipes: ClassVar[dict[str, Recipe]] = {
         "paper": PAPER,
         "best": BEST,
+        "taught": CONTINUED,
         "short": replace(SHORT, half_until=0.75),
     }
 

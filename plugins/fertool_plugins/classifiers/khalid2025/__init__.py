@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, Trained
+from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +26,7 @@ PAPER = Recipe(
     augment=Augment(flip=True, rotate_deg=15, brightness=0.2, blur=0.2),
 )
 BEST = replace(FROM_SCRATCH, epochs=144)
+CONTINUED = replace(TAUGHT, epochs=348)
 SPREAD = 0.1
 """How far a landmark reaches, in sides of the picture: about one of six cells."""
 
@@ -54,7 +55,12 @@ class Khalid2025(Trained):
 
     name: ClassVar[str] = "khalid2025"
     version: ClassVar[str] = "1"
-    recipes: ClassVar[dict[str, Recipe]] = {"paper": PAPER, "best": BEST, "short": SHORT}
+    recipes: ClassVar[dict[str, Recipe]] = {
+        "paper": PAPER,
+        "best": BEST,
+        "taught": CONTINUED,
+        "short": SHORT,
+    }
 
     backbone: Literal["cnn", "resnet50"] = field(default="cnn", metadata={"help": "what finds the features"})
     norm: bool = field(

@@ -1,0 +1,33 @@
+"""How many faces a classifier has seen: a bar for each on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Seen = Callable[[int, int], None]
+    """Called with the faces that are done, and all there are."""
+
+
+@contextmanager
+def faces_shown() -> Iterator[Callable[[str], Seen]]:
+    """`show(title)` gives what is to be told of the faces of one classifier."""
+    if not sys.stderr.isatty():
+        yield lambda _: lambda *_: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def show(title: str) -> Seen:
+            task = bars.add_task(escape(title), total=None)
+            return lambda done, of: bars.update(task, completed=done, total=of)
+
+        yield show
