@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fertool.store import Recording, Run
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame
 
 
 def recording(recording="r1", course="signals", lecture="week-1", **more):
@@ -54,3 +54,15 @@ def analyzed(store, run="run1", rec=None, students=None, policy="full", **conten
     store.finish_run(
         run, {f"{run}-0-{p}": label for p, label in (students or {"a": "student-01"}).items()}, []
     )
+
+
+def segments(*titles):
+    rows = [
+        {"segment": i, "title": t, "start_s": 60.0 * i, "end_s": 60.0 * (i + 1)} for i, t in enumerate(titles)
+    ]
+    return frame(rows, SEGMENTS)
+
+
+def assessments(*values, lecture="week-1"):
+    same = {"course": "signals", "lecture": lecture, "version": "1", "options": "{}", "evidence": "{}"}
+    return frame([same | {"rule": rule, "value": value} for rule, value in values], ASSESSMENTS)
