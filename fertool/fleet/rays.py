@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 START = "start one: `ray start --head`; see README"
-UNLIKE = "has it a token, or another Ray, that is not here? see README"
+UNLIKE = "does it want a token, or run another version of Ray than this one? see README"
 LOGS = "its logs are on the head, in /tmp/ray/session_latest/logs"
 TRIES = 3
 """For each client of ray:// the cluster starts a process. A few in a hundred die before they begin, as gRPC's

@@ -250,7 +250,7 @@ def test_without_its_token_a_cluster_does_not_answer(cluster: Cluster, lectures,
     assert done.returncode == 2
     *_, last = done.stderr.splitlines()  # after some that Ray writes
     assert last.startswith(f"fertool: --address {cluster.address}: no Ray cluster answers: ")
-    assert last.endswith("(has it a token, or another Ray, that is not here? see README)")
+    assert last.endswith("(does it want a token, or run another version of Ray than this one? see README)")
     assert not list(lectures.folder.glob("*.spool"))
 
 
