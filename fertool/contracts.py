@@ -114,7 +114,7 @@ class Trainable(Classifier):
     """
 
     recipes: ClassVar[dict[str, Recipe]]
-    """`paper`: as published; `best`: what was found to work best."""
+    """`paper`: as published; `best`: what was found to work best. Others as the network needs them."""
 
     @abstractmethod
     def network(self) -> torch.nn.Module:

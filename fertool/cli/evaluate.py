@@ -54,6 +54,7 @@ def evaluate(
     """Accuracy, F1, calibration, confusion matrix and speed; two models are compared."""
     from fertool import setup
     from fertool.training import evaluate as evaluation
+    from fertool.training import metrics
 
     given = _check(ensemble, weights, len(models))
     place = setup.device(device)
@@ -62,21 +63,29 @@ def evaluate(
         check_align(classifier, align=align)
         classifier.load(place)
     by_eyes = encoder(place) if align else None
+    fitted = ensemble == "weighted" and given is None
     with faces_shown() as show:
-
-        def measured(split: str, *, speed: bool) -> list[Measured]:
-            return [
-                evaluation.measure(c, data, split, tta=tta, speed=speed, encoder=by_eyes, seen=show(model))
+        found = [
+            evaluation.measure(c, data, split, tta=tta, encoder=by_eyes, seen=show(model))
+            for c, model in zip(loaded, models, strict=True)
+        ]
+        if fitted and found[0].held_out == split:
+            given = metrics.fit_weights(found[0].truth, [m.probabilities for m in found])
+        elif fitted:
+            again = [
+                evaluation.said(c, data, found[0].held_out, tta=tta, encoder=by_eyes, seen=show(model))
                 for c, model in zip(loaded, models, strict=True)
             ]
-
-        found = measured(split, speed=True)
-        if ensemble == "weighted" and given is None:
-            given = _fitted(found if found[0].held_out == split else measured(found[0].held_out, speed=False))
+            given = metrics.fit_weights(again[0][0], [rows for _, rows in again])
     together = _together(found, ensemble, given)
     pair = _compare(found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
         print(f"fertool: {warning}", file=sys.stderr)
+    if fitted and found[0].held_out == split:
+        print(
+            f"fertool: the ensemble's weights were fitted on split {split!r}: its figures flatter it",
+            file=sys.stderr,
+        )
     if json:
         rows = [_row(m) for m in found]
         print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
@@ -121,13 +130,6 @@ def _numbers(text: str, count: int) -> list[float]:
     if len(numbers) != count or min(numbers) < 0 or not sum(numbers) > 0:
         raise ConfigError(f"--weights: expected {count} numbers from 0 on, got {text!r}", "such as 0.5,0.5")
     return [number / sum(numbers) for number in numbers]
-
-
-def _fitted(held_out: list[Measured]) -> list[float]:
-    """Weights fitted on the validation split of the data alone."""
-    from fertool.training import metrics
-
-    return metrics.fit_weights(held_out[0].truth, [m.probabilities for m in held_out])
 
 
 def _compare(found: list[Measured]) -> dict[str, Any] | None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Seen = Callable[[int, int], None]
-    """Called with the faces that are done, and all there are."""
+    from fertool.training.evaluate import Seen
 
 
 @contextmanager

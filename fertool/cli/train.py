@@ -15,6 +15,7 @@ from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
     from fertool.contracts import Trainable
+    from fertool.recipes import Recipe
     from fertool.training.data import Dataset
 
 
@@ -70,10 +71,13 @@ def train(
     plan = _recipe(pupil, recipe)
     if epochs is not None:
         plan = replace(plan, epochs=epochs)
+    folder = out or Path(f"{name}-{recipe}")
+    _check_teachers(plan, teacher or [], pupil)
+    if start is not None:
+        loop.check_start(pupil, start, folder)
     faces = load(data, pupil.crop.size, pupil.crop.channels)
     for note in faces.notes:
         print(f"{data}: {note}", file=sys.stderr)
-    folder = out or Path(f"{name}-{recipe}")
     place = setup.device(device)
     check_align(pupil, align=align)
     if align:
@@ -116,7 +120,7 @@ def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
     return page.write(path.parent, title, about, loop.history(path.parent), scores, data, rows)
 
 
-def _recipe(plugin: Trainable, name: str) -> Any:
+def _recipe(plugin: Trainable, name: str) -> Recipe:
     from fertool.errors import ConfigError
 
     if name not in plugin.recipes:
@@ -125,8 +129,20 @@ def _recipe(plugin: Trainable, name: str) -> Any:
     return plugin.recipes[name]
 
 
+def _check_teachers(plan: Recipe, teachers: list[str], pupil: Trainable) -> None:
+    """Before anything takes time."""
+    from fertool.errors import ConfigError
+
+    if plan.teacher and not teachers:
+        raise ConfigError("the recipe wants a teacher", "name one with --teacher, or take another recipe")
+    if teachers and not plan.teacher:
+        those = [name for name, known in pupil.recipes.items() if known.teacher]
+        hint = f"recipes that do: {', '.join(those)}" if those else "leave --teacher out"
+        raise ConfigError("the recipe learns from no teacher", hint)
+
+
 def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -> dict[str, Any]:
-    """What the teachers say of the training pictures, in the form in which the pupil sees them."""
+    """Who with which weights says what of the training pictures, in the form in which the pupil sees them."""
     from fertool.errors import ConfigError
     from fertool.training import evaluate
 
@@ -140,5 +156,6 @@ def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -
     with faces_shown() as show:
         for model, member in members.items():
             member.load(device)
-            said[model] = evaluate.classify(member, faces.take("train"), tta=True, seen=show(model))
+            who = " ".join([model, *(digest[:16] for digest in member.weights().values())])
+            said[who] = evaluate.classify(member, faces.take("train"), tta=True, seen=show(model))
     return said

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Doubles = Any
     Seen = Callable[[int, int], None]
+    """Called with the faces that are done, and all there are."""
 
 BATCH = 64
 
@@ -92,11 +93,27 @@ def measure(
     )
 
 
+def said(
+    classifier: Classifier,
+    path: Path,
+    split: str,
+    *,
+    tta: bool = False,
+    encoder: Encoder | None = None,
+    seen: Seen = lambda *_: None,
+) -> tuple[Any, Doubles]:
+    """The `truth` and the `probabilities` of `measure`, and nothing else."""
+    part = load(path, classifier.crop.size, classifier.crop.channels).take(split)
+    if encoder is not None:
+        part = aligned(part, encoder, classifier.crop)
+    return part.labels, classify(classifier, part, tta=tta, seen=seen)
+
+
 def classify(
     classifier: Classifier, data: Dataset, *, tta: bool = False, seen: Seen = lambda *_: None
 ) -> Doubles:
     """(n, 7) float64 probabilities in the order of EMOTIONS, rows sum to 1; labels beyond the seven are
-    left out. With `tta`, the mean over the face and its mirror image."""
+    left out. With `tta`, the mean over the face and its mirror image. `seen` as of `measure`."""
     columns = [classifier.labels.index(e) for e in EMOTIONS]
     crops = data.images[..., None] if data.images.ndim == 3 else data.images
     parts = []

@@ -99,7 +99,7 @@ def train(
     """Train on split `train`, select on `validation` (the split of that name, else `public`).
 
     `start`: a file with weights of this network to begin with, packed or not, in place of random ones; the
-    model remembers its hash. FertoolError if they are another network's.
+    model remembers its hash. Errors as of `check_start`.
 
     `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
     probabilities of the training pictures, in order; their mean is taken.
@@ -107,6 +107,8 @@ def train(
     Writes into `folder`: `state.safetensors` after an epoch, `store_every_s` seconds apart or more, and in
     the end `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
     """
+    if start is not None:
+        check_start(plugin, start, folder)
     held_out = selection(data)
     taught, validation = data.take("train"), data.take(held_out)
     state = _begin(plugin, recipe, seed, device, start)
@@ -140,6 +142,14 @@ def train(
     if recipe.settled:
         averages.settle(network, images)
     return _finish(network, plugin.labels, validation, folder, {**identity, "selected_on": held_out})
+
+
+def check_start(plugin: Trainable, start: Path, folder: Path) -> None:
+    """FertoolError if a run into `folder` cannot begin with the weights in `start`: there are none, they are
+    another network's, or the run would write over them."""
+    if start.resolve().parent == folder.resolve():
+        raise FertoolError(f"{start} lies in {folder}, where this run writes", "give another --out")
+    _take_over(plugin.network(), start)
 
 
 def selection(data: Dataset) -> str:
@@ -323,7 +333,8 @@ def _restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
         return
     numbers = json.loads(_metadata(path)["state"])
     if numbers["identity"] != json.loads(json.dumps(identity)):
-        differing = [k for k in identity if numbers["identity"].get(k) != json.loads(json.dumps(identity[k]))]
+        before, now = numbers["identity"], json.loads(json.dumps(identity))
+        differing = [k for k in before | now if before.get(k) != now.get(k)]
         what = f"{folder}: cannot resume: another {' and '.join(differing)} than before"
         raise FertoolError(what, "give the same command as before, or another --out")
     tensors = load_file(path)

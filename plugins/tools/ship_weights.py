@@ -5,14 +5,15 @@
 Writes below plugins/fertool_plugins/nets/weights: NAME.safetensors (int8 per output channel), NAME.md and
 NAME.svg. Where the recipe settles batch norm, that is done once more on the packed weights. Stops if packing
 costs more than 0.3 points of accuracy on the split that the run was selected on.
-Weights that were packed where they were trained are taken as they are; `--unpacked` says how good they were.
+Weights that were packed where they were trained are not packed again; `--unpacked` says how good they were.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import inspect
 import json
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from fertool import models
 from fertool.cli import evaluate as command
 from fertool.cli.faces import trainable
 from fertool.packed import pack, unpack
@@ -83,6 +85,8 @@ def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> floa
     set_to = [f"{made['classifier']}.{name}={value}" for name, value in made["options"].items()]
     plugin = trainable(made["classifier"], set_to, [])
     faces = load(data, plugin.crop.size, plugin.crop.channels)
+    if faces.take("train").digest() != made["data"]["train"]:
+        sys.exit(f"{data}: other pictures, or otherwise aligned, than {made['classifier']} was trained on")
     faces = replace(faces, images=plugin.prepare(faces.images))
     network = plugin.network()
     network.load_state_dict(unpack(tensors))
@@ -103,7 +107,7 @@ def written(
     name: str, target: Path, made: dict[str, Any], epochs: int, plain: Any, mirrored: Any, lost: float
 ) -> str:
     chosen = command.chosen(str(target), [], [])
-    said = " ".join((type(chosen).__doc__ or "").split())
+    said = re.sub(r"\s*\n(?!- )\s*", " ", inspect.getdoc(type(chosen)) or "")
     split = made["selected_on"]
     lines = [
         row(split, plain.scores),
@@ -113,7 +117,7 @@ def written(
     pace = plain.faces_per_s
     return CARD.format(
         name=name,
-        about=said.replace(" - ", "\n- "),
+        about=said,
         selected=split,
         epochs=epochs,
         train_hash=made["data"]["train"][:16],
@@ -128,8 +132,8 @@ def written(
         teachers=f" Teachers: {', '.join(made['teachers'])}." if "teachers" in made else "",
         file=target.name,
         size=target.stat().st_size / 1e6,
-        sha=hashlib.sha256(target.read_bytes()).hexdigest(),
-        lost=lost * 100,
+        sha=models.sha256(target),
+        change=-lost * 100,
         rows="\n".join(lines),
         one=pace[1],
         sixteen=pace[16],

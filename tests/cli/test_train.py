@@ -151,7 +151,12 @@ def test_weights_of_an_ensemble_are_fitted_on_validation(fertool, folder: Path, 
     # Bars are nothing to a network that knows faces.
     assert found["weights"][1] > 0.5
     assert sum(found["weights"]) == pytest.approx(1)
+    assert "were fitted on" not in done.err
+    same = fertool(*words, "--ensemble", "weighted", "--json")
+    assert json.loads(same.out)["ensemble"]["weights"] == pytest.approx(found["weights"])
+    assert "the ensemble's weights were fitted on split 'public': its figures flatter it" in same.err
     given = fertool(*words, "--ensemble", "weighted", "--weights", "0,2", "--json")
+    assert "were fitted on" not in given.err
     assert json.loads(given.out)["ensemble"]["weights"] == [0, 1]
     models = json.loads(given.out)["models"]
     assert json.loads(given.out)["ensemble"]["accuracy"] == models[1]["accuracy"]
@@ -210,6 +215,10 @@ def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> 
             "expected 2 numbers from 0 on, got '1'",
         ),
         (["train", "tiny", "--data", "bars", "--recipe", "taught"], "the recipe wants a teacher"),
+        (
+            ["train", "tiny", "--data", "bars", "--teacher", "faceapi"],
+            "the recipe learns from no teacher (recipes that do: taught)",
+        ),
         (
             ["train", "tiny", "--data", "bars", "--from", "gone.safetensors"],
             "gone.safetensors is no safetensors file",

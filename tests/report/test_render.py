@@ -9,7 +9,6 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,9 +18,6 @@ from fertool.report.render import MARKER
 from fertool.store import Store
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
-
-if TYPE_CHECKING:
-    pass
 
 VOID = {"meta", "link", "br", "input", "img"}
 SAY = language.load("en")

@@ -262,8 +262,21 @@ def test_weights_of_another_network_are_refused(tiny, bars: Path, tmp_path: Path
 def test_a_run_is_not_continued_with_another_start(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.01)
     first = loop.train(tiny, plan, data, tmp_path / "first")
-    with pytest.raises(FertoolError, match="another start"):
-        loop.train(tiny, plan, data, tmp_path / "first", resume=True, start=first)
+    kept = first.rename(tmp_path / "kept.safetensors")
+    with pytest.raises(FertoolError, match="another start than before"):
+        loop.train(tiny, plan, data, tmp_path / "first", resume=True, start=kept)
+    loop.train(tiny, plan, data, tmp_path / "second", start=kept)
+    with pytest.raises(FertoolError, match="another start than before"):
+        loop.train(tiny, plan, data, tmp_path / "second", resume=True)
+
+
+def test_a_run_does_not_write_over_what_it_begins_with(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.01)
+    first = loop.train(tiny, plan, data, tmp_path / "run")
+    before = first.read_bytes()
+    with pytest.raises(FertoolError, match=r"lies in .*run, where this run writes \(give another --out\)"):
+        loop.train(tiny, plan, data, tmp_path / "run", start=first)
+    assert first.read_bytes() == before
 
 
 def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> None:

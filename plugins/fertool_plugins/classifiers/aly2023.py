@@ -31,8 +31,7 @@ class Aly2023(Trained):
       ResNet-D.
     - CBAM's reduction is not given: 16, as in Woo et al.; its formulas are followed, without biases.
     - the size of the input is not given: FER2013's own 48 pixels, gray. Option `stem`: `paper` is
-      ResNet-50's own, which leaves 2 x 2 positions of them; `small` leaves 6 x 6, and is what `best` is
-      meant for.
+      ResNet-50's own, which leaves 2 x 2 positions of them; `small`, the default, leaves 6 x 6.
     - of epochs, momentum, weight decay and augmentation nothing is said: 100, 0.9, none, flip. Weights
       start at random: at this learning rate, the published figures are hard to reach without outside
       pretraining.

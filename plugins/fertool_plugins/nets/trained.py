@@ -48,7 +48,7 @@ TAUGHT = replace(
     label_smoothing=0.0,
     teacher=0.7,
 )
-"""The common ground of the recipes `taught`, which go on from another's weights (`fertool train --from`).
+"""The common ground of the recipes `taught`, which go on from an earlier run (`fertool train --from`).
 Teachers keep a network from learning wrong labels by heart, so pictures are disturbed less."""
 
 SHORT = Recipe(

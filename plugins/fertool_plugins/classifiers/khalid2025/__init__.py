@@ -39,7 +39,7 @@ class Khalid2025(Trained):
     - ReLU in equation 2, ELU in the training setup: ELU.
     - a max pooling between the convolution of 32 and the pairs is named too; with it, 9 positions would be
       left to attend to, so there is one after each pair only, which leaves 36.
-    - batch norm is not mentioned: option `norm`, on for `best`; `norm=false` is the network as printed.
+    - batch norm is not mentioned: it is on, and `norm=false` is the network as printed.
     - equation 7 does not say what becomes of the attended values: they are added to what came in. The width
       of keys (d_k) is not given: a quarter of the channels.
     - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by
