@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.text import Text
 
 from fertool import contracts, hookspecs, types
 from fertool.cli import app
@@ -37,6 +38,23 @@ def test_readme_names_every_command(command: str) -> None:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_a_help_text(command: str) -> None:
     assert (typer.main.get_command(app).commands[command].help or "").strip()
+
+
+def helps() -> dict[str, str]:
+    """`command --option` -> its help, through all groups."""
+    found, left = {}, [("fertool", typer.main.get_command(app))]
+    while left:
+        name, command = left.pop()
+        left += [(f"{name} {sub}", below) for sub, below in getattr(command, "commands", {}).items()]
+        found |= {f"{name} {param.opts[0]}": getattr(param, "help", None) or "" for param in command.params}
+        found[name] = command.help or ""
+    return found
+
+
+def test_no_help_has_words_in_brackets_which_a_terminal_takes_for_markup() -> None:
+    every = helps()
+    assert len(every) > 100
+    assert {where: text for where, text in every.items() if Text.from_markup(text).plain != text} == {}
 
 
 @pytest.mark.parametrize("flag", [f for f in flags("analyze") if f not in {"--help", "--option"}])

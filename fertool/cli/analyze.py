@@ -34,7 +34,9 @@ def analyze(
     ] = None,
     every: Annotated[
         str | None,
-        typer.Option("--every", help="Sampling: 1s, 500ms, keyframes or all [default: 1s].", metavar="T"),
+        typer.Option(
+            "--every", help="Sampling: 1s, 500ms, keyframes or all.", show_default="1s", metavar="T"
+        ),
     ] = None,
     start: Annotated[
         str | None, typer.Option("--start", help="Begin at 90, 1:30 or h:mm:ss.", metavar="T")

@@ -18,7 +18,7 @@ Course = Annotated[str | None, typer.Option("--course", help="Course name.", met
 Lecture = Annotated[str | None, typer.Option("--lecture", help="Lecture name.", metavar="NAME")]
 Db = Annotated[
     str | None,
-    typer.Option("--db", help="Database file [default: fertool.duckdb; FERTOOL_DB].", metavar="FILE"),
+    typer.Option("--db", help="Database file.", show_default="fertool.duckdb; FERTOOL_DB", metavar="FILE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Options = Annotated[

@@ -24,10 +24,11 @@ def register(app: typer.Typer) -> None:
 def consent(
     student: Student,
     given: Annotated[
-        str | None, typer.Option("--given", help="As 2026-10-01 [default: today].", metavar="DATE")
+        str | None, typer.Option("--given", help="As 2026-10-01.", show_default="today", metavar="DATE")
     ] = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", help="Last day it holds [default: no end].", metavar="DATE")
+        str | None,
+        typer.Option("--expires", help="Last day it holds.", show_default="no end", metavar="DATE"),
     ] = None,
     course: Course = None,
     db: Db = None,
@@ -43,7 +44,8 @@ def consent(
 def withdraw(
     student: Student,
     on: Annotated[
-        str | None, typer.Option("--on", help="First day without consent [default: today].", metavar="DATE")
+        str | None,
+        typer.Option("--on", help="First day without consent.", show_default="today", metavar="DATE"),
     ] = None,
     course: Course = None,
     db: Db = None,

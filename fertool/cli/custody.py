@@ -69,7 +69,9 @@ def forget(student: Student, course: Course = None, names: NamesFile = None, db:
 def purge(
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", help="As 180d [default: retention of fertool.toml].", metavar="DAYS"),
+        typer.Option(
+            "--older-than", help="As 180d.", show_default="retention of fertool.toml", metavar="DAYS"
+        ),
     ] = None,
     db: Db = None,
 ) -> None:

@@ -41,7 +41,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--weights",
-            help="Of a weighted ensemble: 0.5,0.3,0.2 [default: fitted on split validation or public].",
+            help="Of a weighted ensemble: 0.5,0.3,0.2.",
+            show_default="fitted on split validation or public",
             metavar="W,W,...",
         ),
     ] = None,

@@ -29,7 +29,7 @@ def new(
         bool, typer.Option("--package", help="A package with entry point, tests and README.")
     ] = False,
     folder: Annotated[
-        Path, typer.Option("--dir", help="Where to put it [default: here].", metavar="DIR")
+        Path, typer.Option("--dir", help="Where to put it.", show_default="here", metavar="DIR")
     ] = Path(),
 ) -> None:
     """Write a plugin to start from: one file, or with --package all that a package needs."""

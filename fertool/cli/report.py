@@ -27,19 +27,21 @@ def report(
     course: Course = None,
     lecture: Lecture = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for it [default: fertool-report].", metavar="DIR")
+        Path | None,
+        typer.Option("--out", help="Folder for it.", show_default="fertool-report", metavar="DIR"),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     names: NamesFile = None,
     k: Annotated[
         int | None,
-        typer.Option("--k", help="Show no figure about fewer students [default: 5].", metavar="N"),
+        typer.Option("--k", help="Show no figure about fewer students.", show_default="5", metavar="N"),
     ] = None,
     form: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
-            help="html, pdf, csv, parquet, json, xapi; several with commas [default: html].",
+            help="html, pdf, csv, parquet, json, xapi; several with commas.",
+            show_default="html",
             metavar="FORMATS",
         ),
     ] = None,
@@ -55,7 +57,7 @@ def report(
         bool, typer.Option("--serve", help="Show it here, up to date, until Ctrl-C; nothing is written.")
     ] = False,
     port: Annotated[
-        int, typer.Option("--port", help="For --serve [default: a free one].", min=0, max=65535)
+        int, typer.Option("--port", help="For --serve.", show_default="a free one", min=0, max=65535)
     ] = 0,
     db: Db = None,
 ) -> None:

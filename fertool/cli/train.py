@@ -33,7 +33,7 @@ def train(
     option: Options = None,
     plugin: PluginFiles = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder [default: NAME-RECIPE].", metavar="DIR")
+        Path | None, typer.Option("--out", help="Folder.", show_default="NAME-RECIPE", metavar="DIR")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
