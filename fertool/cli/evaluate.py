@@ -14,6 +14,7 @@ from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
     from fertool.training.evaluate import Measured
+    from fertool.training.metrics import Scores
 
 
 ENSEMBLES = ("majority", "average", "weighted")
@@ -160,8 +161,6 @@ def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -> None:
-    from fertool.types import EMOTIONS
-
     columns = [
         "model",
         "faces",
@@ -183,16 +182,19 @@ def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -
         rows.append((f"{together['how']} {shares}".strip(), *_figures(together), "", ""))
     print_table(columns, rows)
     for model, m in zip(models, found, strict=True):
-        table = [
-            (c.label, c.n, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", *row)
-            for c, row in zip(m.scores.classes, m.scores.confusion, strict=True)
-        ]
-        print_table(
-            ["true", "n", "precision", "recall", "F1", *(f"as {e}" for e in EMOTIONS)], table, title=model
-        )
+        _print_classes(model, m.scores)
     if pair:
         low, high = pair["interval"]
         print(
             f"only the first right: {pair['only_first']}, only the second: {pair['only_second']}; "
             f"difference {pair['difference']:+.2%} ({low:+.2%} to {high:+.2%}), McNemar p = {pair['p']:.2g}"
         )
+
+
+def _print_classes(model: str, scores: Scores) -> None:
+    """Two narrow tables: as one, they would be folded on most terminals."""
+    each = [(c.label, c.n, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}") for c in scores.classes]
+    print_table(["expression", "faces", "precision", "recall", "F1"], each, title=model)
+    rows = [(c.label, *counts) for c, counts in zip(scores.classes, scores.confusion, strict=True)]
+    title = f"{model}: faces of the expression in front, by what they were taken for"
+    print_table(["", *(c.label for c in scores.classes)], rows, title=title)

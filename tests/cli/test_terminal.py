@@ -73,14 +73,18 @@ def test_of_workers_a_terminal_shows_a_bar_for_each_recording_and_all(
     assert "to try again what failed: fertool analyze" in last
 
 
-def test_of_an_evaluation_a_terminal_shows_how_many_faces_are_classified(tmp_path: Path) -> None:
+def test_an_evaluation_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """How many faces are classified, and tables without a folded word."""
     for label in EMOTIONS:
         (tmp_path / "faces" / "public" / label).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "faces" / "public" / label / "0.png"), np.full((48, 48), 128, np.uint8))
-    code, shown = on_a_terminal("evaluate", "faceapi", "compact", "--data", "faces", cwd=tmp_path)
+    words = ("evaluate", "faceapi", "compact", "--data", "faces")
+    code, shown = on_a_terminal(*words, cwd=tmp_path, columns=80)
     assert code == 0, shown
     assert re.search(r"faceapi +━+ 7/7", shown), shown
     assert re.search(r"compact +━+ 7/7", shown), shown
+    # Of each model: a row of figures, a column and a row of what faces were taken for.
+    assert [shown.count(label) for label in EMOTIONS] == [6] * 7, shown
 
 
 def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:
