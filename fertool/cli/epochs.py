@@ -12,7 +12,7 @@ from fertool.cli.common import clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fertool.training.loop import Epoch
+    from fertool.training.states import Epoch
 
 
 class _Shown:

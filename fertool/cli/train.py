@@ -109,15 +109,15 @@ def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
     """The run's page, beside its weights."""
     from dataclasses import replace
 
-    from fertool.training import loop, metrics, page
+    from fertool.training import loop, metrics, page, states
 
-    network, about = loop.restored(plugin, path)
+    network, about = states.restored(plugin, path)
     data = faces.take(about["selected_on"])
     seen = replace(data, images=plugin.prepare(data.images))
     rows = loop.probabilities(loop.predict(network, seen), about.pop("temperature"))
     scores = metrics.score(data.labels, rows, plugin.labels)
     title = f"{plugin.name}, recipe {recipe}, seed {about['seed']}"
-    return page.write(path.parent, title, about, loop.history(path.parent), scores, data, rows)
+    return page.write(path.parent, title, about, states.history(path.parent), scores, data, rows)
 
 
 def _recipe(plugin: Trainable, name: str) -> Recipe:
@@ -132,9 +132,9 @@ def _recipe(plugin: Trainable, name: str) -> Recipe:
 def _check_teachers(plan: Recipe, teachers: list[str], pupil: Trainable) -> None:
     """Before anything takes time."""
     from fertool.errors import ConfigError
+    from fertool.training import batches
 
-    if plan.teacher and not teachers:
-        raise ConfigError("the recipe wants a teacher", "name one with --teacher, or take another recipe")
+    batches.check_teacher(plan, given=bool(teachers))
     if teachers and not plan.teacher:
         those = [name for name, known in pupil.recipes.items() if known.teacher]
         hint = f"recipes that do: {', '.join(those)}" if those else "leave --teacher out"

@@ -50,12 +50,17 @@ def targets(dataset: Dataset, recipe: Recipe, taught: Doubles | None = None) -> 
     if recipe.crowd:
         wanted = wanted * (1 - recipe.crowd) + translated(_votes(dataset), dataset.labels) * recipe.crowd
     wanted = wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / count
-    if recipe.teacher:
-        if taught is None:
-            raise ConfigError("the recipe wants a teacher", "name one with --teacher, or take another recipe")
+    check_teacher(recipe, given=taught is not None)
+    if taught is not None:
         wanted = np.asarray(wanted * (1 - recipe.teacher) + taught * recipe.teacher, np.float32)
     every = [wanted, _votes(dataset)] if recipe.votes_apart else [wanted]
     return np.stack(every, axis=1).astype(np.float32)
+
+
+def check_teacher(recipe: Recipe, *, given: bool) -> None:
+    """ConfigError if the recipe wants a teacher and none is given."""
+    if recipe.teacher and not given:
+        raise ConfigError("the recipe wants a teacher", "name one with --teacher, or take another recipe")
 
 
 def translated(votes: Floats, labels: Integers) -> Floats:

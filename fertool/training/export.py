@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fertool.errors import FertoolError
-from fertool.training.loop import restored
+from fertool.training.states import restored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,7 @@
 """Train a network by a recipe. A run can be killed at any moment and resumed to the same weights.
 
-Everything random is drawn from one generator per epoch, seeded by (seed, epoch); the state after each
-epoch (weights, their moving average, the optimizer's tensors, the numbers of the schedule) is stored as
-safetensors and JSON, written beside and put in place whole.
+Everything random is drawn from one generator per epoch, seeded by (seed, epoch); the state after an epoch is
+stored by `states`.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ import json
 import math
 import time
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from fertool import devices, models, options, packed
 from fertool.errors import FertoolError
-from fertool.training import averages, batches, metrics, steps
+from fertool.training import averages, batches, metrics, states, steps
+from fertool.training.states import Epoch, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,43 +41,6 @@ AT_ONCE = 256
 """Faces per step when nothing is learned."""
 TOLD_EVERY = 20
 """Steps between two looks at the loss where a look has to wait for the device."""
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of the training log."""
-
-    epoch: int
-    lr: float
-    loss: float
-    val_loss: float
-    val_accuracy: float
-
-
-@dataclass(slots=True)
-class State:
-    """Where a training run stands: what is stored after every epoch."""
-
-    network: nn.Module
-    average: nn.Module | None
-    """Moving average of the weights; None without EMA."""
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    """Epochs done."""
-    plateau: float = 1.0
-    """What `schedule = plateau` has left of the learning rate."""
-    bad_epochs: int = 0
-    """Epochs since the validation loss last gained."""
-    best_loss: float = math.inf
-    best_accuracy: float = -1.0
-    best: dict[str, Tensor] | None = None
-    """Weights of the best epoch, until they are stored."""
-    history: list[Epoch] = field(default_factory=list)
-
-    @property
-    def kept(self) -> nn.Module:
-        """The network that is evaluated and stored."""
-        return self.network if self.average is None else self.average
 
 
 def train(
@@ -108,7 +70,7 @@ def train(
     the end `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
     """
     if start is not None:
-        check_start(plugin, start, folder)
+        _check_apart(start, folder)
     held_out = selection(data)
     taught, validation = data.take("train"), data.take(held_out)
     state = _begin(plugin, recipe, seed, device, start)
@@ -120,7 +82,7 @@ def train(
         identity["start"] = models.sha256(start)
     said = np.mean(list(teachers.values()), axis=0) if teachers else None
     if resume:
-        _restore(state, folder, identity)
+        states.restore(state, folder, identity)
     # Where data and memory allow, pictures lie on the device once and for all.
     images = torch.from_numpy(plugin.prepare(taught.images)).to(device)
     goal = torch.from_numpy(batches.targets(taught, recipe, said)).to(device)
@@ -134,7 +96,7 @@ def train(
         _note(state, recipe, lr, loss, logits, validation)
         last = state.epoch >= recipe.epochs or _done(state, recipe)
         if last or time.monotonic() >= stored + store_every_s:
-            _store(state, folder, identity)
+            states.store(state, folder, identity)
             stored = time.monotonic()
         report(state.history[-1])
     network = plugin.network().to(device)
@@ -146,9 +108,8 @@ def train(
 
 def check_start(plugin: Trainable, start: Path, folder: Path) -> None:
     """FertoolError if a run into `folder` cannot begin with the weights in `start`: there are none, they are
-    another network's, or the run would write over them."""
-    if start.resolve().parent == folder.resolve():
-        raise FertoolError(f"{start} lies in {folder}, where this run writes", "give another --out")
+    another network's, or the run would write over them. `train` says so too, but after the data are ready."""
+    _check_apart(start, folder)
     _take_over(plugin.network(), start)
 
 
@@ -254,7 +215,7 @@ def _done(state: State, recipe: Recipe) -> bool:
     return bool(recipe.stop_after) and state.bad_epochs >= recipe.stop_after
 
 
-# --- beginning, storing, ending -------------------------------------------------------------------
+# --- beginning, ending -------------------------------------------------------------------
 
 
 def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Path | None) -> State:
@@ -265,6 +226,11 @@ def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Pat
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
+
+
+def _check_apart(start: Path, folder: Path) -> None:
+    if start.resolve().parent == folder.resolve():
+        raise FertoolError(f"{start} lies in {folder}, where this run writes", "give another --out")
 
 
 def _take_over(network: nn.Module, path: Path) -> None:
@@ -305,54 +271,6 @@ def _identity(
     }
 
 
-def _store(state: State, folder: Path, identity: dict[str, Any]) -> None:
-    if state.best is not None:
-        _save_model(state.best, folder / "best.safetensors", {})
-        state.best = None
-    tensors = _named("network", state.network) | (_named("average", state.average) if state.average else {})
-    for number, parameter in enumerate(_parameters(state.optimizer)):
-        for name, value in state.optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value).detach().contiguous().cpu()
-    numbers = {
-        "identity": identity,
-        "epoch": state.epoch,
-        "plateau": state.plateau,
-        "bad_epochs": state.bad_epochs,
-        "best_loss": state.best_loss,
-        "best_accuracy": state.best_accuracy,
-        "history": [asdict(epoch) for epoch in state.history],
-    }
-    # One file: tensors and numbers of two different epochs must never meet.
-    _write(folder / "state.safetensors", tensors, {"state": json.dumps(numbers)})
-
-
-def _restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
-    """Continue what is stored; a run that never got to its first epoch simply begins."""
-    path = folder / "state.safetensors"
-    if not path.is_file():
-        return
-    numbers = json.loads(_metadata(path)["state"])
-    if numbers["identity"] != json.loads(json.dumps(identity)):
-        before, now = numbers["identity"], json.loads(json.dumps(identity))
-        differing = [k for k in before | now if before.get(k) != now.get(k)]
-        what = f"{folder}: cannot resume: another {' and '.join(differing)} than before"
-        raise FertoolError(what, "give the same command as before, or another --out")
-    tensors = load_file(path)
-    _take(state.network, tensors, "network.")
-    if state.average is not None:
-        _take(state.average, tensors, "average.")
-    for number, parameter in enumerate(_parameters(state.optimizer)):
-        prefix = f"optimizer.{number}."
-        found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        if found:
-            state.optimizer.state[parameter] = {
-                k: v if k == "step" else v.to(parameter) for k, v in found.items()
-            }
-    for name in ("epoch", "plateau", "bad_epochs", "best_loss", "best_accuracy"):
-        setattr(state, name, numbers[name])
-    state.history = [Epoch(**row) for row in numbers["history"]]
-
-
 def _finish(
     network: nn.Module, labels: Sequence[str], validation: Dataset, folder: Path, made: dict[str, Any]
 ) -> Path:
@@ -364,47 +282,5 @@ def _finish(
         "labels": json.dumps(list(labels)),
         "made": json.dumps(made),
     }
-    _save_model(network.state_dict(), folder / "model.safetensors", about)
+    states.save_model(network.state_dict(), folder / "model.safetensors", about)
     return folder / "model.safetensors"
-
-
-def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a model file on the CPU, and what the file remembers, its `temperature` too."""
-    network = plugin.network()
-    tensors, about = packed.read(path)
-    network.load_state_dict(tensors)
-    return network.eval(), {**json.loads(about["made"]), "temperature": float(about["temperature"])}
-
-
-def history(folder: Path) -> list[Epoch]:
-    """The log of a run; empty if it has none."""
-    path = folder / "state.safetensors"
-    return [Epoch(**row) for row in json.loads(_metadata(path)["state"])["history"]] if path.is_file() else []
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:
-    return {f"{prefix}.{k}": v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
-
-
-def _take(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-
-
-def _save_model(tensors: Mapping[str, Tensor], path: Path, about: dict[str, str]) -> None:
-    _write(path, {k: v.detach().contiguous().cpu() for k, v in tensors.items()}, about)
-
-
-def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """All or nothing: the file appears under its name when it is whole."""
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata=about)
-    part.replace(path)
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, "pt") as file:
-        return dict(file.metadata() or {})

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fertool.training.data import Dataset
-    from fertool.training.loop import Epoch
     from fertool.training.metrics import Scores
+    from fertool.training.states import Epoch
 
 WORST = 60
 """Wrong answers listed, the surest first."""

@@ -28,7 +28,7 @@ from fertool.cli import evaluate as command
 from fertool.cli.faces import trainable
 from fertool.packed import pack, unpack
 from fertool.recipes import Recipe
-from fertool.training import averages, evaluate, loop, metrics
+from fertool.training import averages, evaluate, loop, metrics, states
 from fertool.training.data import load
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def main() -> None:
         target.unlink()
         sys.exit(f"packing costs {lost:.2%} of accuracy")
     mirrored = measured(str(target), given.data, split, tta=True)
-    epochs = len(loop.history(given.model.parent)) or made["recipe"]["epochs"]
+    epochs = len(states.history(given.model.parent)) or made["recipe"]["epochs"]
     card = written(name, target, made, epochs, after, mirrored, lost)
     target.with_suffix(".md").write_text(card, encoding="utf-8")
     target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")

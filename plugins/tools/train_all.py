@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from fertool import packed
 from fertool.cli.faces import trainable
-from fertool.training import loop
+from fertool.training import loop, states
 from fertool.training.data import load
 
 NAMES = ["compact", "khalid2025", "tuyakov2022", "hafnet2025", "aly2023"]
@@ -67,7 +67,7 @@ def one(name: str, seed: int, given: argparse.Namespace, end: float) -> None:
         recipe = replace(recipe, epochs=given.epochs)
     data = load(given.data, plugin.crop.size, plugin.crop.channels)
 
-    def report(done: loop.Epoch) -> None:
+    def report(done: states.Epoch) -> None:
         print(f"{name} {seed}: {done.epoch}/{recipe.epochs} {done.val_accuracy:.2%}", flush=True)
         if time.monotonic() > end:
             raise Late

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from fertool import models, packed
 from fertool.errors import FertoolError
 from fertool.recipes import Recipe
-from fertool.training import loop
+from fertool.training import loop, states
 from fertool.training.data import load
 
 
@@ -26,7 +26,7 @@ class Interrupted(Exception):
 def after(epochs: int):
     """A report that interrupts the run, as Ctrl-C or a full disk would, after so many epochs."""
 
-    def report(done: loop.Epoch) -> None:
+    def report(done: states.Epoch) -> None:
         if done.epoch == epochs:
             raise Interrupted
 
@@ -49,8 +49,8 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
             loop.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True, report=after(epoch))
     parts = loop.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True)
     assert same(whole, parts)
-    assert loop.history(tmp_path / "parts") == loop.history(tmp_path / "whole")
-    assert [e.epoch for e in loop.history(tmp_path / "parts")] == [1, 2, 3, 4]
+    assert states.history(tmp_path / "parts") == states.history(tmp_path / "whole")
+    assert [e.epoch for e in states.history(tmp_path / "parts")] == [1, 2, 3, 4]
 
 
 def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_it_learns(tiny, bars: Path, tmp_path: Path) -> None:
     plan = Recipe(epochs=12, batch=8, lr=0.05, schedule="cosine")
     data = load(bars, 16)
     path = loop.train(tiny, plan, data, tmp_path / "run", seed=0)
-    log = loop.history(tmp_path / "run")
+    log = states.history(tmp_path / "run")
     assert log[-1].loss < log[0].loss / 3
     assert max(e.val_accuracy for e in log) > 0.9
     network = tiny.network()
@@ -108,7 +108,7 @@ def test_without_gain_it_stops_early(tiny, bars: Path, tmp_path: Path) -> None:
     still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
     tiny.network = lambda: still
     loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
-    assert len(loop.history(tmp_path / "run")) == 4
+    assert len(states.history(tmp_path / "run")) == 4
 
 
 def test_the_plateau_halves_the_rate(tiny, bars: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_the_plateau_halves_the_rate(tiny, bars: Path, tmp_path: Path) -> None:
     still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
     tiny.network = lambda: still
     loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
-    rates = [e.lr / 1e-12 for e in loop.history(tmp_path / "run")]
+    rates = [e.lr / 1e-12 for e in states.history(tmp_path / "run")]
     assert rates == [1, 1, 1, 0.5, 0.5]  # the first epoch gains, the next two do not
 
 
@@ -200,7 +200,7 @@ def test_mixed_precision_learns_and_is_as_repeatable(
     again = loop.train(tiny, plan, data, tmp_path / "b", seed=1)
     assert kinds == {kind}
     assert same(first, again)
-    log = loop.history(tmp_path / "a")
+    log = states.history(tmp_path / "a")
     assert log[-1].loss < log[0].loss / 2
     assert all(weights.dtype != torch.bfloat16 for weights in load_file(first).values())
 
@@ -223,7 +223,7 @@ def test_teachers_are_averaged_and_remembered(tiny, bars: Path, tmp_path: Path) 
     both = loop.train(tiny, plan, data, tmp_path / "both", teachers={"b": wrong, "a": right})
     mean = loop.train(tiny, plan, data, tmp_path / "mean", teachers={"mean": (rows + wrong) / 2})
     assert same(both, mean)
-    _, about = loop.restored(tiny, both)
+    _, about = states.restored(tiny, both)
     assert about["teachers"] == ["a", "b"]
 
 
@@ -236,8 +236,8 @@ def test_it_goes_on_from_given_weights_and_remembers_them(tiny, bars: Path, tmp_
     assert {name for name in before if torch.equal(before[name], after[name])} >= {
         "0.weight", "0.bias", "1.weight", "1.bias", "6.weight", "6.bias",
     }  # fmt: skip
-    assert loop.restored(tiny, second)[1]["start"] == models.sha256(first)
-    assert "start" not in loop.restored(tiny, first)[1]
+    assert states.restored(tiny, second)[1]["start"] == models.sha256(first)
+    assert "start" not in states.restored(tiny, first)[1]
 
 
 def test_packed_weights_are_begun_with_too(tiny, bars: Path, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> Non
     plan = Recipe(epochs=2, batch=20, lr=0.01)
     loop.train(tiny, plan, load(bars, 16), tmp_path / "run", step=lambda *now: told.append(now))
     assert [(done, count) for done, count, _ in told] == [(1, 3), (2, 3), (3, 3)] * 2
-    assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in loop.history(tmp_path / "run")])
+    assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in states.history(tmp_path / "run")])
 
 
 def test_a_settled_recipe_changes_batch_norm_alone(tiny, bars: Path, tmp_path: Path) -> None:
@@ -305,4 +305,4 @@ def test_states_are_stored_as_rarely_as_told_and_in_the_end(tiny, bars: Path, tm
     )
     assert found == [False, False, True]
     assert same(often, rarely)
-    assert len(loop.history(state.parent)) == 3
+    assert len(states.history(state.parent)) == 3

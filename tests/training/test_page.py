@@ -8,7 +8,7 @@ import numpy as np
 
 from fertool.training import metrics, page
 from fertool.training.data import load
-from fertool.training.loop import Epoch
+from fertool.training.states import Epoch
 from fertool.types import EMOTIONS
 
 
