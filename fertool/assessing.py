@@ -42,6 +42,8 @@ class Lecture:
     """Student -> what is usual for him or her, as in `Context.baseline`."""
     courses: Mapping[str, Course] = field(default_factory=dict)
     """As in `Context.courses`."""
+    duration_s: float = 0.0
+    """Of a single lecture; up to the end of its last segment or sample if those are later."""
 
 
 @dataclass(slots=True)
@@ -95,12 +97,34 @@ def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> N
 def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
     """What the rule is asked about, in order of student and time."""
     spans: list[Segment | None] = list(lecture.segments) if rule.scope == "segment" else [None]
+    narrow = lecture.lecture is not None
+    whole = (0.0, _end(lecture)) if narrow else None
+    segments = tuple(lecture.segments) if narrow else ()
     for student, seen in _subjects(rule, lecture.seen):
-        baseline = lecture.baselines.get(student, {}) if student else {}
         for span in spans:
             inside = _between(seen, span)
-            where = (lecture.course, lecture.lecture, span, student)
-            yield Context(*where, _period(inside), baseline, lecture.courses), inside
+            context = Context(
+                lecture.course,
+                lecture.lecture,
+                span,
+                student,
+                _period(inside),
+                lecture.baselines.get(student, {}) if student else {},
+                lecture.courses,
+                (span.start_s, span.end_s) if span else whole,
+                segments,
+                seen if narrow else None,
+                {} if student else lecture.baselines,
+            )
+            yield context, inside
+
+
+def _end(lecture: Lecture) -> float:
+    """Seconds from the lecture's start to its end."""
+    ends = [lecture.duration_s, *(segment.end_s for segment in lecture.segments)]
+    if len(lecture.seen):
+        ends.append(float(lecture.seen["time_s"][-1]) + _period(lecture.seen))
+    return max(ends)
 
 
 def _subjects(rule: Rule, seen: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section
     from fertool.sections import Given, Part
-    from fertool.types import Floats, Image
+    from fertool.types import Context, Floats, Image
 
 MAX_FRACTION_OFF = 1e-3
 """How far probabilities may be from summing to 1 (float32 and bf16 rounding)."""
@@ -71,8 +72,8 @@ def classify(classifier: Classifier, crops: Any) -> Floats:
     return np.asarray(rows, np.float32)
 
 
-def assess(rule: Rule, seen: Any, context: Any) -> list[Assessment]:
-    """Call a rule: None, an Assessment or a list of them -> always a list."""
+def assess(rule: Rule, seen: pl.DataFrame, context: Context) -> list[Assessment]:
+    """Call a rule: None, an Assessment or a list of them -> always a list, its times within the window."""
     result = _call(rule, "assess", rule.assess, seen, context)
     results = [] if result is None else result if isinstance(result, list) else [result]
     for one in results:
@@ -86,7 +87,7 @@ def assess(rule: Rule, seen: Any, context: Any) -> list[Assessment]:
                 raise _unfit(rule, "assess", f"text as {what}", _describe(text))
         _jsonable(rule, one.evidence)
         _judgement(rule, one)
-    return results
+    return results if context.window is None else [_within(rule, one, context.window) for one in results]
 
 
 def _judgement(rule: Rule, one: Assessment) -> None:
@@ -99,6 +100,26 @@ def _judgement(rule: Rule, one: Assessment) -> None:
         raise _unfit(rule, "assess", "spans ((start_s, end_s), ...)", repr(one.spans)[:120])
     if one.student is not None and not (isinstance(one.student, str) and rule.subject == "class"):
         raise _unfit(rule, "assess", "a student from rules of the class only", repr(one.student))
+
+
+def _within(rule: Rule, one: Assessment, window: tuple[float, float]) -> Assessment:
+    """The assessment with its evidence cut to the window: the last period of a sample, or a part of 30 s that
+    a rule judges at once, may reach beyond it. What lies outside altogether is a mistake of the rule."""
+    first, last = window
+    whole = (one.start_s if one.start_s is not None else first, one.end_s if one.end_s is not None else last)
+    for start, end in (whole, *one.spans):
+        if start > end or start > last or end < first:
+            expected = f"times in order and within {first:g} to {last:g} s"
+            raise _unfit(rule, "assess", expected, f"{start:g} to {end:g} s")
+    if first <= whole[0] and whole[1] <= last and all(first <= a and b <= last for a, b in one.spans):
+        return one
+    spans = [(max(start, first), min(end, last)) for start, end in one.spans]
+    return replace(
+        one,
+        start_s=None if one.start_s is None else max(one.start_s, first),
+        end_s=None if one.end_s is None else min(one.end_s, last),
+        spans=tuple(span for span in spans if span[0] < span[1]),
+    )
 
 
 def build(section: Section, given: Given) -> list[Part]:

@@ -139,7 +139,8 @@ def lectures(store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[Lecture
         for _, name in same:
             segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
             seen, policy = store.seen(course, name), store.policy(course, name)
-            yield Lecture(course, name, seen, segments, policy, baselines)
+            duration_s = store.duration_s(course, name)
+            yield Lecture(course, name, seen, segments, policy, baselines, duration_s=duration_s)
 
 
 def _assess_wide(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    import polars as pl
 
     Image = npt.NDArray[np.uint8]
     """(H, W, 3) uint8, BGR, upright."""
@@ -164,6 +165,16 @@ class Context:
     courses: Mapping[str, Course] = field(default_factory=dict)
     """Every course that a course.toml describes, also those that the student is not in; empty unless the
     scope is `all`."""
+    window: tuple[float, float] | None = None
+    """(start_s, end_s) of what is judged, on the lecture's clock: the segment, or the whole lecture. Evidence
+    lies in it. None when the scope is wider than a lecture."""
+    segments: tuple[Segment, ...] = ()
+    """All segments of the lecture, in order of time; empty when the scope is wider than a lecture."""
+    lecture_seen: pl.DataFrame | None = None
+    """The subject's rows of the whole lecture, `seen` among them: for what began before the window or goes
+    on after it. None when the scope is wider than a lecture."""
+    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Student -> `baseline`, when the subject is the class; otherwise empty."""
 
     @property
     def difficult(self) -> bool:
@@ -192,6 +203,7 @@ class Assessment:
     interval: tuple[float, float] | None = None
     """(low, high): 95 % interval of the value; None where there is too little to say."""
     spans: tuple[tuple[float, float], ...] = ()
-    """Where in the lecture the evidence lies: (start_s, end_s), in order of time."""
+    """Where in the lecture the evidence lies: (start_s, end_s), in order of time. The host cuts times and
+    spans to `Context.window`; one that lies outside of it breaks the contract."""
     student: str | None = None
     """Whom a rule of the class speaks of; the class when left out."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from fertool import Assessment, Rule, Segment
+from fertool import Assessment, Rule, Segment, plugins
 from fertool.assessing import Lecture, Result, assess_lecture, windows
 from fertool.tables import ASSESSMENTS, SEEN, WIDE, frame
 from fertool.testing.timelines import timeline
@@ -93,6 +93,47 @@ def test_the_context_says_where_the_window_is():
     assert (context.course, context.lecture) == ("signals", "week-1")
     assert context.segment == PARTS[0]
     assert context.student == "student-01"
+    assert context.window == (0.0, 5.0)
+
+
+def test_a_window_comes_with_the_lecture_around_it():
+    whole = lecture("happy*12", "sad*6 absent*6")
+    for context, seen in windows(Notes(), whole):
+        assert context.segments == tuple(PARTS)
+        assert context.lecture_seen["student"].unique().to_list() == [context.student]
+        assert len(context.lecture_seen) == 12
+        assert len(seen) < 12
+    of_class, _ = next(windows(OfClass(), whole))
+    assert len(of_class.lecture_seen) == 24
+
+
+def test_a_rule_of_the_class_gets_the_baselines_of_all():
+    usual = {"student-01": {"neutral": 0.8}, "student-02": {}}
+    whole = lecture("happy*12", "sad*12", baselines=usual)
+    assert [context.baselines for context, _ in windows(OfClass(), whole)] == [usual, usual]
+    assert [context.baselines for context, _ in windows(Notes(), whole)] == [{}] * 4
+
+
+ENDS = [
+    # duration, segments, end of the lecture: the latest of both and of the last sample
+    (20.0, PARTS, 20.0),
+    (0.0, PARTS, 12.0),
+    (0.0, PARTS[:1], 12.0),  # twelve samples of a second
+    (0.0, [Segment(0, "All", 0.0, 30.0)], 30.0),
+]
+
+
+@pytest.mark.parametrize(("duration", "segments", "end"), ENDS)
+def test_the_window_of_a_lecture_ends_with_it(duration, segments, end):
+    whole = lecture("happy*12", segments=segments, duration_s=duration)
+    ((context, _),) = windows(OfLecture(), whole)
+    assert context.window == (0.0, end)
+
+
+def test_in_several_lectures_there_is_no_window():
+    seen = lecture("happy*12").seen.with_columns(course=pl.lit("signals"), lecture=pl.lit("week-1"))
+    ((context, _),) = windows(OfLecture(), Lecture("signals", None, seen, []))
+    assert (context.window, context.segments, context.lecture_seen) == (None, (), None)
 
 
 PERIODS = [
@@ -161,20 +202,31 @@ def test_an_answer_becomes_a_row():
 
 
 SPANS = [
-    # evidence span given, scope -> span stored
-    ((None, None), "segment", (5.0, 12.0)),  # the window's own
-    ((6.0, None), "segment", (6.0, 12.0)),
-    ((0.0, 0.5), "segment", (0.0, 0.5)),  # 0 is a time, not nothing
-    ((None, None), "lecture", (None, None)),  # no segment to take it from
-    ((1.0, 2.0), "lecture", (1.0, 2.0)),
+    # evidence span given, scope, number of the only segment -> span stored
+    ((None, None), "segment", 1, (5.0, 12.0)),  # the window's own
+    ((6.0, None), "segment", 1, (6.0, 12.0)),
+    ((0.0, 0.5), "segment", 0, (0.0, 0.5)),  # 0 is a time, not nothing
+    ((4.0, 7.0), "segment", 0, (4.0, 5.0)),  # cut to the segment
+    ((None, None), "lecture", 1, (None, None)),  # no segment to take it from
+    ((1.0, 2.0), "lecture", 1, (1.0, 2.0)),
+    ((1.0, 30.0), "lecture", 1, (1.0, 12.0)),  # cut to the lecture
 ]
 
 
-@pytest.mark.parametrize(("given", "scope", "stored"), SPANS)
-def test_the_span_of_an_answer(given, scope, stored):
+@pytest.mark.parametrize(("given", "scope", "segment", "stored"), SPANS)
+def test_the_span_of_an_answer(given, scope, segment, stored):
     rule = answering(Assessment(1.0, start_s=given[0], end_s=given[1]), scope=scope)
-    table = judged([rule], lecture("happy*12")).table()
-    assert table.select("start_s", "end_s").rows()[-1] == stored
+    table = judged([rule], lecture("happy*12", segments=PARTS[segment : segment + 1])).table()
+    assert table.select("start_s", "end_s").rows() == [stored]
+
+
+def test_evidence_outside_of_its_window_is_told_with_the_rule_and_the_window():
+    rule = answering(Assessment(1.0, spans=((6.0, 7.0),)))
+    (problem,) = judged([rule], lecture("happy*12")).failed
+    assert problem == (
+        "rule 'answer': assess() broke its contract: expected times in order and within 0 to 5 s; got 6 to 7 s "
+        "[signals/week-1, segment 0, student-01, 5 rows]"
+    )
 
 
 ANSWERS = [
@@ -386,3 +438,17 @@ def test_evidence_is_json():
         [answering(Assessment(1.0, evidence={"who": 'a"b', "n": 0.5}))], lecture("happy*3")
     ).table()
     assert json.loads(table["evidence"][0]) == {"who": 'a"b', "n": 0.5}
+
+
+def test_the_evidence_of_every_shipped_rule_lies_in_its_window():
+    # Segments that no part of 10 or 30 s fits: sad people leave a trace at each end.
+    parts = [Segment(0, "A", 0.0, 17.0, "hard"), Segment(1, "B", 17.0, 40.0, "hard")]
+    parts.append(Segment(2, "C", 40.0, 60.0))
+    whole = lecture("sad/down*60", "neutral*20 absent*40", "neutral*15 sad*45", segments=parts)
+    result = judged([found.plugin() for found in plugins.load().of_kind("rule")], whole)
+    assert not result.failed
+    ends = {None: (0.0, 60.0)} | {part.index: (part.start_s, part.end_s) for part in parts}
+    spans = [(row["segment"], span) for row in result.rows for span in json.loads(row["spans"] or "[]")]
+    assert len(spans) > 20
+    for segment, (start, end) in spans:
+        assert ends[segment][0] <= start < end <= ends[segment][1]

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fertool import Assessment, Classifier, Context, Crop, Detector, Encoder, Faces, PluginError, Rule, checks
 from fertool.tables import SEEN
@@ -340,3 +342,53 @@ def test_a_long_answer_does_not_fill_the_screen():
     with pytest.raises(PluginError) as caught:
         checks.assess(AnyRule("x" * 10_000), None, CONTEXT)
     assert len(caught.value.message) < 300
+
+
+CLIPPED = [
+    # what a rule said of the window from 40 to 60 s; start_s, end_s and spans as they are stored
+    (Assessment(0.5), (None, None, ())),
+    (Assessment(0.5, spans=((41.0, 50.0),)), (None, None, ((41.0, 50.0),))),
+    (Assessment(0.5, spans=((40.0, 70.0),)), (None, None, ((40.0, 60.0),))),  # a part of 30 s
+    (Assessment(0.5, spans=((30.0, 45.0), (59.0, 61.0))), (None, None, ((40.0, 45.0), (59.0, 60.0)))),
+    (Assessment(0.5, spans=((30.0, 40.0), (50.0, 60.0))), (None, None, ((50.0, 60.0),))),  # only touches
+    (Assessment(0.5, start_s=35.0, end_s=65.0), (40.0, 60.0, ())),
+    (Assessment(0.5, end_s=65.0), (None, 60.0, ())),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), CLIPPED)
+def test_evidence_stays_within_its_window(said, expected):
+    (one,) = checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+    assert (one.start_s, one.end_s, one.spans) == expected
+
+
+OUTSIDE = [
+    (Assessment(0.5, spans=((0.0, 30.0),)), "got 0 to 30 s"),
+    (Assessment(0.5, spans=((41.0, 42.0), (61.0, 70.0))), "got 61 to 70 s"),
+    (Assessment(0.5, start_s=70.0), "got 70 to 60 s"),
+    (Assessment(0.5, start_s=55.0, end_s=45.0), "got 55 to 45 s"),
+]
+
+
+@pytest.mark.parametrize(("said", "came"), OUTSIDE)
+def test_evidence_of_another_window_breaks_the_contract(said, came):
+    with pytest.raises(PluginError, match="rule 'opinion': assess.. broke its contract") as error:
+        checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+    assert "within 40 to 60 s" in error.value.message
+    assert came in error.value.message
+
+
+def test_without_a_window_times_are_those_of_any_lecture():
+    said = Assessment(0.5, spans=((400.0, 700.0),))
+    assert checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), CONTEXT) == [said]
+
+
+SPANS = st.tuples(st.floats(30, 70), st.floats(0, 20)).map(lambda one: (one[0], one[0] + one[1]))
+
+
+@given(spans=st.lists(SPANS.filter(lambda one: one[0] <= 60 and one[1] >= 40)).map(tuple))
+def test_cut_spans_lie_in_the_window_and_in_what_was_said(spans):
+    said = Assessment(0.5, spans=spans)
+    (one,) = checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+    assert all(40 <= start < end <= 60 for start, end in one.spans) or one.spans == spans
+    assert all(any(a <= start and end <= b for a, b in spans) for start, end in one.spans)

@@ -115,8 +115,8 @@ def check_rule(rule: Rule) -> None:
     """Any table, the empty one too; pure; blind to signals that it does not declare."""
     for table in _tables(rule):
         before = table.clone()
-        first = checks.assess(rule, table, context())
-        assert first == checks.assess(rule, table, context()), (
+        first = checks.assess(rule, table, _around(rule, table))
+        assert first == checks.assess(rule, table, _around(rule, table)), (
             f"rule {rule.name!r}: the same table, another answer: "
             "assess() may use no clock, no random numbers and nothing remembered from a call before"
         )
@@ -126,10 +126,19 @@ def check_rule(rule: Rule) -> None:
         for signal, columns in SIGNALS.items():
             if signal not in rule.signals:
                 blind = table.with_columns(pl.lit(None).cast(table.schema[c]).alias(c) for c in columns)
-                assert first == checks.assess(rule, blind, context()), (
+                assert first == checks.assess(rule, blind, _around(rule, blind)), (
                     f"rule {rule.name!r}: its answer depends on {signal}, which its `signals` do not name: "
                     f"add {signal!r}, so that a policy can switch the rule off"
                 )
+
+
+def _around(rule: Rule, table: pl.DataFrame) -> Context:
+    """As the host makes it for a table of a rule's scope: all of the lecture lies in the one window."""
+    if rule.scope in ("course", "all"):
+        return context(segment=None)
+    part = context().segment
+    segment = part if rule.scope == "segment" else None
+    return context(segment=segment, segments=(part,), window=(0.0, 300.0), lecture_seen=table)
 
 
 def check_section(section: Section) -> None:

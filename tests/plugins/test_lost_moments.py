@@ -85,3 +85,11 @@ def test_faces_without_an_expression_are_not_known():
 def test_one_student_or_nobody_is_no_class():
     assert judged("sad*60") == [None]
     assert LostMoments().assess(pl.DataFrame(schema=SEEN), context()) is None
+
+
+def test_a_moment_ends_with_its_lecture():
+    people = [timeline("neutral*120 sad*20", student=f"s{i}") for i in range(2)]
+    about = context(segment=None, student=None, window=(0.0, 140.0))
+    (one,) = LostMoments().assess(pl.concat(people).sort("time_s", "student"), about)
+    assert (one.start_s, one.end_s, one.spans) == (120.0, 140.0, ((120.0, 140.0),))
+    assert one.message.startswith("1. 2:00 to 2:20: ")

@@ -27,7 +27,7 @@ class LostMoments(Rule):
     """
 
     name = "lost-moments"
-    version = "1"
+    version = "2"
     signals = frozenset({"presence", "expression"})
     needs = ("angry", "disgust", "fear", "sad")
     scope = "lecture"
@@ -48,11 +48,12 @@ class LostMoments(Rule):
             return judging.not_measurable(said, coverage)
         parts = self._parts(seen)
         moments = self._moments(parts)
+        end = context.window[1] if context.window else float("inf")
         if not moments:
             worst = parts.sort("share", "time_s", descending=[True, False]).row(0, named=True)
             said = f"never lost together: at most {worst['lost']} of {worst['students']} at once"
             return Assessment(worst["share"], "good", said, coverage=coverage)
-        return [self._tell(rank, one, coverage) for rank, one in enumerate(moments[: self.most], 1)]
+        return [self._tell(rank, one, coverage, end) for rank, one in enumerate(moments[: self.most], 1)]
 
     def _parts(self, seen: pl.DataFrame) -> pl.DataFrame:
         """time_s, students, lost (count), share, above (the median of shares): one row per part, by time."""
@@ -81,8 +82,9 @@ class LostMoments(Rule):
         ]
         return sorted(moments, key=lambda one: (-round(float(one["above"].sum()), 9), one["time_s"][0]))
 
-    def _tell(self, rank: int, moment: pl.DataFrame, coverage: float) -> Assessment:
-        start, end = float(moment["time_s"][0]), float(moment["time_s"][-1]) + self.every
+    def _tell(self, rank: int, moment: pl.DataFrame, coverage: float, lecture_end: float) -> Assessment:
+        start = float(moment["time_s"][0])
+        end = min(float(moment["time_s"][-1]) + self.every, lecture_end)  # the last part may be a short one
         worst = moment.sort("share", "time_s", descending=[True, False]).row(0, named=True)
         said = (
             f"{rank}. {judging.clock(start)} to {judging.clock(end)}: up to {worst['lost']} of "
