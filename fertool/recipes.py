@@ -45,11 +45,14 @@ class Recipe:
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     warmup_epochs: int = 0
     """The learning rate rises linearly over the first epochs."""
-    patience: int = 7
-    """`plateau`: epochs without gain after which the rate is halved."""
-    stop_after: int = 0
-    """Epochs without a gain of `min_gain` in validation loss after which training ends; 0: never."""
+    watch: Literal["loss", "accuracy"] = "loss"
+    """The figure of the validation split in which an epoch gains or not: lower loss, or higher accuracy."""
     min_gain: float = 0.0
+    """An epoch gains if it is better by more than this than the last epoch that gained."""
+    patience: int = 7
+    """`plateau`: epochs in a row without gain after which the rate is halved."""
+    stop_after: int = 0
+    """Epochs in a row without gain after which training ends; 0: never."""
     augment: Augment = Augment()
     mixup: float = 0.0
     """Alpha of the beta distribution (Zhang et al., 2018); 0: off."""

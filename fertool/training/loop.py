@@ -204,9 +204,12 @@ def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, val
         state.best = {k: v.detach().clone() for k, v in state.kept.state_dict().items()}
     state.epoch += 1
     state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy))
-    gained = val_loss < state.best_loss - recipe.min_gain
-    state.best_loss = min(state.best_loss, val_loss)
-    state.bad_epochs = 0 if gained else state.bad_epochs + 1
+    watched = accuracy if recipe.watch == "accuracy" else -val_loss
+    if watched > state.to_beat + recipe.min_gain:
+        state.to_beat, state.bad_epochs = watched, 0
+    else:
+        # What to beat stays: gains that are too small by themselves add up.
+        state.bad_epochs += 1
     if recipe.schedule == "plateau" and state.bad_epochs and state.bad_epochs % recipe.patience == 0:
         state.plateau /= 2
 

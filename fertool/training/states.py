@@ -47,8 +47,9 @@ class State:
     plateau: float = 1.0
     """What `schedule = plateau` has left of the learning rate."""
     bad_epochs: int = 0
-    """Epochs since the validation loss last gained."""
-    best_loss: float = math.inf
+    """Epochs since the last one that gained (`Recipe.watch`)."""
+    to_beat: float = -math.inf
+    """The accuracy, or minus the loss, of the last epoch that gained."""
     best_accuracy: float = -1.0
     best: dict[str, Tensor] | None = None
     """Weights of the best epoch, until they are stored."""
@@ -73,7 +74,7 @@ def store(state: State, folder: Path, identity: dict[str, Any]) -> None:
         "epoch": state.epoch,
         "plateau": state.plateau,
         "bad_epochs": state.bad_epochs,
-        "best_loss": state.best_loss,
+        "to_beat": state.to_beat,
         "best_accuracy": state.best_accuracy,
         "history": [asdict(epoch) for epoch in state.history],
     }
@@ -103,7 +104,7 @@ def restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
             state.optimizer.state[parameter] = {
                 k: v if k == "step" else v.to(parameter) for k, v in found.items()
             }
-    for name in ("epoch", "plateau", "bad_epochs", "best_loss", "best_accuracy"):
+    for name in ("epoch", "plateau", "bad_epochs", "to_beat", "best_accuracy"):
         setattr(state, name, numbers[name])
     state.history = [Epoch(**row) for row in numbers["history"]]
 

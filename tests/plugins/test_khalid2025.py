@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -98,7 +100,9 @@ def test_the_crop_has_a_plane_for_landmarks_if_they_are_wanted() -> None:
 def test_recipe_of_the_paper() -> None:
     paper = Khalid2025.recipes["paper"]
     assert (paper.optimizer, paper.lr, paper.batch, paper.schedule) == ("adam", 1e-4, 32, "plateau")
-    assert (paper.patience, paper.stop_after, paper.min_gain) == (7, 11, 5e-5)
+    # "Early stopping, which monitors validation accuracy": 11 epochs without 5e-5, halved after 7.
+    assert (paper.watch, paper.patience, paper.stop_after, paper.min_gain) == ("accuracy", 7, 11, 5e-5)
+    assert Khalid2025.recipes["paper-loss"] == replace(paper, watch="loss")
     augment = paper.augment
     assert augment.flip
     assert all((augment.rotate_deg, augment.brightness, augment.blur))

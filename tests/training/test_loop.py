@@ -16,7 +16,7 @@ from fertool import models, packed
 from fertool.errors import FertoolError
 from fertool.recipes import Recipe
 from fertool.training import loop, states
-from fertool.training.data import load
+from fertool.training.data import Dataset, load
 
 
 class Interrupted(Exception):
@@ -118,6 +118,63 @@ def test_the_plateau_halves_the_rate(tiny, bars: Path, tmp_path: Path) -> None:
     loop.train(tiny, plan, load(bars, 16), tmp_path / "run")
     rates = [e.lr / 1e-12 for e in states.history(tmp_path / "run")]
     assert rates == [1, 1, 1, 0.5, 0.5]  # the first epoch gains, the next two do not
+
+
+FACES = 40
+RISING = [(epoch, 5 * epoch) for epoch in range(1, 31)]
+"""(faces that are right, loss of each other): every epoch more faces are right, and the loss rises all the
+same, for the others are wrong with more certainty: 39 x 5 / 40 = 4.9, 38 x 10 / 40 = 9.5, ..., 37.5."""
+FALLING = [(10, 40 - epoch) for epoch in range(1, 31)]
+"""The loss falls every epoch and not one more face is right."""
+
+
+def after_epochs(recipe: Recipe, curve: list[tuple[int, float]]) -> tuple[list[int], int]:
+    """Epochs after which the rate was halved, and the number of epochs: what the functions of `train` do with
+    logits that give these figures."""
+    network = torch.nn.Linear(1, 1)
+    state = states.State(network, None, torch.optim.SGD(network.parameters(), lr=1.0))
+    labels = np.zeros(FACES, np.int64)
+    faces = Dataset(np.zeros((FACES, 1, 1), np.uint8), labels, None, labels.astype(str), labels, Path())
+    halved = []
+    for right, wrong in curve:
+        logits = np.zeros((FACES, 7))
+        logits[:right, 0], logits[right:, 1] = 100, wrong
+        before = state.plateau
+        loop._note(state, recipe, 1.0, 0.0, logits, faces)
+        if state.plateau < before:
+            halved.append(state.epoch)
+        if loop._done(state, recipe):
+            break
+    return halved, state.epoch
+
+
+@pytest.mark.parametrize(
+    ("watch", "curve", "halved", "epochs"),
+    [
+        # What gains in every epoch is never halved and never stopped, whatever the other figure does.
+        ("accuracy", RISING, [], 30),
+        ("loss", FALLING, [], 30),
+        # Only the first epoch gains: 7 more without gain end with the 8th, 11 with the 12th.
+        ("loss", RISING, [8], 12),
+        ("accuracy", FALLING, [8], 12),
+        # A gain in the 8th epoch, after 6 without: then none up to the 15th and the 19th.
+        ("accuracy", [(10, 9)] * 7 + [(11, 9)] * 23, [15], 19),
+        ("loss", [(10, 9)] * 7 + [(10, 8)] * 23, [15], 19),
+        # A gain in the 10th comes after the first halving; up to the 17th there are 7 without again.
+        ("accuracy", [(10, 9)] * 9 + [(11, 9)] * 21, [8, 17], 21),
+        # Back at the best after worse epochs is no gain.
+        ("accuracy", [(10, 9), (8, 9), (9, 9)] + [(10, 9)] * 20, [8], 12),
+        # Nobody right: the loss falls by 2e-5 an epoch; three of them are more than 5e-5, a gain.
+        ("loss", [(0, 20 - epoch * 2e-5) for epoch in range(30)], [], 30),
+        # By 4e-6: after 11 epochs 4.4e-5, still no gain.
+        ("loss", [(0, 20 - epoch * 4e-6) for epoch in range(30)], [8], 12),
+    ],
+)
+def test_when_the_rate_is_halved_and_training_ends(
+    watch: str, curve: list[tuple[int, float]], halved: list[int], epochs: int
+) -> None:
+    plan = Recipe(100, 32, 1e-4, schedule="plateau", watch=watch, patience=7, stop_after=11, min_gain=5e-5)
+    assert after_epochs(plan, curve) == (halved, epochs)
 
 
 @pytest.mark.parametrize(
