@@ -20,6 +20,8 @@ CHANGE = 0.2
 """A share that moved by this much against the student's own past is a reason."""
 FLAGGED = 0.25
 """So is a rule that says `attention` in this share of the recent segments."""
+USUAL = 2
+"""Lectures in which a share must be known before a usual one can be told: one is no habit."""
 REASONS = 3
 TOLD = 3
 """Places, students and steps in the story on top."""
@@ -51,7 +53,7 @@ class Own:
     shares: dict[str, tuple[float | None, float | None, float | None, int]]
     """Measure -> value, low, high (95 %, over time), n."""
     change: dict[str, float | None]
-    """Measure -> value less the usual one."""
+    """Measure -> value less the usual one; None where either is not known."""
     clear: dict[str, bool]
     """Measure -> whether the usual one lies outside of the interval."""
 
@@ -164,13 +166,17 @@ def feedback(digest: Digest, segment: int) -> list[dict[str, Any]]:
 
 def own(course: Course, student: str) -> list[Own]:
     """A student's lectures in order of time, against the same student's usual over all of them."""
-    usual = {measure: _share(list(course.lectures), student, measure) for measure in MEASURES}
-    return [_own(one, student, usual) for one in course.lectures if student in one.names]
+    expected = usual(course, student)
+    return [_own(one, student, expected) for one in course.lectures if student in one.names]
 
 
 def usual(course: Course, student: str) -> dict[str, float | None]:
-    """Measure -> share over all lectures of the course."""
-    return {measure: _share(list(course.lectures), student, measure) for measure in MEASURES}
+    """Measure -> share over the lectures in which it could be measured; None for fewer than `USUAL`."""
+    found: dict[str, float | None] = {}
+    for measure in MEASURES:
+        known = [one for one in course.lectures if _share([one], student, measure) is not None]
+        found[measure] = _share(known, student, measure) if len(known) >= USUAL else None
+    return found
 
 
 def _own(one: Digest, student: str, usual: dict[str, float | None]) -> Own:

@@ -26,6 +26,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         "concerns": found,
         "steps": story.next_steps(course),
         "told": story.TOLD,
+        "least": story.USUAL,
         "charts": _charts(site, course),
         "people": _people(course, found),
         "wide": course.about.assessments,
@@ -50,7 +51,8 @@ def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
 def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
     say = site.say
     drawn: dict[str, Chart | None] = dict.fromkeys(("trend", "shares", "pie"))
-    if not course.small and any(one.figures()["presence"].value is not None for one in course.lectures):
+    shown = [one for one in course.lectures if one.figures()["presence"].value is not None]
+    if not course.small and len(shown) > 1:  # the points of one lecture are no line
         drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
     if course.shares and any(it.n for _, it in course.shares):
         drawn["shares"] = Chart("shares", say("shares.chart"), classes.bars(course.shares, say))

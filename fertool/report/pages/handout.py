@@ -32,6 +32,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "matrix": matrix,
             "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},
             "usual": story.usual(course, name),
+            "least": story.USUAL,
             "sketches": {own.digest.lecture: sketch(own.digest, name, site.say) for own in lectures},
             "said_of": {
                 own.digest.lecture: [row for row in own.digest.of_student(name) if row["rule"] in alone]

@@ -35,12 +35,12 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "matrix": matrix,
             "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},
             "usual": usual,
+            "known": [measure for measure, share in usual.items() if share is not None],
             "concern": concerns.get(name),
             "wide": [row for row in course.about.assessments if row["student"] == name],
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
-            "trend": Chart(
-                "trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say)
-            ),
+            "least": story.USUAL,
+            "trend": _trend(site, lectures, usual),
             "charts": {
                 own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)
             },
@@ -48,6 +48,12 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "emotions": EMOTIONS,
         }
         yield Page(site.student_path(course.course, name), "student.html", name, context)
+
+
+def _trend(site: Site, lectures: list[story.Own], usual: dict[str, float | None]) -> Chart | None:
+    if len(lectures) < 2:  # the points of one lecture are no line
+        return None
+    return Chart("trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say))
 
 
 def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | None]:

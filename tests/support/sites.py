@@ -1,0 +1,53 @@
+"""Whole reports on composed lectures, as the words that a reader sees."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from fertool import pipeline, plugins
+from fertool.report import render
+from fertool.tables import SEGMENTS, frame
+from fertool.testing import store_lecture, timeline
+
+UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+
+
+def teach(store, *weeks, course="signals", parts=2, points=(), **more):
+    """A lecture a week, cut into equal parts, judged by all rules; `weeks`: student -> spec of `timeline`.
+
+    `points`: the knowledge point of each part; parts without one have none.
+    """
+    for week, people in enumerate(weeks, 1):
+        students = {name: timeline(spec) for name, spec in people.items()}
+        length = max(len(rows) for rows in students.values()) / parts
+        rows = [
+            {
+                "segment": i, "title": f"part {i + 1}", "start_s": i * length, "end_s": (i + 1) * length,
+                "point": points[i] if i < len(points) else "",
+            }
+            for i in range(parts)
+        ]  # fmt: skip
+        name = f"week {week}"
+        segments = frame(rows, SEGMENTS)
+        store_lecture(store, course, name, students, recording_name=name, segments=segments, **more)
+    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    pipeline.assess(store, rules, store.lectures(course))
+    return store
+
+
+def read(store, folder, **options):
+    """Folder of a page and number among its kind (`index`, `lectures 0`, `handouts 1`) -> its text."""
+    render(store, folder, **options)
+    found = {"index": text(folder / "index.html"), "method": text(folder / "method.html")}
+    for kind in ("courses", "lectures", "segments", "students", "handouts"):
+        for i, path in enumerate(sorted((folder / kind).glob("*.html"))):
+            found[f"{kind} {i}"] = text(path)
+    return found
+
+
+def text(path):
+    """What a page says, in one line: names of drawings, scripts and styles are left out."""
+    markup = UNSEEN.sub(" ", path.read_text(encoding="utf-8"))
+    return " ".join(html.unescape(TAG.sub(" ", markup)).split())
