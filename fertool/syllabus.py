@@ -8,6 +8,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from fertool.difficulty import checked
 from fertool.errors import ConfigError
 from fertool.sampling import parse_time
 
@@ -54,7 +55,7 @@ class Syllabus:
     instructor: str
     topics: list[str]
     difficulty: dict[str, str]
-    """Knowledge point -> difficulty, for segments that say only the point."""
+    """Knowledge point -> mark of difficulty, for segments that say only the point."""
     lectures: list[Lecture]
 
 
@@ -67,10 +68,11 @@ def read(path: Path) -> Syllabus:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", EXAMPLE) from error
     _check(str(path), content, COURSE, ("course", "lectures"))
-    difficulty = content.get("difficulty", {})
-    for name, value in (*difficulty.items(), *(("topics", topic) for topic in content.get("topics", []))):
-        if not isinstance(value, str):
-            raise ConfigError(f"{path}: {name}: expected text, got {value!r}", EXAMPLE)
+    marks = content.get("difficulty", {}).items()
+    difficulty = {point: checked(f"{path}: [difficulty] {point}", str(value)) for point, value in marks}
+    for topic in content.get("topics", []):
+        if not isinstance(topic, str):
+            raise ConfigError(f"{path}: topics: expected text, got {topic!r}", EXAMPLE)
     lectures = [_lecture(path, number, table) for number, table in enumerate(content["lectures"], 1)]
     _once(path, "lecture", [lecture.name for lecture in lectures])
     _once(path, "recording", [str(r.file) for lecture in lectures for r in lecture.recordings])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from fertool.difficulty import says_difficult
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Canonical expression labels, in FER2013's order."""
-
-DIFFICULT = frozenset({"difficult", "hard", "high"})
-"""Words by which a segment is marked as difficult."""
 
 Signal = Literal["presence", "pose", "expression"]
 Scope = Literal["segment", "lecture", "course", "all"]
@@ -131,9 +130,15 @@ class Segment:
     start_s: float
     end_s: float
     difficulty: str = ""
-    """How hard its matter is, in the lecturer's own words (`hard`); empty where nobody said."""
+    """Mark of how hard its matter is, as the lecturer typed it (`very hard`): see `fertool.difficulty`; empty
+    where there is none."""
     point: str = ""
     """The knowledge point it treats; empty where nobody said."""
+
+    @property
+    def difficult(self) -> bool | None:
+        """Whether it is marked as difficult; None where the mark is not understood."""
+        return says_difficult(self.difficulty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +182,9 @@ class Context:
     """Student -> `baseline`, when the subject is the class; otherwise empty."""
 
     @property
-    def difficult(self) -> bool:
-        """Whether the segment is marked as difficult."""
-        return self.segment is not None and self.segment.difficulty.strip().lower() in DIFFICULT
+    def difficult(self) -> bool | None:
+        """Whether the segment is marked as difficult; None where its mark is not understood."""
+        return self.segment.difficult if self.segment is not None else False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,16 @@ def test_the_example_in_the_readme_is_valid(folder: Path) -> None:
     assert [lecture.name for lecture in course.lectures] == ["week 1", "week 2"]
 
 
+def test_marks_of_difficulty_may_be_words_or_numbers(folder: Path) -> None:
+    marks = '[difficulty]\na = "Very hard"\nb = 4\nc = 2.5\nd = "leicht"\n'
+    assert read(folder, HEAD + marks + LECTURE).difficulty == {
+        "a": "Very hard",
+        "b": "4",
+        "c": "2.5",
+        "d": "leicht",
+    }
+
+
 OFFSETS = [("2.5s", 2.5), ("0", 0), ("90", 90), ("1:30", 90), ("1:00:00.5", 3600.5)]
 
 
@@ -70,7 +80,13 @@ BAD = [
     (HEAD, "'lectures' is missing"),
     (HEAD + 'lecturer = "x"\n' + LECTURE, "unknown key 'lecturer' (did you mean 'lectures'?)"),
     (HEAD + "topics = [3]\n" + LECTURE, "topics: expected text, got 3"),
-    (HEAD + "[difficulty]\naliasing = 3\n" + LECTURE, "aliasing: expected text, got 3"),
+    (
+        HEAD + '[difficulty]\nspectra = "easy"\naliasing = "schwehr"\n' + LECTURE,
+        "course.toml: [difficulty] aliasing: difficulty 'schwehr' is not understood (did you mean 'schwer'?",
+    ),
+    (HEAD + "[difficulty]\naliasing = 6\n" + LECTURE, "aliasing: difficulty '6' is not understood"),
+    (HEAD + "[difficulty]\naliasing = true\n" + LECTURE, "aliasing: difficulty 'True' is not understood"),
+    (HEAD + "[difficulty]\naliasing = [4]\n" + LECTURE, "aliasing: difficulty '[4]' is not understood"),
     ("course = 3\n" + LECTURE, "course: expected str, got 3"),
     ('course = ""\n' + LECTURE, "course: expected str, got ''"),
     (HEAD + "lectures = [3]", "lecture 1: expected a table, got 3"),

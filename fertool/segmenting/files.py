@@ -8,6 +8,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from fertool import difficulty
 from fertool.errors import ConfigError
 from fertool.sampling import parse_time
 from fertool.segmenting.fit import Row
@@ -78,7 +79,7 @@ def _table(path: Path, text: str) -> Iterator[Row]:
                 values.get("title") or f"Segment {reader.line_num - 1}",
                 _time(where, "start", values.get("start", "")),
                 _time(where, "end", values["end"]) if values.get("end") else None,
-                values.get("difficulty", ""),
+                difficulty.checked(where, values.get("difficulty", "")),
                 values.get("point", ""),
             )
 
@@ -118,10 +119,9 @@ def _cues(path: Path, text: str) -> Iterator[Row]:
         end = rest.split()[0] if rest.split() else ""
         start_s = _time(where, "start", start.replace(",", "."))
         end_s = _time(where, "end", end.replace(",", "."))
-        title, details = _payload(lines[at + 1 :])
+        title, details = _payload(path, number + at + 1, lines[at + 1 :])
         title = title or (lines[0] if at else "Segment")  # WebVTT lets a cue carry a name
-        difficulty, point = details.get("difficulty", ""), details.get("point", "")
-        yield Row(where, title, start_s, end_s, difficulty, point)
+        yield Row(where, title, start_s, end_s, details.get("difficulty", ""), details.get("point", ""))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -136,13 +136,15 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
             block = []
 
 
-def _payload(lines: list[str]) -> tuple[str, dict[str, str]]:
+def _payload(path: Path, first: int, lines: list[str]) -> tuple[str, dict[str, str]]:
+    """Title and details of a cue whose text begins in line `first` of the file."""
     details, words = {}, []
-    for line in lines:
+    for number, line in enumerate(lines, first):
         plain = html.unescape(re.sub(r"<[^>]*>", "", line)).strip()
         match = re.fullmatch(r"(difficulty|point)\s*:\s*(.*)", plain, re.IGNORECASE)
         if match:
-            details[match[1].lower()] = match[2]
+            name, value = match[1].lower(), match[2]
+            details[name] = difficulty.checked(f"{path}:{number}", value) if name == "difficulty" else value
         else:
             words.append(plain)
     return " ".join(words), details

@@ -102,3 +102,12 @@ def test_bad_segments_are_told_before_the_night(fertool, course: Path) -> None:
     assert done.code == 2
     assert "points.csv:2: start: time 'soon'" in done.err
     assert not (course / "fertool.duckdb").exists()
+
+
+def test_so_is_a_mark_of_difficulty_that_is_not_understood(fertool, course: Path) -> None:
+    change(course, '"hard"', '"tricky"')
+    done = fertool("analyze", "course.toml")
+    assert done.code == 2
+    assert done.err.startswith("fertool: course.toml: [difficulty] aliasing: difficulty 'tricky' is not")
+    assert done.err.count("\n") == 1
+    assert not (course / "fertool.duckdb").exists()

@@ -58,6 +58,7 @@ BAD = [
     (["slide"], "unknown source"),
     (["none.csv", "--lecture", "week 1"], "none.csv: cannot be read"),
     (["late.csv", "--lecture", "week 1"], "late.csv:3: begins at 0:01:30, beyond the end"),
+    (["marked.csv", "--lecture", "week 1"], "marked.csv:2: difficulty 'tricky' is not understood"),
     (["chapters"], "no such file"),  # the recording has been moved
     (["parts:20s", "--course", "none"], "no analyzed lecture fits"),
 ]
@@ -66,6 +67,7 @@ BAD = [
 @pytest.mark.parametrize(("words", "reason"), BAD)
 def test_a_bad_source_changes_nothing(fertool, store: Store, words: list[str], reason: str) -> None:
     Path("late.csv").write_text("start\n0\n90\n")
+    Path("marked.csv").write_text("start,difficulty\n0,tricky\n")
     done = fertool("segments", *words)
     assert done.code == 2
     assert reason in done.err

@@ -33,6 +33,9 @@ GOOD = [
         "difficulty: hard\npoint: induction",
         [WELCOME, PROOFS],
     ),
+    # as typed: what it means is read later
+    ("a.csv", "start;difficulty\n0;Sehr schwer\n", [("Segment 1", 0.0, None, "Sehr schwer", "")]),
+    ("a.csv", "start,difficulty\n0,4\n", [("Segment 1", 0.0, None, "4", "")]),
 ]
 
 
@@ -62,6 +65,18 @@ BAD = [
     ),
     ("a.vtt", "WEBVTT\n\n00:00.000 -->\nA\n", ":3: end: time ''"),
     ("a.srt", "1\n00:00:00,000 --> 00:01:61,000\nA\n", ":2: end: time '00:01:61.000'"),
+    (
+        "a.csv",
+        "start,difficulty\n0,easy\n5,hrad\n",
+        ":3: difficulty 'hrad' is not understood (did you mean 'hard'?",
+    ),
+    ("a.csv", "start,difficulty\n0,6\n", ":2: difficulty '6' is not understood (difficult: hard, "),
+    (
+        "a.vtt",
+        "WEBVTT\n\nintro\n00:00.000 --> 01:30.000\nA\npoint: b\nDifficulty: tricky\n",
+        ":7: difficulty 'tricky' is not understood",  # the line of the mark, not of the cue
+    ),
+    ("a.srt", "1\n00:00:00,000 --> 00:01:30,000\ndifficulty: 0\nA\n", ":3: difficulty '0' is not"),
 ]
 
 
