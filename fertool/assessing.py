@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import checks, options
+from fertool import checks, judging, options
 from fertool.errors import PluginError
 from fertool.tables import ASSESSMENTS
 from fertool.types import Assessment, Context, Course, Segment
@@ -108,7 +108,7 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
                 lecture.lecture,
                 span,
                 student,
-                _period(inside),
+                judging.period(inside),
                 lecture.baselines.get(student, {}) if student else {},
                 lecture.courses,
                 (span.start_s, span.end_s) if span else whole,
@@ -123,7 +123,7 @@ def _end(lecture: Lecture) -> float:
     """Seconds from the lecture's start to its end."""
     ends = [lecture.duration_s, *(segment.end_s for segment in lecture.segments)]
     if len(lecture.seen):
-        ends.append(float(lecture.seen["time_s"][-1]) + _period(lecture.seen))
+        ends.append(float(lecture.seen["time_s"][-1]) + judging.period(lecture.seen))
     return max(ends)
 
 
@@ -142,17 +142,6 @@ def _between(seen: pl.DataFrame, span: Segment | None) -> pl.DataFrame:
         return seen
     first, last = np.searchsorted(seen["time_s"].to_numpy(), [span.start_s, span.end_s])
     return seen.slice(int(first), max(0, int(last - first)))
-
-
-def _period(seen: pl.DataFrame) -> float:
-    """Median step from one time to the next later one: several rows may share a time."""
-    times = seen["time_s"].to_numpy()
-    steps = times[1:] - times[:-1]
-    if "lecture" in seen.columns:  # each has a clock of its own, which begins anew
-        place = seen.select(pl.struct("course", "lecture").rle_id()).to_series().to_numpy()
-        steps = steps[place[1:] == place[:-1]]
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else 0.0
 
 
 def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessment]:

@@ -146,6 +146,15 @@ def ratio(sums: Doubles, counts: Doubles) -> Span | None:
     return min(low, mean), max(high, mean)
 
 
+def period(seen: pl.DataFrame) -> float:
+    """Median seconds from one time to the next later one: several rows may share a time, and every lecture
+    has a clock of its own. 0 for fewer than two times."""
+    times = _times(seen)
+    steps = (times[1:] - times[:-1])[np.diff(_lectures(seen)) == 0]
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
 def parts(seen: pl.DataFrame, every_s: float, start_s: float = 0.0) -> Ints:
     """(n,) number of the part of `every_s` seconds that each row lies in, counted from `start_s`."""
     number: Ints = np.floor((_times(seen) - start_s) / every_s).astype(np.int64)

@@ -37,7 +37,7 @@ def judged(rule, seen, period_s=1.0):
 # n seconds of what the rule looks for, then neutral up to a minute: value and level for 29, 30 and 31.
 # Half of the minute is not more than half of it; 30 in a row count.
 HALVES = [
-    (Difficulty(), "angry", [(29 / 30, "good"), (1, "attention"), (31 / 30, "attention")]),
+    (Difficulty(seconds=30.0), "angry", [(29 / 30, "good"), (1, "attention"), (31 / 30, "attention")]),
     (Engagement(), "happy", [(29 / 60, "info"), (1 / 2, "info"), (31 / 60, "info")]),
     (Involvement(), "neutral/down", [(29 / 60, "good"), (1 / 2, "good"), (31 / 60, "attention")]),
     (State(), "sad", [(31 / 60, "good"), (1 / 2, "good"), (29 / 60, "attention")]),

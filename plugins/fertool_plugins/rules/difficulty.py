@@ -1,4 +1,4 @@
-"""`difficulty`: a student angry or distressed without a break while the matter is difficult."""
+"""`difficulty`: a student angry or distressed many times in a row while the matter is difficult."""
 
 from __future__ import annotations
 
@@ -11,61 +11,125 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Samples in a row that are angry or distressed."""
+
+    start_s: float
+    end_s: float
+    samples: int
+    inside: int
+    """How many of them lie in the segment that is judged."""
+
+
+NONE = Run(0.0, 0.0, 0, 0)
+
+
 @dataclass
 class Difficulty(Rule):
-    """value = longest run of consecutive angry or distressed samples / a run that counts.
+    """value = samples in the longest run of angry or distressed ones / samples of a run that counts.
 
-    Reference: Aly et al. 2023, section IV.C.2: 30 times in a row, at a knowledge point that is known to be
-    difficult; then explain it comprehensively or call in a teacher. The paper counts samples and took one a
-    second; here a run counts from `seconds` on, so from 30 samples at one a second, 60 at two. A sample
-    without a measured expression ends a run. Only a segment marked as difficult (`fertool segments`) yields
-    `attention`; elsewhere a run that counts is told as `info`.
+    Reference: Aly et al. 2023, section IV.C.2: anger or distress 30 times in a row, at a knowledge point that
+    is known to be difficult; then explain it comprehensively or call in a teacher. The paper does not say
+    which expressions are distress; here they are sad, fear and disgust. A time is a sample, at any sampling
+    rate: 30 samples are 15 s at two a second, and 5 min at one every 10 s. With `seconds`, a run counts by
+    its length in time instead.
+
+    A sample without a measured expression ends a run. A run goes on from one segment into the next if both
+    are marked as difficult, and counts whole in both; its part in a segment that is not marked as difficult,
+    or in a gap between segments, does not count. In a segment that is not marked as difficult only its own
+    samples count, and a run that is long enough is `info`, not `attention`.
 
     Signals: expression. Needs the labels angry and those of `distress`. Validated on: nothing.
     """
 
     name = "difficulty"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
     needs = ("angry", "sad", "fear", "disgust")
-    seconds: float = field(default=30.0, metadata={"help": "length of a run that counts"})
+    times: int = field(default=30, metadata={"help": "samples in a row that count"})
+    seconds: float = field(
+        default=0.0, metadata={"help": "above 0: a run counts from this length on, whatever `times` says"}
+    )
     distress: tuple[str, ...] = field(
         default=("sad", "fear", "disgust"), metadata={"help": "labels that count as distress"}
     )
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
+    def __post_init__(self) -> None:
+        if self.times < 1 or self.seconds < 0:
+            raise ValueError(f"expected times >= 1 and seconds >= 0, got {self.times} and {self.seconds}")
+
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = judging.shows(seen, ("angry", *self.distress))
-        figure = judging.figure(hits, seen, self.floor)
+        figure = judging.figure(judging.shows(seen, self._labels), seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
-        wanted = self.samples(context.period_s)
-        runs = judging.runs(hits, seen, context.period_s)
-        longest = max((n for _, _, n in runs), default=0)
-        counting = [run for run in runs if run[2] >= wanted]
-        level, message = _verdict(context, longest, wanted, len(counting))
+        around = seen
+        if context.difficult and context.lecture_seen is not None:
+            around = context.lecture_seen
+        period_s = judging.period(around)
+        wanted = self.samples(period_s)
+        runs = self._runs(seen, around, period_s, context)
+        longest = max(runs, key=lambda run: run.samples, default=NONE)
+        counting = [run for run in runs if run.samples >= wanted]
+        level, message = _verdict(context, longest, wanted)
         return Assessment(
-            value=longest / wanted,
+            value=longest.samples / wanted,
             level=level,
             message=message,
-            evidence={"longest": longest, "wanted": wanted, "runs": len(counting)},
+            evidence={"longest": longest.samples, "wanted": wanted, "runs": len(counting)},
             coverage=figure.coverage,
-            spans=tuple((start, end) for start, end, _ in counting),
+            spans=tuple((run.start_s, run.end_s) for run in counting),
         )
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return ("angry", *self.distress)
 
     def samples(self, period_s: float) -> int:
         """How many samples in a row make a run that counts; a single sample is taken to last a second."""
+        if not self.seconds:
+            return self.times
         return max(1, int(self.seconds / (period_s or 1.0) + 0.5))
 
+    def _runs(self, seen: pl.DataFrame, around: pl.DataFrame, period_s: float, context: Context) -> list[Run]:
+        """Runs with a sample in the segment. `around`: the rows of the lecture, or `seen` itself where
+        nothing beyond the segment counts."""
+        import numpy as np
 
-def _verdict(context: Context, longest: int, wanted: int, counting: int) -> tuple[str, str]:
-    said = f"angry or distressed for {longest} samples in a row"
-    if not counting:
-        return ("good" if context.difficult else "info"), f"{said}, less than {wanted}"
+        times = around["time_s"].to_numpy()
+        first = int(np.searchsorted(times, seen["time_s"][0]))
+        last = int(np.searchsorted(times, seen["time_s"][-1], side="right"))
+        counts = np.zeros(len(times), bool)
+        counts[first:last] = True
+        for part in context.segments if context.difficult else ():
+            if part.difficult:
+                start, end = np.searchsorted(times, [part.start_s, part.end_s])
+                counts[start:end] = True
+        runs = []
+        hits = np.where(counts, judging.shows(around, self._labels), 0.0)
+        for start_s, end_s, n in judging.runs(hits, around, period_s):
+            row = int(np.searchsorted(times, start_s))
+            if (inside := min(row + n, last) - max(row, first)) > 0:
+                runs.append(Run(start_s, end_s, n, inside))
+        return runs
+
+
+def _verdict(context: Context, longest: Run, wanted: int) -> tuple[str, str]:
+    said = f"angry or distressed in {longest.samples} samples in a row"
+    if longest.inside < longest.samples:
+        said += f" ({longest.inside} of them in this segment)"
+    if longest.samples < wanted:
+        said += f", fewer than {wanted}"
+    if context.difficult is None:
+        assert context.segment is not None
+        return "info", f"{said}; its mark of difficulty {context.segment.difficulty!r} is not understood"
+    if longest.samples < wanted:
+        return ("good" if context.difficult else "info"), said
     if not context.difficult:
-        return "info", f"{said}; this part is not marked as difficult"
+        return "info", f"{said}; this segment is not marked as difficult"
     assert context.segment is not None
     what = context.segment.point or context.segment.title
     return "attention", f"{said}: explain {what!r} comprehensively, or have a teacher step in"
