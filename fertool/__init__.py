@@ -19,7 +19,7 @@ from fertool.models import Model
 from fertool.recipes import Augment, Recipe
 from fertool.sections import Chart, Given, Part, Prose, Table
 from fertool.sqlrule import SqlRule
-from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Segment
+from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Message, Segment
 
 if TYPE_CHECKING:
     from fertool import boxes, crops, devices, judging, light, models, packed, pose
@@ -42,6 +42,7 @@ __all__ = [
     "Floats",
     "Given",
     "Image",
+    "Message",
     "Model",
     "Part",
     "Plugin",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from fertool import checks, judging, options
+from fertool import checks, judging, messages, options
 from fertool.errors import PluginError
 from fertool.tables import ASSESSMENTS
-from fertool.types import Assessment, Context, Course, Segment
+from fertool.types import Assessment, Context, Course, Message, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -176,7 +176,8 @@ def _row(rule: Rule, chosen: str, context: Context, one: Assessment) -> dict[str
         "options": chosen,
         "value": None if one.value is None else float(one.value),
         "level": one.level,
-        "message": one.message,
+        "message": str(one.message),
+        "said": messages.to_json(one.message) if isinstance(one.message, Message) else None,
         "start_s": one.start_s if one.start_s is not None else segment.start_s if segment else None,
         "end_s": one.end_s if one.end_s is not None else segment.end_s if segment else None,
         "evidence": _write(one.evidence),

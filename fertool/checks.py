@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from fertool import messages
 from fertool.errors import PluginError
 from fertool.sections import Chart, Prose, Table
-from fertool.types import Assessment, Faces
+from fertool.types import Assessment, Faces, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,12 +83,23 @@ def assess(rule: Rule, seen: pl.DataFrame, context: Context) -> list[Assessment]
         for what, number in (("value", one.value), ("start_s", one.start_s), ("end_s", one.end_s)):
             if number is not None and not _number(number):
                 raise _unfit(rule, "assess", f"a finite {what}, or None", repr(number))
-        for what, text in (("level", one.level), ("message", one.message)):
-            if not isinstance(text, str):
-                raise _unfit(rule, "assess", f"text as {what}", _describe(text))
+        if not isinstance(one.level, str):
+            raise _unfit(rule, "assess", "text as level", _describe(one.level))
+        _sayable(rule, one.message)
         _jsonable(rule, one.evidence)
         _judgement(rule, one)
     return results if context.window is None else [_within(rule, one, context.window) for one in results]
+
+
+def _sayable(rule: Rule, message: str | Message) -> None:
+    if not isinstance(message, str | Message):
+        raise _unfit(rule, "assess", "a text or a Message as message", _describe(message))
+    try:
+        str(message)
+        if isinstance(message, Message):
+            messages.to_json(message)
+    except (LookupError, TypeError, ValueError) as error:
+        raise _unfit(rule, "assess", "a Message with a fit value for every place", repr(error)) from error
 
 
 def _judgement(rule: Rule, one: Assessment) -> None:

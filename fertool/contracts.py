@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool.types import EMOTIONS, Crop, Faces, Scope, Signal, Subject
+from fertool.types import EMOTIONS, Better, Crop, Faces, Scope, Signal, Subject, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -161,6 +161,14 @@ class Rule(Plugin):
     """How wide a window is: `course` gets all stored lectures of a course at once, `all` those of all
     courses. A pseudonym means somebody else in another course, so `all` covers named students only."""
     subject: ClassVar[Subject] = "student"
+    label: ClassVar[str] = ""
+    """What the value is, in a few English words that are true of a high and of a low value: `time with the
+    head bowed`, not `attention`. The rule's name when empty."""
+    unit: ClassVar[Unit] = "number"
+    better: ClassVar[Better] = "neither"
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Language code -> English -> translation, of `label` and of the texts of messages. What is missing
+    stays English, and a page in another language marks it so."""
 
     @abstractmethod
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool.types import Assessment
+from fertool.types import Assessment, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ class Figure:
 
     def says(
         self,
-        message: str,
+        message: str | Message,
         level: str = "info",
         spans: Iterable[Span] = (),
         **evidence: float | int | str,
@@ -87,7 +87,8 @@ class Figure:
 
     def silent(self, what: str) -> Assessment:
         """The assessment to return where coverage is below the floor; `what` was not measured."""
-        message = f"{what} measured in {self.measured} of {self.samples} samples only"
+        text = "{what} measured in {measured} of {samples} samples only"
+        message = Message(text, what=Message(what), measured=self.measured, samples=self.samples)
         return not_measurable(message, self.coverage)
 
 
@@ -115,7 +116,7 @@ def figure(values: Values, seen: pl.DataFrame | Doubles, floor: float = FLOOR) -
     return Figure(float(numbers[known].mean()), measured, len(numbers), interval, enough)
 
 
-def not_measurable(message: str, coverage: float | None = None) -> Assessment:
+def not_measurable(message: str | Message, coverage: float | None = None) -> Assessment:
     """What a rule returns instead of a value that it cannot vouch for."""
     return Assessment(None, NOT_MEASURABLE, message, coverage=coverage)
 
@@ -207,13 +208,6 @@ def runs(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[tu
 def spans(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[Span]:
     """`runs` without their counts: evidence for an assessment."""
     return [(start, end) for start, end, _ in runs(hits, seen, period_s)]
-
-
-def clock(seconds: float) -> str:
-    """`754` -> `12:34`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _numbers(values: Values) -> Doubles:

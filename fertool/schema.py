@@ -211,4 +211,21 @@ MIGRATIONS: list[tuple[str, str]] = [
             FROM shown GROUP BY course, lecture;
         """,
     ),
+    (
+        "0009_said",
+        """
+        -- the message as data, to be said in other languages: JSON {"text": ..., "values": {...}}
+        ALTER TABLE assessments ADD COLUMN said VARCHAR;
+        CREATE OR REPLACE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s,
+                coverage, low, high, spans, said
+            FROM assessments a
+            WHERE assessed_at = (SELECT max(l.assessed_at) FROM lectures l
+                    WHERE (a.course IS NULL OR l.course = a.course)
+                        AND (a.lecture IS NULL OR l.lecture = a.lecture))
+                AND (student IS NULL OR (course, student) IN (SELECT (course, student) FROM consenting)
+                    OR NOT EXISTS (FROM current_runs c WHERE (a.course IS NULL OR c.course = a.course)
+                        AND (a.lecture IS NULL OR c.lecture = a.lecture) AND c.consent = 'required'));
+        """,
+    ),
 ]

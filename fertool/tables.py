@@ -87,6 +87,7 @@ ASSESSMENTS: dict[str, pl.DataType] = {
     "value": pl.Float64(),
     "level": pl.String(),
     "message": pl.String(),
+    "said": pl.String(),
     "start_s": pl.Float64(),
     "end_s": pl.Float64(),
     "evidence": pl.String(),
@@ -95,7 +96,8 @@ ASSESSMENTS: dict[str, pl.DataType] = {
     "high": pl.Float64(),
     "spans": pl.String(),
 }
-"""`course` and `lecture` are null where the rule's scope is wider; `evidence` and `spans` are JSON."""
+"""`course` and `lecture` are null where the rule's scope is wider; `evidence` and `spans` are JSON. `message`
+is English; `said` is the same as data (`messages.to_json`), or null for a text."""
 
 
 def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:

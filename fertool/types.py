@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fertool.difficulty import says_difficult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
     """(H, W, 3) uint8, BGR, upright."""
     Floats = npt.NDArray[np.float32]
+    Plain = float | int | str | Sequence[str]
+    """What stands in a sentence of a rule."""
 
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Canonical expression labels, in FER2013's order."""
@@ -28,6 +30,10 @@ EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surpri
 Signal = Literal["presence", "pose", "expression"]
 Scope = Literal["segment", "lecture", "course", "all"]
 Subject = Literal["student", "class"]
+Unit = Literal["share", "samples", "number"]
+"""How a rule's value is written: a share of something in percent, a count of samples, a plain number."""
+Better = Literal["higher", "lower", "neither"]
+"""Which values of a rule ask for nothing: the high ones, the low ones, or neither is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,35 @@ class Context:
         return self.segment.difficult if self.segment is not None else False
 
 
+class Message:
+    """One sentence of a rule as data, so that a page can say it in its own language.
+
+        Message("seen in {share:share} of {samples} samples", share=0.8, samples=40)
+
+    `text`: English, with places for the values; after a colon how a value is written (`fertool.messages`). A
+    value is a number, a text, a list of texts, or a sentence. `str()` gives the English sentence.
+    """
+
+    __slots__ = ("text", "values")
+
+    def __init__(self, text: str, /, **values: Plain | Message) -> None:
+        self.text = text
+        self.values = values
+
+    def __str__(self) -> str:
+        from fertool import messages
+
+        return messages.render(self)
+
+    def __repr__(self) -> str:
+        return f"Message({self.text!r}, **{self.values!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and (self.text, self.values) == (other.text, other.values)
+
+    __hash__ = None  # type: ignore[assignment]  # its values may be lists
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What a rule says of a student, or of the class, in a segment."""
@@ -196,8 +231,8 @@ class Assessment:
     level: str = "info"
     """`info`, `good`, `attention`, or `not measurable`; a rule may use its own words, and one that
     returns several assessments tells them apart by it."""
-    message: str = ""
-    """One sentence for a lecturer."""
+    message: str | Message = ""
+    """One sentence for a lecturer. A `Message` can be said in other languages, a text only in English."""
     start_s: float | None = None
     """Evidence span in seconds of the lecture; the window when left out."""
     end_s: float | None = None

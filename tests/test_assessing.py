@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from fertool import Assessment, Rule, Segment, plugins
+from fertool import Assessment, Message, Rule, Segment, messages, plugins
 from fertool.assessing import Lecture, Result, assess_lecture, windows
 from fertool.tables import ASSESSMENTS, SEEN, WIDE, frame
 from fertool.testing.timelines import timeline
@@ -195,10 +195,17 @@ def test_an_answer_becomes_a_row():
         {
             "course": "signals", "lecture": "week-1", "segment": 0, "student": "student-01", "rule": "answer",
             "version": "2", "options": '{"low": 0.5}', "value": 0.25, "level": "attention", "message": "look",
-            "start_s": 1.0, "end_s": 2.5, "evidence": '{"a": 2, "b": 1}',
+            "said": None, "start_s": 1.0, "end_s": 2.5, "evidence": '{"a": 2, "b": 1}',
             "coverage": None, "low": None, "high": None, "spans": None,
         }
     ]  # fmt: skip
+
+
+def test_a_message_is_stored_as_data_and_in_english():
+    said = Message("seen in {share:share}", share=0.5)
+    (row,) = judged([answering(Assessment(0.5, message=said))], lecture("happy*3", segments=PARTS[:1])).rows
+    assert row["message"] == "seen in 50%"
+    assert messages.from_json(row["said"]) == said
 
 
 SPANS = [
@@ -283,7 +290,7 @@ FAILURES = [
     (0.5, "broke its contract: expected an Assessment"),
     (Assessment(float("nan")), "expected a finite value, or None; got nan"),
     (Assessment(0.5, evidence={"n": pl.Series([1])}), "evidence of plain finite numbers and text"),
-    (Assessment(0.5, message=7), "expected text as message; got int 7"),
+    (Assessment(0.5, message=7), "expected a text or a Message as message; got int 7"),
 ]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    "errors privacy.private difficulty types models recipes sections",
+    "errors privacy.private difficulty types messages models recipes sections",
     "contracts sqlrule hookspecs",
     "plugins options config checks setup",
     "boxes crops devices judging light packed pose sampling cores remote decode video tracking segments "

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from fertool import messages
+from fertool.contracts import Rule
 from fertool.errors import ConfigError
 from fertool.report import text
+from fertool.types import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from fertool.plugins import Registry
+    from fertool.types import Plain
 
 DEFAULT = "en"
 FOLDER = files("fertool.report").joinpath("languages")
@@ -30,15 +36,24 @@ def load(code: str) -> Language:
     """Raises ConfigError for a language that does not ship."""
     if code not in available():
         raise ConfigError(f"--lang {code}: no such language", f"known: {', '.join(available())}")
-    return Language(code, tomllib.loads(FOLDER.joinpath(f"{code}.toml").read_text(encoding="utf-8")))
+    catalogue = tomllib.loads(FOLDER.joinpath(f"{code}.toml").read_text(encoding="utf-8"))
+    return Language(code, dict(_flat(catalogue)))
 
 
 class Language:
     """Strings by dotted key, and how figures are written."""
 
-    def __init__(self, code: str, catalogue: Mapping[str, Any]) -> None:
+    def __init__(
+        self, code: str, strings: Mapping[str, str], rules: Mapping[str, type[Rule]] | None = None
+    ) -> None:
         self.code = code
-        self.strings = dict(_flat(catalogue))
+        self.strings = strings
+        self.rules = rules or {}
+
+    def with_rules(self, registry: Registry) -> Language:
+        """The same with the words that these rules bring."""
+        rules = {it.plugin.name: it.plugin for it in registry.of_kind("rule") if issubclass(it.plugin, Rule)}
+        return Language(self.code, self.strings, rules)
 
     def __call__(self, key: str, **values: object) -> Markup:
         """The string of a key with its {places} filled in: the values are escaped, the catalogue is ours.
@@ -53,6 +68,54 @@ class Language:
     def term(self, kind: str, name: str | None) -> str:
         """What somebody else named, a rule, a level, an expression: translated if the catalogue knows it."""
         return self.strings.get(f"{kind}.{name}", name or "–")
+
+    def rule(self, name: str) -> Markup:
+        """What a rule's value is; its name where the rule is not known here or brings no words."""
+        label = self.rules[name].label if name in self.rules else ""
+        return self.told(name, Message(label)) if label else Markup.escape(name)
+
+    def direction(self, name: str) -> str:
+        """Which of a rule's values ask for nothing, with an arrow; empty where neither is better."""
+        better = self.rules[name].better if name in self.rules else "neither"
+        return "" if better == "neither" else self.strings[f"better.{better}"]
+
+    def value(
+        self, name: str, value: float | None, low: float | None = None, high: float | None = None
+    ) -> str:
+        """A rule's value in its unit, with its interval."""
+        unit = self.rules[name].unit if name in self.rules else "number"
+        if unit == "share":
+            return self.share(value, low, high)
+        if unit == "samples" and value is not None:
+            return str(self("samples_n", n=round(value)))
+        return self.between(value, low, high)
+
+    def told(self, rule: str, message: Message | str | None) -> Markup:
+        """What a rule said, in words of its own for this language; otherwise in English, marked as such."""
+        if not isinstance(message, Message):
+            return self._foreign(Markup.escape(message or ""))
+        words = self.rules[rule].words.get(self.code, {}) if rule in self.rules else {}
+        known = {
+            text: words.get(text) or self.strings.get(f"said.{text}") for text in messages.texts(message)
+        }
+        if self.code != DEFAULT and not all(known.values()):
+            return self._foreign(Markup.escape(str(message)))
+        text = messages.render(message, lambda text: known[text] or text, self._write)
+        return Markup.escape(text)
+
+    def _foreign(self, text: Markup) -> Markup:
+        return Markup('<span lang="en">{}</span>').format(text) if self.code != DEFAULT and text else text
+
+    def _write(self, value: Plain, style: str) -> str:
+        """As `messages.english`, in this language."""
+        if style == "label" and isinstance(value, str):
+            return self.term("emotion", value)
+        if isinstance(value, int | float) and style == "share":
+            return text.whole(value)
+        if isinstance(value, int | float) and style == "clock":
+            return text.clock(value)
+        plain = messages.english(value, style)
+        return self._local(plain) if isinstance(value, float) else plain
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """How templates write figures."""

@@ -101,6 +101,7 @@ def render(
         for name in courses
     }
     registry = plugins.load() if registry is None else registry
+    say = say.with_rules(registry)
     sections = Sections.of(registry, options or {})
     site = Site(lectures, say, students, out=out, registry=registry, k=k, retention=retention)
     try:

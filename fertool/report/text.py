@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from fertool import messages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -49,12 +51,8 @@ def percent(part: float | None, whole: int | None = None) -> str:
 
 
 def whole(share: float) -> str:
-    """0.834 -> `83 %`; never `0 %` for something, nor `100 %` for less than everything."""
-    if 0 < share < 0.005:
-        return "< 1\u00a0%"
-    if 0.995 <= share < 1:
-        return "> 99\u00a0%"
-    return f"{share * 100:.0f}\u00a0%"
+    """`messages.whole_percent` with a space that does not break: 0.834 -> `83 %`."""
+    return messages.whole_percent(share, "\u00a0")
 
 
 ROUNDING = 1e-12

@@ -37,7 +37,7 @@ def test_it_says_how_sure_it_is_and_where():
     assert one.spans == ((100.0, 150.0),)
     assert one.interval[0] < 1 / 3 < one.interval[1]
     assert one.evidence == {"measured": 150, "samples": 200, "count": 50}
-    assert one.message == "happy or surprised in 33% of 150 measured samples"
+    assert str(one.message) == "happy or surprised in 33% of 150 measured samples"
 
 
 SILENT = [

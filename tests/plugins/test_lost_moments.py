@@ -61,12 +61,14 @@ def test_another_rate_gives_the_same_moments():
 
 def test_what_it_says():
     (one,) = judged(*["neutral*60 sad*30 neutral*60"] * 2, "neutral*60 absent*30 neutral*60", CALM)
-    assert one.message == "1. 1:00 to 1:30: up to 3 of 4 negative or away (1 away)"
+    lost = "up to 3 of 4 with a negative expression or not seen (1 not seen)"
+    assert str(one.message) == f"1. 1:00 to 1:30: {lost}"
     assert one.level == "attention"
     assert one.spans == ((60.0, 90.0),)
     (calm,) = judged(CALM, CALM)
     assert (calm.value, calm.level) == (0.0, "good")
-    assert calm.message == "never lost together: at most 0 of 2 at once"
+    lost = "at most 0 of 2 at once with a negative expression or not seen"
+    assert str(calm.message) == f"never together: {lost}"
 
 
 def test_no_more_than_asked_for():
@@ -92,4 +94,4 @@ def test_a_moment_ends_with_its_lecture():
     about = context(segment=None, student=None, window=(0.0, 140.0))
     (one,) = LostMoments().assess(pl.concat(people).sort("time_s", "student"), about)
     assert (one.start_s, one.end_s, one.spans) == (120.0, 140.0, ((120.0, 140.0),))
-    assert one.message.startswith("1. 2:00 to 2:20: ")
+    assert str(one.message).startswith("1. 2:00 to 2:20: ")

@@ -52,7 +52,7 @@ def test_where_attention_begins_is_an_option(low, level):
 
 def test_what_it_says():
     one = judged("neutral*2 absent*1")
-    assert one.message == "seen in 67% of 3 samples"
+    assert str(one.message) == "seen in 67% of 3 samples"
     assert one.evidence == {"present": 2, "samples": 3}
     assert (one.start_s, one.end_s) == (None, None)  # the window's own
 

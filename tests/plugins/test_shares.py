@@ -50,7 +50,7 @@ SILENT = [
 def test_too_little_is_not_measurable_rather_than_neutral(spec, floor, measured, samples):
     one = judged(spec, floor=floor)
     assert (one.value, one.level) == (None, "not measurable")
-    assert one.message == f"expression measured in {measured} of {samples} samples only"
+    assert str(one.message) == f"expression measured in {measured} of {samples} samples only"
     assert one.evidence == {"measured": measured, "samples": samples}
     assert one.coverage == measured / samples
 
@@ -62,7 +62,7 @@ def test_the_floor_is_an_option():
 
 def test_what_it_says():
     happy = judged("happy*2 sad*1")[EMOTIONS.index("happy")]
-    assert happy.message == "happy in 67% of 3 measured samples"
+    assert str(happy.message) == "happy in 67% of 3 measured samples"
     assert happy.evidence == {"count": 2, "measured": 3}
     assert happy.coverage == 1.0
 

@@ -33,7 +33,7 @@ def test_positive_unless_more_than_half_is_negative(spec, value, level, every):
 
 
 def test_a_negative_state_names_the_adjustments():
-    assert judged("sad*9 neutral*1").message == (
+    assert str(judged("sad*9 neutral*1").message) == (
         "negative in 90% of 10 measured samples: lower the difficulty, slow down, or intersperse a story"
     )
 

@@ -7,12 +7,14 @@ from importlib.resources import files
 
 import pytest
 
+from fertool import Assessment, Message, Rule
 from fertool.errors import ConfigError
+from fertool.plugins import Found, Registry
 from fertool.report import language
 
 EN, DE = language.load("en"), language.load("de")
 REPORT = files("fertool.report")
-PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 @pytest.mark.parametrize("code", language.available())
@@ -44,7 +46,7 @@ def test_templates_ask_for_words_that_there_are() -> None:
 
 def test_no_word_is_left_over() -> None:
     text = sources()
-    families = ("emotion.", "level.", "rule.", "figure.", "pose.", "reason.", "step.", "method.")
+    families = ("emotion.", "level.", "better.", "said.", "figure.", "pose.", "reason.", "step.", "method.")
     for key in EN.strings:
         name = key.removesuffix(".one").removesuffix(".other")
         used = re.search(rf"""["']{re.escape(name)}["']""", text)
@@ -78,8 +80,8 @@ def test_one_and_many(n: int, expected: str) -> None:
 
 
 def test_names_of_others_stay_as_they_are() -> None:
-    assert DE.term("rule", "presence") == "Anwesenheit"
-    assert DE.term("rule", "my-rule") == "my-rule"
+    assert DE.term("emotion", "happy") == "fröhlich"
+    assert DE.term("emotion", "smug") == "smug"
     assert DE.term("level", None) == "–"
 
 
@@ -124,6 +126,78 @@ def test_figures_of_rules(figures: tuple[float | None, ...], english: str, germa
 )
 def test_changes(change: tuple[float | None, ...], expected: str) -> None:
     assert EN.points(*change) == expected
+
+
+SAID = Message("{label:label} in {share:share} from {start:clock}", label="happy", share=0.284, start=754.0)
+
+
+class Smiles(Rule):
+    """A rule of somebody else's."""
+
+    name, version, unit, better = "smiles", "1", "share", "higher"
+    label = "time with <smiles>"
+    words = {"de": {SAID.text: "{label:label} ab {start:clock} in {share:share}"}}  # noqa: RUF012
+
+    def assess(self, seen, context):
+        return Assessment(0.5)
+
+
+class Runs(Smiles):
+    name, label, unit, better = "runs", "", "samples", "neither"
+
+
+RULES = Registry({("rule", one.name): Found(one, "test") for one in (Smiles, Runs)})
+EN_RULES, DE_RULES = EN.with_rules(RULES), DE.with_rules(RULES)
+TOLD = [
+    # language, rule, what it said, what a page says
+    (EN_RULES, "smiles", SAID, "happy in 28\u00a0% from 0:12:34"),
+    (DE_RULES, "smiles", SAID, "fröhlich ab 0:12:34 in 28\u00a0%"),
+    (DE_RULES, "runs", Message("<b> {n}", n=2), '<span lang="en">&lt;b&gt; 2</span>'),  # no words for it
+    (DE_RULES, "gone", SAID, '<span lang="en">happy in 28% from 12:34</span>'),  # not installed here
+    (DE_RULES, "smiles", "as text", '<span lang="en">as text</span>'),
+    (EN_RULES, "smiles", "a < b", "a &lt; b"),
+    (DE_RULES, "smiles", Message("{who}", who="<i>"), '<span lang="en">&lt;i&gt;</span>'),
+    (DE_RULES, "smiles", "", ""),
+    (DE_RULES, "smiles", None, ""),
+    (DE_RULES, "smiles", Message("expression"), "Ausdruck"),  # words of the core
+    (
+        DE_RULES,
+        "smiles",
+        Message("{what} measured in {measured} of {samples} samples only", what=SAID, measured=1, samples=9),
+        "fröhlich ab 0:12:34 in 28\u00a0% nur in 1 von 9 Stichproben gemessen",
+    ),
+]
+
+
+@pytest.mark.parametrize(("say", "rule", "message", "expected"), TOLD)
+def test_what_a_rule_said_in_the_language_of_the_page(say, rule, message, expected):
+    assert say.told(rule, message) == expected
+
+
+def test_what_a_rules_value_is():
+    assert EN_RULES.rule("smiles") == "time with &lt;smiles&gt;"
+    assert DE_RULES.rule("smiles") == '<span lang="en">time with &lt;smiles&gt;</span>'
+    assert DE_RULES.rule("runs") == "runs"
+    assert DE_RULES.rule("<gone>") == "&lt;gone&gt;"
+    assert (EN_RULES.direction("smiles"), EN_RULES.direction("runs")) == ("higher is better ↑", "")
+    assert (DE_RULES.direction("smiles"), DE_RULES.direction("gone")) == ("höher ist besser ↑", "")
+
+
+VALUES = [
+    # rule, value, low, high, what a page says
+    ("smiles", 0.93, None, None, "93\u00a0%"),
+    ("smiles", 0.93, 0.85, 0.97, "93\u00a0% (85 to 97\u00a0%)"),
+    ("smiles", None, None, None, "not measurable"),
+    ("runs", 30.0, None, None, "30 samples"),
+    ("runs", 1.0, None, None, "1 sample"),
+    ("runs", None, None, None, "not measurable"),
+    ("gone", 0.93, 0.85, 0.97, "0.93 (0.85 to 0.97)"),  # its unit is not known here
+]
+
+
+@pytest.mark.parametrize(("rule", "value", "low", "high", "expected"), VALUES)
+def test_a_value_has_the_unit_of_its_rule(rule, value, low, high, expected):
+    assert EN_RULES.value(rule, value, low, high) == expected
 
 
 def test_percents_follow_the_language() -> None:

@@ -252,7 +252,7 @@ def test_gaps_are_called_not_measurable(site: Path) -> None:
 
 def test_assessments_stand_with_segment_and_student(html: dict[str, Page]) -> None:
     segment = one(html, "segments/signals.sampling.1")
-    assert re.search(r"Ada +presence +: 0\.5, <b>Half</b>", segment.text)
+    assert re.search(r"Ada +time with the face seen +: 50.%, <b>Half</b>", segment.text)
     assert re.search(r"The class .*info +0\.123 +Happy\.", segment.text)
     student = one(html, "students/signals.bob").text
     assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture presence – – not measurable", student)

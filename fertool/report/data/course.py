@@ -11,7 +11,7 @@ import polars as pl
 
 from fertool import judging
 from fertool.privacy.suppression import too_small
-from fertool.report.data.digest import Digest, Estimate, Moment, estimate, overlap, parsed_spans
+from fertool.report.data.digest import Digest, Estimate, Moment, estimate, overlap, parsed_spans, said
 from fertool.report.text import natural
 
 if TYPE_CHECKING:
@@ -202,7 +202,9 @@ def describe(store: Store, course: str) -> About:
         held={row["lecture"]: row["held"] for row in rows.to_dicts() if row["held"]},
         instructor=first["instructor"] or "",
         topics=tuple(first["topics"] or ()),
-        assessments=tuple(row | {"spans": parsed_spans(row["spans"])} for row in wide.to_dicts()),
+        assessments=tuple(
+            row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide.to_dicts()
+        ),
         rules=tuple(rules.to_dicts()),
     )
 

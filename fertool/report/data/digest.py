@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool import judging
+from fertool import judging, messages
 from fertool.privacy.suppression import too_small
 from fertool.report import groups, series
+from fertool.types import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Moment:
     start_s: float
     end_s: float
     share: float
-    message: str
+    message: Message | str
     """How many, without rank and times, which stand beside it."""
     segment: int | None
     """Where most of it lies."""
@@ -211,9 +212,15 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
     )
 
 
-def _how_many(message: str | None) -> str:
-    """`1. 6:30 to 8:00: up to 5 of 8 negative or away` -> `up to 5 of 8 negative or away`."""
-    return (message or "").rpartition(": ")[2]
+def said(row: Mapping[str, Any]) -> Message | str:
+    """What a rule said: as data, to be put into words, where it gave such."""
+    return messages.from_json(row["said"]) if row["said"] else row["message"] or ""
+
+
+def _how_many(message: Message | str) -> Message | str:
+    """The part of what `lost-moments` says that follows rank and times."""
+    inner = message.values.get("how_many") if isinstance(message, Message) else None
+    return inner if isinstance(inner, Message) else message
 
 
 def _worst(row: Mapping[str, Any]) -> tuple[float, float]:
@@ -273,6 +280,10 @@ def _assessments(lecture: Lecture) -> list[dict[str, Any]]:
     titles = dict(zip(lecture.segments["segment"], lecture.segments["title"], strict=True))
     rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in lecture.assessments.to_dicts():
-        extra = {"title": titles.get(row["segment"]), "spans": parsed_spans(row["spans"])}
+        extra = {
+            "title": titles.get(row["segment"]),
+            "spans": parsed_spans(row["spans"]),
+            "message": said(row),
+        }
         rules[row["rule"]].append(row | extra)
     return [row for rows in rules.values() for row in groups.mark(lecture, rows)]

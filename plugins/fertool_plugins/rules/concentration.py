@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +19,9 @@ WEIGHTS = {
     "angry": 0.25,
     "disgust": 0.2,
 }
+
+
+SAID = "concentration index {value:number} of 1, from {measured} measured samples"
 
 
 @dataclass
@@ -39,6 +42,14 @@ class Concentration(Rule):
     version = "1"
     signals = frozenset({"expression", "pose"})
     needs = tuple(WEIGHTS)
+    label = "concentration index, 0 to 1"
+    better = "higher"
+    words = {
+        "de": {
+            label: "Konzentrationsindex, 0 bis 1",
+            SAID: "Konzentrationsindex {value:number} von 1, aus {measured} gemessenen Stichproben",
+        }
+    }
     ahead: float = field(default=15.0, metadata={"help": "degrees up to which the head points ahead"})
     aside: float = field(default=45.0, metadata={"help": "degrees from which on it points elsewhere"})
     high: float = field(default=0.65, metadata={"help": "`good` above this value"})
@@ -64,7 +75,7 @@ class Concentration(Rule):
         if not figure.enough:
             return figure.silent("expression and head pose")
         level = "good" if figure.value > self.high else "attention" if figure.value < self.low else "info"
-        said = f"concentration {figure.value:.2f} of 1, from {figure.measured} measured samples"
+        said = Message(SAID, value=figure.value, measured=figure.measured)
         return figure.says(said, level, judging.spans(scores < self.low, seen, context.period_s))
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+SAID = "happy or surprised in {share:share} of {measured} measured samples"
 
 
 @dataclass
@@ -25,6 +28,14 @@ class Engagement(Rule):
     version = "1"
     signals = frozenset({"expression"})
     needs = ("happy", "surprise")
+    label = "measured time with a happy or surprised expression"
+    unit = "share"
+    words = {
+        "de": {
+            label: ("gemessene Zeit mit fröhlichem oder überraschtem Ausdruck"),
+            SAID: "fröhlich oder überrascht in {share:share} von {measured} gemessenen Stichproben",
+        }
+    }
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
@@ -34,7 +45,7 @@ class Engagement(Rule):
         figure = judging.figure(hits, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
-        said = f"happy or surprised in {figure.value:.0%} of {figure.measured} measured samples"
+        said = Message(SAID, share=figure.value, measured=figure.measured)
         return figure.says(
             said, spans=judging.spans(hits, seen, context.period_s), count=int((hits == 1).sum())
         )

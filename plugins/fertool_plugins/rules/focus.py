@@ -2,62 +2,106 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import polars as pl
 
+    Ints = npt.NDArray[np.int64]
     Doubles = npt.NDArray[np.floating[Any]]
+
+BRIEF, LONG, BEFORE, AFTER = "brief", "long", "before", "after"
+"""Kinds of absences: shorter than `technical`; at least as long; and if so, from the first sample of the
+lecture on, or up to its last."""
+SEEN = "seen in all {looks} looks"
+SAID = {
+    BRIEF: (
+        "not seen in {n} of {looks} looks, for less than {limit:clock} on end, which the published rule "
+        "takes for inattention"
+    ),
+    LONG: (
+        "not seen in {n} of {looks} looks, for {limit:clock} or more on end (camera off, a technical "
+        "problem, or away)"
+    ),
+    BEFORE: "not seen before {until:clock}",
+    AFTER: "not seen after {since:clock}, up to the end of the lecture",
+}
+AND = "{first}; {second}"
 
 
 @dataclass
 class Focus(Rule):
-    """value = looks in which the student is not away / looks (0..1).
+    """value = looks in which the face was seen for at least half of the time / looks (0..1).
 
     A look is every `every` seconds of the window; the student is away in it if the face is undetected in
-    more than half of its samples. Reference: Aly et al. 2023, section IV.C.1, which takes whoever is away
-    to be inattentive or to have a technical problem. These two are told apart by duration only: no face at
-    all for `technical` seconds on end is more like a camera that was switched off, a frozen link or an empty
-    chair; a face that comes and goes, or is back sooner, like inattention. A dark tile is not told from an
-    empty chair: nothing is stored of the pixels of places without a face, and where a tile is once its face
-    is gone is known in gallery views that do not shuffle only.
+    more than half of its samples. Reference: Aly et al. 2023, section IV.C.1, which takes a student who is
+    away to be inattentive or to have a technical problem. The two are told apart by the time on end without
+    any face, counted over the whole lecture: an absence of `technical` seconds or more is more like a camera
+    that was switched off, a frozen link or an empty chair; such looks make the level `technical`, or `absent`
+    where the student had not been seen before or was not seen again. Shorter absences are what the paper
+    calls inattention, level `attention`. A face that is not seen says nothing about attention by itself: it
+    is also lost to a hand, a turned head or poor light, and a dark tile is not told from an empty chair.
 
-    Signals: presence. Needs no labels. Validated on: nothing; a face is also lost to a hand, a turned head
-    or poor light.
+    Signals: presence. Needs no labels. Validated on: nothing.
     """
 
     name = "focus"
-    version = "1"
+    version = "2"
     signals = frozenset({"presence"})
+    label = "looks of some seconds in which the face was seen"
+    unit = "share"
+    better = "higher"
+    words = {
+        "de": {
+            label: ("Blicke von einigen Sekunden, in denen das Gesicht gesehen wurde"),
+            SEEN: "in allen {looks} Blicken gesehen",
+            SAID[BRIEF]: (
+                "in {n} von {looks} Blicken nicht gesehen, weniger als {limit:clock} am Stück, was die "
+                "veröffentlichte Regel für Unaufmerksamkeit hält"
+            ),
+            SAID[LONG]: (
+                "in {n} von {looks} Blicken nicht gesehen, {limit:clock} oder länger am Stück (Kamera aus, "
+                "ein technisches Problem, oder weg)"
+            ),
+            SAID[BEFORE]: "vor {until:clock} nicht gesehen",
+            SAID[AFTER]: "nach {since:clock} nicht gesehen, bis zum Ende der Vorlesung",
+            AND: "{first}; {second}",
+            "looked at {looks} of {expected} times only": "nur {looks} von {expected} Mal hingesehen",
+        }
+    }
     every: float = field(default=10.0, metadata={"help": "seconds of a look"})
     missing: float = field(default=0.5, metadata={"help": "away if undetected for more than this share"})
-    technical: float = field(default=60.0, metadata={"help": "seconds without any face: technical, or gone"})
+    technical: float = field(default=60.0, metadata={"help": "seconds on end without any face: technical"})
     floor: float = field(default=0.5, metadata={"help": "least share of looks with a sample"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
         start, end = self._window(seen, context)
-        look, faces, samples = judging.totals(seen["present"], judging.parts(seen, self.every, start))
+        part = judging.parts(seen, self.every, start)
+        look, faces, samples = judging.totals(seen["present"], part)
         expected = max(len(look), -int(-(end - start) // self.every))
         coverage = len(look) / expected
         if coverage < self.floor:
-            return judging.not_measurable(f"looked at {len(look)} of {expected} times only", coverage)
+            said = Message("looked at {looks} of {expected} times only", looks=len(look), expected=expected)
+            return judging.not_measurable(said, coverage)
         times = start + look * self.every
         missed = samples - faces > self.missing * samples
-        away = int(missed.sum())
-        technical = self._technical(faces, times)
+        absences = self._absences(seen if context.lecture_seen is None else context.lecture_seen, context)
+        kinds = Counter(_kinds(seen, part, look[missed], absences))
         figure = judging.figure(~missed, times, floor=0)
         return Assessment(
             value=figure.value,
-            level="good" if not away else "attention" if away > technical else "technical",
-            message=_message(away, technical, len(look)),
-            evidence={"looks": len(look), "away": away, "technical": technical},
+            level=_level(kinds),
+            message=self._said(kinds, len(look), absences),
+            evidence={"looks": len(look), "away": int(missed.sum()), **kinds},
             coverage=coverage,
             interval=figure.interval,
             spans=tuple(judging.spans(missed, times, self.every)),
@@ -69,21 +113,53 @@ class Focus(Rule):
             return context.segment.start_s, context.segment.end_s
         return float(seen["time_s"][0]), float(seen["time_s"][-1]) + context.period_s
 
-    def _technical(self, faces: Doubles, times: Doubles) -> int:
-        """How many looks lie in a long stretch without any face."""
-        stretches = judging.runs(faces == 0, times, self.every)
-        return sum(n for start, end, n in stretches if end - start >= self.technical)
+    def _absences(self, lecture: pl.DataFrame, context: Context) -> list[tuple[float, float, str]]:
+        """(start_s, end_s, kind) of every stretch without any face, in order of time."""
+        first, last = lecture["time_s"][0], lecture["time_s"][-1]
+        found = []
+        for start, end, _ in judging.runs(~lecture["present"], lecture, context.period_s):
+            kind = BRIEF
+            if end - start >= self.technical:
+                kind = BEFORE if start <= first else AFTER if end > last else LONG
+            found.append((start, end, kind))
+        return found
+
+    def _said(self, kinds: Counter[str], looks: int, absences: list[tuple[float, float, str]]) -> Message:
+        if not kinds:
+            return Message(SEEN, looks=looks)
+        until = max((end for _, end, kind in absences if kind == BEFORE), default=0.0)
+        since = min((start for start, _, kind in absences if kind == AFTER), default=0.0)
+        said = [
+            Message(SAID[BEFORE], until=until)
+            if kind == BEFORE
+            else Message(SAID[AFTER], since=since)
+            if kind == AFTER
+            else Message(SAID[kind], n=kinds[kind], looks=looks, limit=self.technical)
+            for kind in SAID
+            if kinds[kind]
+        ]
+        return reduce(lambda first, second: Message(AND, first=first, second=second), said)
 
 
-def _message(away: int, technical: int, looks: int) -> str:
-    if not away:
-        return f"seen in all {looks} looks"
-    parts = []
-    if away > technical:
-        parts.append(f"inattentive in {away - technical}")
-    if technical:
-        parts.append(f"without any face in {technical} (camera off, technical problem or gone)")
-    return f"{' and '.join(parts)} of {looks} looks"
+def _kinds(
+    seen: pl.DataFrame, part: Ints, missed: Ints, absences: list[tuple[float, float, str]]
+) -> list[str]:
+    """For each missed look, the kind of the absence that most of its faceless samples lie in."""
+    import numpy as np
+
+    starts = np.array([start for start, _, _ in absences])
+    faceless = ~seen["present"].to_numpy()
+    which = np.searchsorted(starts, seen["time_s"].to_numpy(), side="right") - 1
+    return [
+        Counter(absences[i][2] for i in which[faceless & (part == one)]).most_common(1)[0][0]
+        for one in missed
+    ]
+
+
+def _level(kinds: Counter[str]) -> str:
+    if not kinds:
+        return "good"
+    return "attention" if kinds[BRIEF] else "technical" if kinds[LONG] else "absent"
 
 
 @hookimpl

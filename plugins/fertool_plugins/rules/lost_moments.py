@@ -1,14 +1,20 @@
-"""`lost-moments`: where the class turned negative or absent together, the worst first."""
+"""`lost-moments`: where the class turned negative or was out of sight together, the worst first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+MOMENT = "{rank}. {start:clock} to {end:clock}: {how_many}"
+HOW_MANY = "up to {lost} of {students} with a negative expression or not seen ({unseen} not seen)"
+NEVER = "never together: at most {lost} of {students} at once with a negative expression or not seen"
+SILENT = "not seen or measured in {known} of {samples} samples only"
 
 
 @dataclass
@@ -30,6 +36,24 @@ class LostMoments(Rule):
     version = "2"
     signals = frozenset({"presence", "expression"})
     needs = ("angry", "disgust", "fear", "sad")
+    label = "share of the class with a negative expression or not seen"
+    unit = "share"
+    better = "lower"
+    words = {
+        "de": {
+            label: ("Anteil der Klasse mit negativem Ausdruck oder nicht gesehen"),
+            MOMENT: "{rank}. {start:clock} bis {end:clock}: {how_many}",
+            HOW_MANY: (
+                "bis zu {lost} von {students} mit negativem Ausdruck oder nicht gesehen ({unseen} nicht "
+                "gesehen)"
+            ),
+            NEVER: (
+                "nie gemeinsam: höchstens {lost} von {students} zugleich mit negativem Ausdruck oder nicht "
+                "gesehen"
+            ),
+            SILENT: "nur in {known} von {samples} Stichproben nicht gesehen oder gemessen",
+        }
+    }
     scope = "lecture"
     subject = "class"
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})
@@ -44,14 +68,14 @@ class LostMoments(Rule):
         known = ~seen["present"] | seen["emotion"].is_not_null()
         coverage = int(known.sum()) / len(seen)
         if coverage < self.floor:
-            said = f"absent or measured in {known.sum()} of {len(seen)} samples only"
+            said = Message(SILENT, known=int(known.sum()), samples=len(seen))
             return judging.not_measurable(said, coverage)
         parts = self._parts(seen)
         moments = self._moments(parts)
         end = context.window[1] if context.window else float("inf")
         if not moments:
             worst = parts.sort("share", "time_s", descending=[True, False]).row(0, named=True)
-            said = f"never lost together: at most {worst['lost']} of {worst['students']} at once"
+            said = Message(NEVER, lost=worst["lost"], students=worst["students"])
             return Assessment(worst["share"], "good", said, coverage=coverage)
         return [self._tell(rank, one, coverage, end) for rank, one in enumerate(moments[: self.most], 1)]
 
@@ -61,11 +85,11 @@ class LostMoments(Rule):
 
         number = (pl.col("time_s") / self.every).floor().alias("part")
         each = seen.group_by("student", number).agg(
-            away=(~pl.col("present")).mean() > 0.5,
+            unseen=(~pl.col("present")).mean() > 0.5,
             negative=(pl.col("emotion").is_in(judging.NEGATIVE).mean() > 0.5).fill_null(value=False),
         )
-        lost = pl.col("away") | pl.col("negative")
-        parts = each.group_by("part").agg(students=pl.len(), lost=lost.sum(), away=pl.col("away").sum())
+        lost = pl.col("unseen") | pl.col("negative")
+        parts = each.group_by("part").agg(students=pl.len(), lost=lost.sum(), unseen=pl.col("unseen").sum())
         share = pl.col("lost") / pl.col("students")
         parts = parts.sort("part").with_columns(time_s=pl.col("part") * self.every, share=share)
         return parts.with_columns(above=pl.col("share") - pl.col("share").median())
@@ -86,17 +110,16 @@ class LostMoments(Rule):
         start = float(moment["time_s"][0])
         end = min(float(moment["time_s"][-1]) + self.every, lecture_end)  # the last part may be a short one
         worst = moment.sort("share", "time_s", descending=[True, False]).row(0, named=True)
-        said = (
-            f"{rank}. {judging.clock(start)} to {judging.clock(end)}: up to {worst['lost']} of "
-            f"{worst['students']} negative or away ({worst['away']} away)"
-        )
+        counts = {name: worst[name] for name in ("lost", "students", "unseen")}
+        how_many = Message(HOW_MANY, **counts)
+        said = Message(MOMENT, rank=rank, start=start, end=end, how_many=how_many)
         return Assessment(
             float(moment["share"].mean()),  # type: ignore[arg-type]
             "attention",
             said,
             start,
             end,
-            {"rank": rank, "lost": worst["lost"], "students": worst["students"], "away": worst["away"]},
+            {"rank": rank, **counts},
             coverage=coverage,
             spans=((start, end),),
         )

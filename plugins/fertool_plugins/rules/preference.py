@@ -5,12 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Course, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Course, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     import polars as pl
+
+
+PREFERRED = (
+    "happy or surprised most in {course} ({share:share}, next is {next} with {less:share}): "
+    "recommend {recommended}"
+)
+UNCLEAR = "no clear preference among the courses"
+SELDOM = "expression measured well enough in {known} of {courses} courses only"
+BOTH = "{course} (about {topics}, by {instructor})"
+TOPICS = "{course} (about {topics})"
+INSTRUCTOR = "{course} (by {instructor})"
+LIST = "{first}, {rest}"
+SUCH_BOTH = "courses about {topics} or by {instructor}"
+SUCH_TOPICS = "courses about {topics}"
+SUCH_INSTRUCTOR = "courses by {instructor}"
+SUCH = "courses with its topics or by its instructor"
 
 
 @dataclass
@@ -28,10 +44,31 @@ class Preference(Rule):
     """
 
     name = "preference"
-    version = "2"
+    version = "3"
     signals = frozenset({"expression"})
     needs = ("happy", "surprise")
     scope = "all"
+    label = "measured time with a happy or surprised expression, in the course where it is highest"
+    unit = "share"
+    words = {
+        "de": {
+            label: "gemessene Zeit mit fröhlichem oder überraschtem Ausdruck, im Kurs mit der meisten",
+            PREFERRED: (
+                "am häufigsten fröhlich oder überrascht in {course} ({share:share}, danach {next} mit "
+                "{less:share}); zu empfehlen: {recommended}"
+            ),
+            UNCLEAR: "keine klare Vorliebe unter den Kursen",
+            SELDOM: "Ausdruck nur in {known} von {courses} Kursen oft genug gemessen",
+            BOTH: "{course} (über {topics}, bei {instructor})",
+            TOPICS: "{course} (über {topics})",
+            INSTRUCTOR: "{course} (bei {instructor})",
+            LIST: "{first}, {rest}",
+            SUCH_BOTH: "Kurse über {topics} oder bei {instructor}",
+            SUCH_TOPICS: "Kurse über {topics}",
+            SUCH_INSTRUCTOR: "Kurse bei {instructor}",
+            SUCH: "Kurse mit seinen Themen oder bei seinem Lehrenden",
+        }
+    }
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
@@ -44,17 +81,22 @@ class Preference(Rule):
         known = {name: one for name, one in figures.items() if one.enough}
         if len(known) < 2:
             whole = self._figure(seen)
-            said = f"expression measured well enough in {len(known)} of {len(figures)} courses only"
+            said = Message(SELDOM, known=len(known), courses=len(figures))
             return judging.not_measurable(said, whole.coverage)
         best, second = sorted(known, key=lambda name: (-known[name].value, name))[:2]
         shares: dict[str, Any] = {f"share in {name}": round(one.value, 4) for name, one in known.items()}
         if not _apart(known[best], known[second]):
-            return known[best].says("no clear preference among the courses", "info", **shares)
-        said = (
-            f"happiest in {best} ({known[best].value:.0%}, next is {second} with {known[second].value:.0%})"
+            return known[best].says(Message(UNCLEAR), "info", **shares)
+        said = Message(
+            PREFERRED,
+            course=best,
+            share=known[best].value,
+            next=second,
+            less=known[second].value,
+            recommended=_recommended(best, context.courses, figures),
         )
         return known[best].says(
-            f"{said}: recommend {_recommended(best, context.courses, figures)}",
+            said,
             "preferred",
             course=best,
             **shares,
@@ -71,7 +113,7 @@ def _apart(best: judging.Figure, second: judging.Figure) -> bool:
     return best.interval[0] > second.interval[1]
 
 
-def _recommended(best: str, courses: Mapping[str, Course], taken: Collection[str]) -> str:
+def _recommended(best: str, courses: Mapping[str, Course], taken: Collection[str]) -> Message:
     """The courses to take next, with the reason for each, or what such a course would be like."""
     liked = courses.get(best, Course())
     others = {name: one for name, one in courses.items() if name not in taken}
@@ -79,15 +121,25 @@ def _recommended(best: str, courses: Mapping[str, Course], taken: Collection[str
     same = {name for name, one in others.items() if liked.instructor and one.instructor == liked.instructor}
     similar = sorted((n for n in others if shared[n] or n in same), key=lambda n: (-len(shared[n]), n))
     if similar:
-        return ", ".join(f"{n} ({_alike(shared[n], liked.instructor * (n in same))})" for n in similar)
-    return (
-        f"courses {_alike(liked.topics, liked.instructor, ' or ') or 'with its topics or by its instructor'}"
-    )
+        return _listed([_alike(n, shared[n], liked.instructor * (n in same)) for n in similar])
+    if liked.topics and liked.instructor:
+        return Message(SUCH_BOTH, topics=liked.topics, instructor=liked.instructor)
+    if liked.topics:
+        return Message(SUCH_TOPICS, topics=liked.topics)
+    return Message(SUCH_INSTRUCTOR, instructor=liked.instructor) if liked.instructor else Message(SUCH)
 
 
-def _alike(topics: Sequence[str], instructor: str, between: str = ", ") -> str:
-    about = f"about {' and '.join(topics)}" if topics else ""
-    return between.join(part for part in (about, f"by {instructor}" if instructor else "") if part)
+def _alike(course: str, topics: Sequence[str], instructor: str) -> Message:
+    if topics and instructor:
+        return Message(BOTH, course=course, topics=topics, instructor=instructor)
+    if topics:
+        return Message(TOPICS, course=course, topics=topics)
+    return Message(INSTRUCTOR, course=course, instructor=instructor)
+
+
+def _listed(courses: Sequence[Message]) -> Message:
+    first, *rest = courses
+    return Message(LIST, first=first, rest=_listed(rest)) if rest else first
 
 
 @hookimpl

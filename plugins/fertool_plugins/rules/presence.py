@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+SAID = "seen in {share:share} of {samples} samples"
 
 
 @dataclass
@@ -24,6 +27,15 @@ class Presence(Rule):
     name = "presence"
     version = "1"
     signals = frozenset({"presence"})
+    label = "time with the face seen"
+    unit = "share"
+    better = "higher"
+    words = {
+        "de": {
+            label: "Zeit, in der das Gesicht gesehen wurde",
+            SAID: "in {share:share} von {samples} Stichproben gesehen",
+        }
+    }
     low: float = field(default=0.5, metadata={"help": "below this share the level is `attention`"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
@@ -34,7 +46,7 @@ class Presence(Rule):
         return Assessment(
             value=share,
             level="attention" if share < self.low else "good",
-            message=f"seen in {share:.0%} of {samples} samples",
+            message=Message(SAID, share=share, samples=samples),
             evidence={"present": present, "samples": samples},
         )
 

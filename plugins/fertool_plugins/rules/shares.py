@@ -6,10 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import EMOTIONS, Assessment, Context, Plugin, Rule, hookimpl
+from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+SAID = "{label:label} in {share:share} of {measured} measured samples"
+SILENT = "expression measured in {measured} of {samples} samples only"
 
 
 @dataclass
@@ -26,6 +30,15 @@ class Shares(Rule):
     version = "1"
     signals = frozenset({"expression"})
     needs = EMOTIONS
+    label = "measured time with this expression"
+    unit = "share"
+    words = {
+        "de": {
+            label: "gemessene Zeit mit diesem Ausdruck",
+            SAID: "{label:label} in {share:share} von {measured} gemessenen Stichproben",
+            SILENT: "Ausdruck nur in {measured} von {samples} Stichproben gemessen",
+        }
+    }
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(
@@ -38,7 +51,7 @@ class Shares(Rule):
         counts = Counter(label for label in seen["emotion"].to_list() if label is not None)
         measured, samples = counts.total(), len(seen)
         if measured == 0 or measured < self.floor * samples:
-            message = f"expression measured in {measured} of {samples} samples only"
+            message = Message(SILENT, measured=measured, samples=samples)
             facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
             return Assessment(None, "not measurable", message, evidence=facts, coverage=measured / samples)
         coverage = measured / samples
@@ -47,7 +60,7 @@ class Shares(Rule):
     @staticmethod
     def _share(label: str, count: int, measured: int, coverage: float) -> Assessment:
         share = count / measured
-        message = f"{label} in {share:.0%} of {measured} measured samples"
+        message = Message(SAID, label=label, share=share, measured=measured)
         facts: dict[str, float | int | str] = {"count": count, "measured": measured}
         return Assessment(share, label, message, evidence=facts, coverage=coverage)
 

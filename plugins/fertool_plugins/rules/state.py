@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import polars as pl
 
-ADJUST = "lower the difficulty, slow down, or intersperse a story"
+SAID = "negative in {share:share} of {measured} measured samples"
+ADJUST = f"{SAID}: lower the difficulty, slow down, or intersperse a story"
 
 
 @dataclass
@@ -20,7 +21,7 @@ class State(Rule):
     """value = samples of a positive state / samples with a measured expression (0..1).
 
     Negative: angry, disgust, fear, sad; anything else counts as positive, neutral too, since the published
-    system goes on teaching unless something is wrong. Reference: Aly et al. 2023, section IV.A, steps 3 and
+    system goes on teaching unless something is wrong. Reference: Aly et al. 2023, section IV.B, parts 3 and
     4: after a negative state lower the difficulty, slow down, or intersperse a story. The paper has no
     threshold; here the state is negative if more than `negative` of the samples are. Parts of `every`
     seconds that are negative by themselves are the evidence: the course of the state over time.
@@ -29,9 +30,22 @@ class State(Rule):
     """
 
     name = "state"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
     needs = ("angry", "disgust", "fear", "sad")
+    label = "measured time with an expression that is not negative"
+    unit = "share"
+    better = "higher"
+    words = {
+        "de": {
+            label: ("gemessene Zeit mit einem Ausdruck, der nicht negativ ist"),
+            SAID: "negativ in {share:share} von {measured} gemessenen Stichproben",
+            ADJUST: (
+                "negativ in {share:share} von {measured} gemessenen Stichproben: leichter werden, langsamer "
+                "werden oder eine Geschichte einstreuen"
+            ),
+        }
+    }
     every: float = field(default=30.0, metadata={"help": "seconds of a part that is judged by itself"})
     negative: float = field(default=0.5, metadata={"help": "negative above this share"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
@@ -45,9 +59,9 @@ class State(Rule):
             return figure.silent("expression")
         count = int((hits == 1).sum())
         negative = count > self.negative * figure.measured
-        said = f"negative in {count / figure.measured:.0%} of {figure.measured} measured samples"
+        values = {"share": count / figure.measured, "measured": figure.measured}
         return figure.says(
-            f"{said}: {ADJUST}" if negative else said,
+            Message(ADJUST if negative else SAID, **values),
             "attention" if negative else "good",
             self._negative_parts(hits, seen, context),
         )

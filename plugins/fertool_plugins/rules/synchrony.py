@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import EMOTIONS, Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     Doubles = npt.NDArray[np.float64]
+
+
+MORE = "agrees with the others more than by chance ({value:number})"
+NO_MORE = "agrees with the others no more than by chance ({value:number})"
+CONSTANT = "no expression ever changed"
+SELDOM = "comparable with others in {parts} of {of} parts only"
 
 
 @dataclass
@@ -34,6 +40,16 @@ class Synchrony(Rule):
     version = "1"
     signals = frozenset({"expression"})
     needs = EMOTIONS
+    label = "agreement with the class beyond chance, 1 at most"
+    words = {
+        "de": {
+            label: ("Übereinstimmung mit der Klasse über den Zufall hinaus, höchstens 1"),
+            MORE: "stimmt mit den anderen mehr als zufällig überein ({value:number})",
+            NO_MORE: "stimmt mit den anderen nicht mehr als zufällig überein ({value:number})",
+            CONSTANT: "kein Ausdruck änderte sich je",
+            SELDOM: "mit den anderen nur in {parts} von {of} Abschnitten vergleichbar",
+        }
+    }
     scope = "lecture"
     subject = "class"
     every: float = field(default=10.0, metadata={"help": "seconds within which expressions are compared"})
@@ -73,17 +89,17 @@ class Synchrony(Rule):
         both = ~np.isnan(shares[i, :, 0]) & (count[:, 0] > 0)
         coverage = float(both.sum() / there.sum())
         if not both.any() or coverage < self.floor:
-            said = f"comparable with others in {both.sum()} of {there.sum()} parts only"
+            said = Message(SELDOM, parts=int(both.sum()), of=int(there.sum()))
             return _about(name, judging.not_measurable(said, coverage))
         own, rest = shares[i, both], mean[both]
         expected = float(own.mean(axis=0) @ rest.mean(axis=0))
         if expected > 1 - 1e-9:
-            return _about(name, judging.not_measurable("no expression ever changed", coverage))
+            return _about(name, judging.not_measurable(Message(CONSTANT), coverage))
         each = ((own * rest).sum(axis=1) - expected) / (1 - expected)
         value = float(each.mean())
         # The expected agreement is taken as given: the interval is of the observed one.
         interval = judging.bootstrap(each, np.flatnonzero(both))
-        said = f"agrees with the others {'more' if value > 0 else 'no more'} than by chance ({value:.2f})"
+        said = Message(MORE if value > 0 else NO_MORE, value=value)
         evidence: dict[str, float | int | str] = {"parts": int(both.sum()), "expected": round(expected, 4)}
         return Assessment(
             value, "info", said, evidence=evidence, coverage=coverage, interval=interval, student=name
