@@ -253,10 +253,12 @@ def test_gaps_are_called_not_measurable(site: Path) -> None:
 def test_assessments_stand_with_segment_and_student(html: dict[str, Page]) -> None:
     segment = one(html, "segments/signals.sampling.1")
     assert re.search(r"Ada +time with the face seen +: 50.%, <b>Half</b>", segment.text)
-    assert re.search(r"The class .*info +0\.123 +Happy\.", segment.text)
+    assert re.search(r"The class .*info +12.% +Happy\.", segment.text)
     student = one(html, "students/signals.bob").text
-    assert re.search(r"Rule Welcome <b>Quiz</b> whole lecture presence – – not measurable", student)
-    assert re.search(r"negative state 0\.75 \(0\.50 to 0\.88\) – –", one(html, "students/signals.ada").text)
+    seen = r"time with the face seen higher is better ↑ – – not measurable"
+    assert re.search(rf"Rule Welcome <b>Quiz</b> whole lecture {seen}", student)
+    negative = r"not negative higher is better ↑ 75.% \(50 to 88.%\) – –"
+    assert re.search(negative, one(html, "students/signals.ada").text)
     lecture = one(html, "signals.sampling").text
     assert re.search(r"Ada +1 rule asks for attention", lecture)
     assert "Nothing asks for attention of Bob" in lecture
