@@ -7,6 +7,15 @@
 - Class folders, `SPLIT/CLASS/*.jpg` or `CLASS/*.jpg`: RAF-DB, AffectNet, KDEF, CK+, JAFFE, SFEW, ExpW and
   others. Classes are named by common words (angry, anger, ...), by KDEF's and JAFFE's codes (AN, DI, ...),
   or numbered: with a 0 as in AffectNet, without as in RAF-DB.
+- RAF-DB as it ships: `EmoLabel/list_patition_label.txt` and `Image/aligned/`, in `basic/` or not; also the
+  list beside `aligned/`. Splits train and test.
+- KDEF as it ships, in folders of persons (`AF01/AF01ANS.JPG`), and JAFFE (`KA.AN1.39.tiff`): names of files
+  tell the expression. All angles of KDEF are read; for the straight ones alone, copy `*S.JPG` into a folder.
+- CK+ as it ships: `cohn-kanade-images/` and `Emotion/`. Of every sequence with a label, the first frame is
+  neutral and the last three show the expression.
+
+In KDEF, JAFFE and CK+, in class folders too, names of files also tell persons. No face is looked for: a
+picture that shows more than a face is best cut to it before.
 
 Contempt is none of the seven expressions: its pictures are left out, which is noted.
 """
@@ -24,10 +33,12 @@ import numpy.typing as npt
 import polars as pl
 
 from fertool.errors import FertoolError
+from fertool.training import folders
+from fertool.training.folders import CONTEMPT
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from fertool.types import Floats
 
@@ -37,33 +48,11 @@ Strings = npt.NDArray[np.str_]
 
 SIDE = 48
 """Of FER2013's pictures in its CSV, in pixels."""
-UNDIVIDED = "all"
-"""The split of data that come without splits."""
 FILES = ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv")
-"""Looked for in a folder before it is taken for class folders."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm"})
+"""Looked for in a folder before it is taken for one of pictures."""
 VOTES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """FER+'s names of the seven expressions, in the order of EMOTIONS."""
 USAGES = {"Training": "train", "PublicTest": "public", "PrivateTest": "private"}
-SPLITS = {"training": "train", "val": "validation", "valid": "validation", "testing": "test"}
-"""Names of split folders that mean the same."""
-
-CONTEMPT = -1
-NAMES = {
-    "angry": "angry anger an ang",
-    "disgust": "disgust disgusted di dis",
-    "fear": "fear fearful afraid scared fe fea af",
-    "happy": "happy happiness joy ha hap",
-    "sad": "sad sadness sa",
-    "surprise": "surprise surprised su sur",
-    "neutral": "neutral neutrality ne neu",
-    "contempt": "contempt contemptuous",
-}
-WORDS = {word: (*EMOTIONS, "contempt").index(name) for name, words in NAMES.items() for word in words.split()}
-AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
-"""Its numbers, from 0."""
-RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
-"""Its numbers, from 1."""
 
 
 class Rows(NamedTuple):
@@ -76,13 +65,14 @@ class Rows(NamedTuple):
     ids: Strings
     source: Path
     notes: tuple[str, ...]
+    persons: Strings | None
 
 
 def read(path: Path, size: int, channels: int) -> Rows:
     """The data set at `path`; what a caller may expect is said at `fertool.training.data.load`."""
     if path.is_dir():
         inside = [path / name for name in FILES if (path / name).is_file()]
-        return read(inside[0], size, channels) if inside else folders(path, size, channels)
+        return read(inside[0], size, channels) if inside else folder(path, size, channels)
     if not path.is_file():
         raise FertoolError(f"{path}: no such file or folder")
     if path.suffix.lower() == ".parquet":
@@ -132,31 +122,22 @@ def csv(path: Path, size: int, channels: int) -> Rows:
     )
 
 
-def folders(path: Path, size: int, channels: int) -> Rows:
-    """Pictures in class folders, below split folders or not."""
-    top = _subfolders(path)
-    flat = any(_word(folder.name) is not None or folder.name.isdecimal() for folder in top)
-    roots = {UNDIVIDED: path} if flat or not top else {_split_name(folder.name): folder for folder in top}
-    classes = {split: _subfolders(root) for split, root in roots.items()}
-    codes, notes = _classes([folder for some in classes.values() for folder in some])
-    found = [
-        (file, codes[folder], split)
-        for split, some in classes.items()
-        for folder in some
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    ]
-    for split, root in roots.items():
-        if not any(split == row[2] for row in found):
-            raise FertoolError(
-                f"{root}: no picture in its class folders",
-                "expected SPLIT/CLASS/*.jpg or CLASS/*.jpg, with classes like angry, happy, ...",
-            )
-    kept = [row for row in found if row[1] != CONTEMPT]
-    ids = [file.relative_to(path).as_posix() for file, _, _ in kept]
-    images = _pictures(path, ids, [file for file, _, _ in kept], size, channels)
-    notes += _contempt_note(len(found) - len(kept))
-    return _rows(path, images, [code for _, code, _ in kept], None, [split for *_, split in kept], ids, notes)
+def folder(path: Path, size: int, channels: int) -> Rows:
+    """Pictures in files, in any of the layouts of folders."""
+    found, notes = folders.find(path)
+    kept = [picture for picture in found if picture.code != CONTEMPT]
+    ids = [picture.file.relative_to(path).as_posix() for picture in kept]
+    persons = [picture.person for picture in kept]
+    return _rows(
+        path,
+        _pictures(path, ids, [picture.file for picture in kept], size, channels),
+        [picture.code for picture in kept],
+        None,
+        [picture.split for picture in kept],
+        ids,
+        (*notes, *_contempt_note(len(found) - len(kept))),
+        persons if all(persons) else None,
+    )
 
 
 def fitted(image: Pixels, size: int, channels: int) -> Pixels:
@@ -245,10 +226,16 @@ def _rows(
     split: Sequence[str],
     ids: Sequence[str],
     notes: tuple[str, ...] = (),
+    persons: Sequence[str] | None = None,
 ) -> Rows:
     if not len(labels):
         raise FertoolError(f"{path}: no picture of {', '.join(EMOTIONS)}")
-    return Rows(images, np.array(labels, np.int64), votes, np.array(split), np.array(ids), path, notes)
+    who = None if persons is None else np.array(persons)
+    return Rows(images, np.array(labels, np.int64), votes, np.array(split), np.array(ids), path, notes, who)
+
+
+def _contempt_note(count: int) -> tuple[str, ...]:
+    return (f"{count} pictures of contempt were left out",) if count else ()
 
 
 # -- values -----------------------------------------------------------------------------------------------
@@ -327,51 +314,3 @@ def _decoded(path: Path, name: str, source: bytes | Path, channels: int) -> Pixe
 
 def _unreadable(path: Path, name: str, why: str) -> NoReturn:
     raise FertoolError(f"{path}, {name}: the picture {why}", "replace it or take it out")
-
-
-# -- folders ----------------------------------------------------------------------------------------------
-
-
-def _subfolders(path: Path) -> list[Path]:
-    """By name, without what archives and editors leave behind (.git, __MACOSX)."""
-    found = [p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))]
-    return sorted(found, key=lambda folder: folder.name)
-
-
-def _split_name(folder: str) -> str:
-    """`Train_set`, `training` and `train_class` are `train`."""
-    name = re.sub(r"[_-](set|class|data|images)$", "", folder.lower())
-    return SPLITS.get(name, name)
-
-
-def _word(name: str) -> int | None:
-    """The class a folder's words mean ("0_Neutral", "happiness", "AN"), or None."""
-    code = WORDS.get("".join(re.findall("[a-z]", name.lower())))
-    return code if code is None or code < len(EMOTIONS) else CONTEMPT
-
-
-def _classes(found: Iterable[Path]) -> tuple[dict[Path, int], tuple[str, ...]]:
-    """Class of every folder, and how numbers were understood."""
-    found = list(found)
-    numbers = {int(folder.name) for folder in found if folder.name.isdecimal()}
-    first, names, whose = (0, AFFECTNET, "AffectNet") if 0 in numbers else (1, RAFDB, "RAF-DB")
-    meaning = {first + i: _word(name) for i, name in enumerate(names)}
-    codes: dict[Path, int] = {}
-    for folder in found:
-        name = folder.name
-        code = meaning.get(int(name)) if name.isdecimal() else _word(name)
-        if code is None:
-            raise FertoolError(
-                f"{folder}: unknown class {name!r}: expected {', '.join(EMOTIONS)}, contempt, or the numbers "
-                f"of AffectNet (0 to 7) or RAF-DB (1 to 7)",
-                "rename the folder or take it out",
-            )
-        codes[folder] = code
-    if not numbers:
-        return codes, ()
-    said = ", ".join(f"{first + i} {name}" for i, name in enumerate(names))
-    return codes, (f"numbered folders were read as {whose}'s: {said}",)
-
-
-def _contempt_note(count: int) -> tuple[str, ...]:
-    return (f"{count} pictures of contempt were left out",) if count else ()

@@ -1,4 +1,4 @@
-"""Pictures of faces with their expressions, to train and to measure with. Layouts: `adapters`."""
+"""Pictures of faces with their expressions, to train and to measure with. Layouts: `adapters`, `folders`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Dataset:
     """The file or folder they were read from."""
     notes: tuple[str, ...] = ()
     """What a user must know of how it was read: what was left out, how numbers were understood."""
+    persons: Strings | None = None
+    """(n,) str: who is in each picture; None where the layout does not tell it of all."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,6 +65,7 @@ class Dataset:
             votes=None if self.votes is None else self.votes[index],
             split=self.split[index],
             ids=self.ids[index],
+            persons=None if self.persons is None else self.persons[index],
         )
 
     def divided(self, shares: Mapping[str, float], seed: int) -> Dataset:
