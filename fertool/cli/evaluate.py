@@ -13,6 +13,9 @@ from fertool.cli.faces import Align, Data, check_align, chosen, encoder
 from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
+    from fertool.contracts import Classifier
+    from fertool.training.data import Dataset
+    from fertool.training.division import Division
     from fertool.training.evaluate import Measured
     from fertool.training.metrics import Scores
 
@@ -31,8 +34,21 @@ def evaluate(
     ],
     data: Data,
     split: Annotated[
-        str, typer.Option("--split", help="train, public, private, ...", metavar="S")
-    ] = "public",
+        str | None,
+        typer.Option(
+            "--split", help="train, public, test, ...", show_default="public, else test", metavar="S"
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            help="Instead of a split, N folds of persons, with mean and standard deviation: of one model, or "
+            "of the N weights files of train --fold, each on its test fold.",
+            metavar="N",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the division into folds.", metavar="N")] = 0,
     tta: Annotated[bool, typer.Option("--tta", help="Mean over the face and its mirror image.")] = False,
     ensemble: Annotated[
         str | None,
@@ -53,37 +69,53 @@ def evaluate(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
     json: Json = False,
 ) -> None:
-    """Accuracy, F1, calibration, confusion matrix and speed; two models are compared."""
+    """Accuracy, F1, calibration, confusion matrix and speed; two models are compared.
+
+    Data that were divided to train a weights file (train --split, --fold) are divided the same way again.
+    """
     from fertool import setup
     from fertool.training import evaluate as evaluation
-    from fertool.training import metrics
+    from fertool.training import loop, metrics
+    from fertool.training.division import divided
 
     given = _check(ensemble, weights, len(models))
+    if folds is not None:
+        _check_folds(split, ensemble)
     place = setup.device(device)
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
         check_align(classifier, align=align)
         classifier.load(place)
     by_eyes = encoder(place) if align else None
+    crops = {c.crop: c for c in loaded}
+    seen_as = {crop: evaluation.faces(c, data, by_eyes) for crop, c in crops.items()}
+    faces = [seen_as[c.crop] for c in loaded]
+    if folds is not None:
+        _print_folds(list(zip(loaded, faces, strict=True)), folds, seed, tta=tta, json=json)
+        return
+    division = _division(models, loaded, faces)
+    parts = [each if division is None else divided(each, division) for each in faces]
+    split = split or next((name for name in ("public", "test") if name in parts[0].splits()), "public")
     fitted = ensemble == "weighted" and given is None
+    held_out = loop.selection(parts[0]) if fitted else ""
     with faces_shown() as show:
         found = [
-            evaluation.measure(c, data, split, tta=tta, encoder=by_eyes, seen=show(model))
-            for c, model in zip(loaded, models, strict=True)
+            evaluation.measure(c, each, split, division=division, tta=tta, seen=show(model))
+            for c, each, model in zip(loaded, faces, models, strict=True)
         ]
-        if fitted and found[0].held_out == split:
-            given = metrics.fit_weights(found[0].truth, [m.probabilities for m in found])
-        elif fitted:
-            again = [
-                evaluation.said(c, data, found[0].held_out, tta=tta, encoder=by_eyes, seen=show(model))
-                for c, model in zip(loaded, models, strict=True)
-            ]
-            given = metrics.fit_weights(again[0][0], [rows for _, rows in again])
+        if fitted:
+            members = [m.probabilities for m in found]
+            if held_out != split:
+                members = [
+                    evaluation.classify(c, part.take(held_out), tta=tta, seen=show(model))
+                    for c, part, model in zip(loaded, parts, models, strict=True)
+                ]
+            given = metrics.fit_weights(parts[0].take(held_out).labels, members)
     together = _together(found, ensemble, given)
     pair = _compare(found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
         print(f"fertool: {warning}", file=sys.stderr)
-    if fitted and found[0].held_out == split:
+    if held_out == split:
         print(
             f"fertool: the ensemble's weights were fitted on split {split!r}: its figures flatter it",
             file=sys.stderr,
@@ -93,6 +125,25 @@ def evaluate(
         print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
         return
     _print(models, found, together, pair)
+
+
+def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset]) -> Division | None:
+    """How the data were divided to train these models, if any of them remembers."""
+    from fertool.errors import ConfigError
+    from fertool.training.evaluate import division, trained_on
+
+    ways: dict[Division, str] = {}
+    for model, classifier, each in zip(models, loaded, faces, strict=True):
+        way = division(classifier, each)
+        if way is not None:
+            ways[way] = model
+        elif "division" in trained_on(classifier):
+            what = f"{model} was trained on other pictures, or cut otherwise (--align)"
+            print(f"fertool: {what}: these are not divided as those were", file=sys.stderr)
+    if len(ways) > 1:
+        what = f"{' and '.join(ways.values())} were trained on these pictures divided in different ways"
+        raise ConfigError(what, "evaluate them one by one, or with --folds")
+    return next(iter(ways), None)
 
 
 def _together(
@@ -120,6 +171,14 @@ def _check(ensemble: str | None, weights: str | None, count: int) -> list[float]
     if ensemble != "weighted":
         raise ConfigError("--weights is for --ensemble weighted")
     return _numbers(weights, count)
+
+
+def _check_folds(split: str | None, ensemble: str | None) -> None:
+    from fertool.errors import ConfigError
+
+    for flag, value in (("--split", split), ("--ensemble", ensemble)):
+        if value is not None:
+            raise ConfigError(f"--folds measures every picture once, by one model: leave {flag} out")
 
 
 def _numbers(text: str, count: int) -> list[float]:
@@ -198,3 +257,28 @@ def _print_classes(model: str, scores: Scores) -> None:
     rows = [(c.label, *counts) for c, counts in zip(scores.classes, scores.confusion, strict=True)]
     title = f"{model}: faces of the expression in front, by what they were taken for"
     print_table(["", *(c.label for c in scores.classes)], rows, title=title)
+
+
+def _print_folds(
+    models: list[tuple[Classifier, Dataset]], count: int, seed: int, *, tta: bool, json: bool
+) -> None:
+    """A line for every fold, then what they have in common."""
+    from fertool.training import crossvalidation
+
+    with faces_shown() as show:
+        found = crossvalidation.measure(models, count, seed, tta=tta, seen=show("folds"))
+    for warning in found.warnings:
+        print(f"fertool: {warning}", file=sys.stderr)
+    if json:
+        print_json({"seed": seed, "tta": tta, **asdict(found)})
+        return
+    each = [
+        (f"{one.number}/{count}", "" if one.persons is None else one.persons, one.n, asdict(one))
+        for one in found.folds
+    ]
+    rows = [*each, ("mean", "", "", found.mean), ("SD", "", "", found.sd)]
+    print_table(
+        ["fold", "persons", "faces", "accuracy", "macro F1", "UAR"],
+        [(*row, f"{v['accuracy']:.2%}", f"{v['macro_f1']:.4f}", f"{v['uar']:.4f}") for *row, v in rows],
+    )
+    _print_classes("all folds", found.together)

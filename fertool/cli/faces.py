@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder, Trainable
 
 Data = Annotated[
-    Path, typer.Option("--data", help="Parquet, FER2013's CSV, or a folder of classes.", metavar="PATH")
+    Path, typer.Option("--data", help="Parquet, FER2013's CSV, or a folder of pictures.", metavar="PATH")
 ]
 Align = Annotated[
     bool,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fertool.contracts import Trainable
     from fertool.recipes import Recipe
     from fertool.training.data import Dataset
+    from fertool.training.division import Division
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +56,36 @@ def train(
         ),
     ] = None,
     align: Align = False,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            help="Divide the pictures into train, validation and test: percentages such as 80/10/10.",
+            metavar="T/V/T",
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            "--fold",
+            help="Divide them into N folds: fold K is test, the next one validation, the others train.",
+            metavar="K/N",
+        ),
+    ] = None,
+    validate_on: Annotated[
+        str | None,
+        typer.Option(
+            "--validate-on",
+            help="Select the best epoch on this split, or on a part of train such as 10%.",
+            show_default="validation, else public",
+            metavar="S|P%",
+        ),
+    ] = None,
 ) -> None:
     """Train a classifier on split `train`, selecting the best epoch on `validation` (or `public`).
+
+    Data without such splits are divided by --split, --fold or --validate-on P%, which --seed decides: every
+    class alike, and each person on one side where names of files tell persons.
 
     The weights are DIR/model.safetensors: `fertool analyze --classifier NAME -o NAME.file=...`.
     """
@@ -66,7 +95,9 @@ def train(
     from fertool.training import loop
     from fertool.training.alignment import aligned
     from fertool.training.data import load
+    from fertool.training.division import divided
 
+    division, selected_on = _division(split, fold, validate_on, seed)
     pupil = trainable(name, option or [], plugin or [])
     plan = _recipe(pupil, recipe)
     if epochs is not None:
@@ -76,6 +107,9 @@ def train(
     if start is not None:
         loop.check_start(pupil, start, folder)
     faces = load(data, pupil.crop.size, pupil.crop.channels)
+    if division is not None:
+        faces = divided(faces, division)
+    loop.check_splits(faces, selected_on)
     for note in faces.notes:
         print(f"{data}: {note}", file=sys.stderr)
     place = setup.device(device)
@@ -97,6 +131,7 @@ def train(
                 step=shown.step,
                 teachers=teachers,
                 start=start,
+                validate_on=selected_on,
             )
     except KeyboardInterrupt:
         print("Stopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
@@ -118,6 +153,22 @@ def _page(plugin: Trainable, recipe: str, faces: Dataset, path: Path) -> Path:
     scores = metrics.score(data.labels, rows, plugin.labels)
     title = f"{plugin.name}, recipe {recipe}, seed {about['seed']}"
     return page.write(path.parent, title, about, states.history(path.parent), scores, data, rows)
+
+
+def _division(
+    split: str | None, fold: str | None, validate_on: str | None, seed: int
+) -> tuple[Division | None, str | None]:
+    """What is to be divided, if anything, and the split to select on, if it was named."""
+    from fertool.errors import ConfigError
+    from fertool.training import division
+
+    share, name = (validate_on, None) if (validate_on or "").endswith("%") else (None, validate_on)
+    ways = ((division.shares, split), (division.fold, fold), (division.set_aside, share))
+    given = [way(text, seed) for way, text in ways if text is not None]
+    if len(given) > 1:
+        what = "--split, --fold and a share for --validate-on divide the pictures in different ways"
+        raise ConfigError(what, "give one of them")
+    return (given[0] if given else None), name
 
 
 def _recipe(plugin: Trainable, name: str) -> Recipe:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fertool.errors import ConfigError, FertoolError
+from fertool.errors import FertoolError
 from fertool.training import adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fertool.training.adapters import Integers, Pixels, Strings
+    from fertool.training.division import Division
     from fertool.types import Floats
 
 
@@ -40,6 +39,8 @@ class Dataset:
     """What a user must know of how it was read: what was left out, how numbers were understood."""
     persons: Strings | None = None
     """(n,) str: who is in each picture; None where the layout does not tell it of all."""
+    division: Division | None = None
+    """What divided them into the splits, if not the layout."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,11 +50,15 @@ class Dataset:
         names, counts = np.unique(self.split, return_counts=True)
         return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
+    @property
+    def there(self) -> str:
+        """The splits in words: `test (3068), train (12271)`."""
+        return ", ".join(f"{name} ({count})" for name, count in self.splits().items())
+
     def take(self, split: str) -> Dataset:
         """The pictures of one split; a FertoolError if it has none."""
         if split not in self.splits():
-            there = ", ".join(f"{name} ({count})" for name, count in self.splits().items())
-            raise FertoolError(f"{self.source}: no split {split!r}", f"there are: {there}")
+            raise FertoolError(f"{self.source}: no split {split!r}", f"there are: {self.there}")
         return self.at(np.flatnonzero(self.split == split))
 
     def at(self, index: Integers) -> Dataset:
@@ -67,25 +72,6 @@ class Dataset:
             ids=self.ids[index],
             persons=None if self.persons is None else self.persons[index],
         )
-
-    def divided(self, shares: Mapping[str, float], seed: int) -> Dataset:
-        """The same pictures, divided at random into new splits, every class in the same shares.
-
-        For data that come undivided. It does not know who is in a picture, so where people have several
-        (KDEF, JAFFE, CK+), the same person is in several splits and figures are flattered.
-        ConfigError unless the shares are positive and sum to 1.
-        """
-        if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
-            raise ConfigError(f"shares of splits must be positive and sum to 1, found {dict(shares)}")
-        names = np.array(list(shares))
-        ends = np.cumsum(list(shares.values()))[:-1]
-        split = np.empty(len(self), names.dtype)
-        rng = np.random.default_rng(seed)
-        for label in np.unique(self.labels):
-            rows = rng.permutation(np.flatnonzero(self.labels == label))
-            # The middle of a row's stretch decides, so that shares are rounded, not cut.
-            split[rows] = names[np.searchsorted(ends, (np.arange(len(rows)) + 0.5) / len(rows))]
-        return replace(self, split=split)
 
     def digest(self, split: str | None = None) -> str:
         """SHA-256 in hex over pixels and labels: of a split (a FertoolError if it has no picture), or of all.

@@ -19,8 +19,8 @@ from fertool.errors import FertoolError
 from fertool.training import metrics
 from fertool.training.alignment import aligned
 from fertool.training.data import load
+from fertool.training.division import Division, divided
 from fertool.training.duplicates import near
-from fertool.training.loop import selection
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -49,71 +49,55 @@ class Measured:
     """By batch size."""
     peak_mb: float
     """Of this process so far."""
-    held_out: str
-    """The split of the same data to select on."""
     truth: Any
     probabilities: Doubles
 
 
+def faces(classifier: Classifier, path: Path, encoder: Encoder | None = None) -> Dataset:
+    """The data at `path` as `classifier` sees faces; with a loaded `encoder`, aligned by the eyes first."""
+    data = load(path, classifier.crop.size, classifier.crop.channels)
+    return data if encoder is None else aligned(data, encoder, classifier.crop)
+
+
 def measure(
     classifier: Classifier,
-    path: Path,
+    data: Dataset,
     split: str,
     *,
+    division: Division | None = None,
     tta: bool = False,
     speed: bool = True,
-    encoder: Encoder | None = None,
     seen: Seen = lambda *_: None,
 ) -> Measured:
-    """Evaluate a loaded classifier on one split of the data at `path`; with a loaded `encoder`, its faces are
-    aligned by the eyes first. `seen` is told how many faces are classified, and of how many.
+    """Evaluate a loaded classifier on one split of `data`, which are its `faces`, divided by `division` or
+    else as they came. `seen` is told how many faces are classified, and of how many.
 
     Raises FertoolError if its labels do not cover the seven of the data.
     """
-    missing = [e for e in EMOTIONS if e not in classifier.labels]
-    if missing:
-        raise FertoolError(f"classifier {classifier.name!r} has no label {', '.join(missing)}")
-    data = load(path, classifier.crop.size, classifier.crop.channels)
-    if encoder is not None:
-        data = aligned(data, encoder, classifier.crop)
-    part = data.take(split)
+    cut = data if division is None else divided(data, division)
+    part = cut.take(split)
     rows = classify(classifier, part, tta=tta, seen=seen)
-    fresh = _unseen(data, part, split)
-    scored = metrics.score(part.labels, rows, EMOTIONS)
+    fresh = _unseen(cut, part, split)
     return Measured(
         name=classifier.name,
-        scores=scored,
+        scores=metrics.score(part.labels, rows, EMOTIONS),
         unseen=None if fresh is None else metrics.score(part.labels[fresh], rows[fresh], EMOTIONS),
-        warnings=(*_warnings(classifier, part, split), *data.notes),
+        warnings=(*warnings(classifier, data, cut.split == split, f"split {split!r}"), *cut.notes),
         faces_per_s={n: _speed(classifier, part, n) for n in (1, 16)} if speed else {},
         peak_mb=_peak_mb(),
-        held_out=selection(data),
         truth=part.labels,
         probabilities=rows,
     )
-
-
-def said(
-    classifier: Classifier,
-    path: Path,
-    split: str,
-    *,
-    tta: bool = False,
-    encoder: Encoder | None = None,
-    seen: Seen = lambda *_: None,
-) -> tuple[Any, Doubles]:
-    """The `truth` and the `probabilities` of `measure`, and nothing else."""
-    part = load(path, classifier.crop.size, classifier.crop.channels).take(split)
-    if encoder is not None:
-        part = aligned(part, encoder, classifier.crop)
-    return part.labels, classify(classifier, part, tta=tta, seen=seen)
 
 
 def classify(
     classifier: Classifier, data: Dataset, *, tta: bool = False, seen: Seen = lambda *_: None
 ) -> Doubles:
     """(n, 7) float64 probabilities in the order of EMOTIONS, rows sum to 1; labels beyond the seven are
-    left out. With `tta`, the mean over the face and its mirror image. `seen` as of `measure`."""
+    left out. With `tta`, the mean over the face and its mirror image. `seen` and errors as of `measure`."""
+    missing = [e for e in EMOTIONS if e not in classifier.labels]
+    if missing:
+        raise FertoolError(f"classifier {classifier.name!r} has no label {', '.join(missing)}")
     columns = [classifier.labels.index(e) for e in EMOTIONS]
     crops = data.images[..., None] if data.images.ndim == 3 else data.images
     parts = []
@@ -139,15 +123,46 @@ def made(file: Path | None) -> dict[str, Any]:
     return found
 
 
-def _warnings(classifier: Classifier, part: Dataset, split: str) -> list[str]:
-    """A figure on data that the weights were selected on, or trained on, flatters."""
-    data = made(classifier.path if isinstance(classifier, Trainable) else None).get("data", {})
-    digest = part.digest()
-    if data.get("selected_on") == digest:
-        return [f"split {split!r} was used to select these weights: the figures flatter them"]
-    if data.get("train") == digest:
-        return [f"split {split!r} is what these weights were trained on"]
-    return []
+def trained_on(classifier: Classifier) -> dict[str, Any]:
+    """What its weights remember of the data they were trained on; empty if nothing."""
+    found: dict[str, Any] = made(classifier.path if isinstance(classifier, Trainable) else None).get(
+        "data", {}
+    )
+    return found
+
+
+def division(classifier: Classifier, data: Dataset) -> Division | None:
+    """How `data`, its `faces`, were divided when the weights of `classifier` were trained on them.
+
+    None if the weights remember no division, or one of other data.
+    """
+    about = trained_on(classifier)
+    if "division" not in about:
+        return None
+    found = Division.from_dict(about["division"])
+    try:
+        same = divided(data, found).digest("train") == about["train"]
+    except FertoolError:  # others, which cannot be divided so
+        return None
+    return found if same else None
+
+
+def warnings(classifier: Classifier, data: Dataset, rows: Any, what: str) -> list[str]:
+    """A figure on pictures that the weights were selected on, or trained on, flatters: on how many of `what`,
+    which are the `rows` (n,) bool of `data`, its `faces` as they came.
+
+    It is known of data that have splits with just the pictures that the weights remember.
+    """
+    about, found = trained_on(classifier), division(classifier, data)
+    cut = data if found is None else divided(data, found)
+    splits = {cut.digest(split): cut.split == split for split in cut.splits()} if about else {}
+    said = []
+    for role, use in (("selected_on", "select"), ("train", "train")):
+        count, total = int((rows & splits.get(about.get(role, ""), np.False_)).sum()), int(rows.sum())
+        if count:
+            how_many = f"{what} was" if count == total else f"{count} of the {total} pictures of {what} were"
+            said.append(f"{how_many} used to {use} these weights: the figures flatter them")
+    return said
 
 
 def _unseen(data: Dataset, part: Dataset, split: str) -> Any:

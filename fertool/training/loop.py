@@ -57,8 +57,9 @@ def train(
     step: Step = lambda *_: None,
     teachers: Mapping[str, Doubles] | None = None,
     start: Path | None = None,
+    validate_on: str | None = None,
 ) -> Path:
-    """Train on split `train`, select on `validation` (the split of that name, else `public`).
+    """Train on split `train`, select the best epoch on `validate_on`, or what `selection` finds.
 
     `start`: a file with weights of this network to begin with, packed or not, in place of random ones; the
     model remembers its hash. Errors as of `check_start`.
@@ -71,7 +72,8 @@ def train(
     """
     if start is not None:
         _check_apart(start, folder)
-    held_out = selection(data)
+    check_splits(data, validate_on)
+    held_out = selection(data, validate_on)
     taught, validation = data.take("train"), data.take(held_out)
     state = _begin(plugin, recipe, seed, device, start)
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,9 +115,33 @@ def check_start(plugin: Trainable, start: Path, folder: Path) -> None:
     _take_over(plugin.network(), start)
 
 
-def selection(data: Dataset) -> str:
-    """The split to select on: `validation`, else `public`."""
-    return "validation" if "validation" in data.splits() else "public"
+def check_splits(data: Dataset, validate_on: str | None = None) -> None:
+    """FertoolError if there is no split to train on, or none to select on (`selection`). `train` says so too,
+    but after the data are ready."""
+    if "train" not in data.splits():
+        hint = "--split 80/10/10 divides the pictures, --fold 1/10 into folds"
+        raise FertoolError(f"{data.source}: expected a split 'train', found {data.there}", hint)
+    selection(data, validate_on)
+
+
+def selection(data: Dataset, wanted: str | None = None) -> str:
+    """The split to select on: the one `wanted`, else `validation`, else `public`.
+
+    FertoolError if there is no such split, or if it is `train`.
+    """
+    if wanted == "train":
+        raise FertoolError(
+            "--validate-on train: the pictures to learn cannot select", f"there are: {data.there}"
+        )
+    names = (wanted,) if wanted else ("validation", "public")
+    found = next((name for name in names if name in data.splits()), None)
+    if found is None:
+        expected = " or ".join(map(repr, names))
+        raise FertoolError(
+            f"{data.source}: expected a split {expected} to select on, found {data.there}",
+            "--validate-on NAME selects on one that is there, --validate-on 10% on a part of train",
+        )
+    return found
 
 
 def predict(network: nn.Module, data: Dataset, device: str = "cpu", *, flip: bool = False) -> Any:
@@ -263,6 +289,7 @@ def _identity(
     plugin: Trainable, recipe: Recipe, taught: Dataset, validation: Dataset, seed: int
 ) -> dict[str, Any]:
     """What a stored state must agree with to be continued, and what a model remembers of its making."""
+    division = {} if taught.division is None else {"division": taught.division.to_dict()}
     return {
         "classifier": plugin.name,
         "version": plugin.version,
@@ -270,7 +297,7 @@ def _identity(
         "options": {k: v for k, v in options.values(plugin).items() if k != "file"},
         "recipe": asdict(recipe),
         "seed": seed,
-        "data": {"train": taught.digest(), "selected_on": validation.digest()},
+        "data": {"train": taught.digest(), "selected_on": validation.digest(), **division},
     }
 
 

@@ -101,7 +101,7 @@ def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> floa
 def measured(model: str, data: Path, split: str, *, tta: bool = False, speed: bool = False) -> Any:
     chosen = command.chosen(model, [], [])
     chosen.load("cpu")
-    return evaluate.measure(chosen, data, split, tta=tta, speed=speed)
+    return evaluate.measure(chosen, evaluate.faces(chosen, data), split, tta=tta, speed=speed)
 
 
 def written(

@@ -9,6 +9,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 import pytest
+from bars import bar
 
 from fertool import Augment, Crop, Recipe, Trainable
 from fertool.types import EMOTIONS
@@ -41,13 +42,6 @@ class Tiny(Trainable):
         raise NotImplementedError
 
 
-def picture(label: int, chance: np.random.Generator) -> np.ndarray:
-    """A bright bar at the height of its label, on noise."""
-    image = chance.integers(0, 60, (16, 16), np.uint8)
-    image[label * 2 + 1 : label * 2 + 3] = 220
-    return image
-
-
 @pytest.fixture
 def tiny() -> Tiny:
     return Tiny()
@@ -63,5 +57,5 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = root / split / label
             folder.mkdir(parents=True)
             for i in range(count):
-                cv2.imwrite(str(folder / f"{i}.png"), picture(number, chance))
+                cv2.imwrite(str(folder / f"{i}.png"), bar(number, chance))
     return root

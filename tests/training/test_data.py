@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.errors import ConfigError, FertoolError
+from fertool.errors import FertoolError
 from fertool.training import adapters
 from fertool.training.data import Dataset, load
 from fertool.types import EMOTIONS
@@ -309,16 +309,6 @@ def test_digest_is_the_same_in_every_layout(tmp_path):
     usage = ["Training"] * 3 + ["PublicTest"] * 3
     csv, parquet = make_csv(tmp_path / "a.csv", usage=usage), make_parquet(tmp_path / "a.parquet")
     assert load(csv).digest("public") == load(parquet).digest("public")
-
-
-def test_divided_keeps_the_classes_shares():
-    data = made(700).divided({"train": 0.8, "validation": 0.1, "test": 0.1}, seed=3)
-    for split, count in {"train": 80, "validation": 10, "test": 10}.items():
-        assert np.bincount(data.take(split).labels).tolist() == [count] * 7
-    again, other = (made(700).divided({"train": 0.8, "test": 0.2}, seed) for seed in (3, 4))
-    assert (again.split != other.split).any()
-    with pytest.raises(ConfigError, match="sum to 1"):
-        made().divided({"train": 0.5, "test": 0.4}, seed=0)
 
 
 @pytest.mark.skipif(not SHARED.is_file(), reason="needs ../shared/data/fer2013.parquet")

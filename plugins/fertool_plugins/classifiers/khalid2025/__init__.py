@@ -52,6 +52,8 @@ class Khalid2025(Trained):
       that the text gives for stopping holds for halving too; recipe `paper-loss` watches validation loss.
     - "dropout and L2 both at a rate of 0.5": such an L2 would leave no weight: 1e-4. The amounts of the
       augmentation are not given; saturation means nothing in gray.
+    - table 2 has FER2013's own division, table 5 three others: `fertool train --split 90/5/5`, 80/10/10 and
+      70/15/15.
     - `resnet50` starts at random here, not pretrained, with a 3x3 stem for 48 pixels.
     """
 
