@@ -98,7 +98,9 @@ class Classifier(Plugin):
 
     kind = "classifier"
     labels: ClassVar[tuple[str, ...]] = EMOTIONS
-    """What the columns of `classify` mean: at least two, unique."""
+    """What the columns of `classify` mean: at least two, unique. The seven are named as in `EMOTIONS`. Any
+    other label, of lower case letters, digits, `-` and `_`, becomes a further column of `frame_emotions` and
+    of what rules get; it cannot have the name of one that is there already (`types.COLUMNS`)."""
     crop: ClassVar[Crop]
     """The crop `classify` wants."""
 
@@ -179,6 +181,10 @@ class Rule(Plugin):
         false where the student was not seen and every measurement is then null: absence is data.
         Called with an empty table too. In the scopes `course` and `all` there are two more columns,
         `course` and `lecture`; lecture follows lecture, each with its own clock.
+
+        After the columns of `SEEN` comes one per further label (`contempt`) that the classifier of any stored
+        run has, in alphabetical order: its probability, null where this row's classifier does not have it.
+        Where a row's classifier lacks a label that the rule `needs`, all of the row's expression is null.
         """
 
 

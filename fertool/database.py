@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from fertool.errors import StoreError
-from fertool.schema import MIGRATIONS
+from fertool.schema import MIGRATIONS, frame_emotions
+from fertool.types import is_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ RETRY_S = 0.05
 
 
 class Database:
-    """A fertool database file. Created and migrated by the first writing transaction."""
+    """A fertool database file. Created and brought up to date when it is opened, also for reading alone."""
 
     def __init__(
         self, path: Path, *, read_only: bool = False, create: bool = True, timeout_s: float = 30
@@ -51,12 +52,12 @@ class Database:
         return self._transaction(self.read_only)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self, *, read_only: bool | None = None) -> Iterator[None]:
         """Until the block ends the file is open, for this process alone; transactions are what they were.
 
-        For less than `timeout_s`: others wait.
+        For less than `timeout_s`: others wait. `read_only`: as the database is, when left out.
         """
-        self._kept = self._connect(self.read_only)
+        self._kept = self._connect(self.read_only if read_only is None else read_only)
         try:
             yield
         finally:
@@ -127,7 +128,7 @@ class Database:
         finally:
             con.close()
         if missing := [(name, sql) for name, sql in MIGRATIONS if name not in done]:
-            with self.kept():
+            with self.kept(read_only=False):
                 for name, sql in missing:
                     self._apply(name, sql)
 
@@ -138,6 +139,8 @@ class Database:
             )
             if not con.execute("SELECT 1 FROM migrations WHERE name = $name", {"name": name}).fetchall():
                 con.execute(sql)  # not yet done by a process that was faster
+                if name == MIGRATIONS[-1][0]:
+                    show_labels(con)
                 con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
 
     def _applied(self, con: duckdb.DuckDBPyConnection) -> set[str]:
@@ -164,6 +167,18 @@ class Database:
         if "not a valid DuckDB" in text:
             return StoreError(f"{self.path}: not a DuckDB database", "give another --db")
         return StoreError(f"{self.path}: {text.splitlines()[0]}", "check the path and its permissions")
+
+
+def further_labels(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Labels beyond the seven that the classifier of some run has, in alphabetical order."""
+    rows = con.execute("SELECT label FROM further_labels ORDER BY label").fetchall()
+    # Whatever a plugin was allowed to say before labels became columns stays in `others` alone.
+    return tuple(label for (label,) in rows if is_label(label))
+
+
+def show_labels(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `frame_emotions` again, for the labels that there are now."""
+    con.execute(frame_emotions(further_labels(con)))
 
 
 def _place(draft: Path, target: Path) -> None:

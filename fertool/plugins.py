@@ -25,7 +25,7 @@ from fertool import hookspecs
 from fertool.contracts import Plugin
 from fertool.errors import PluginError
 from fertool.sections import PageKind
-from fertool.types import Scope, Signal, Subject
+from fertool.types import Scope, Signal, Subject, is_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,8 +204,12 @@ def _required(plugin: type[Plugin]) -> list[str]:
 
 def _misspelt(plugin: Any) -> str:
     """Words that nothing would ever ask for: a misspelt signal slips past the policy against it."""
-    if plugin.kind == "classifier" and not len(plugin.labels) == len(set(plugin.labels)) >= 2:
-        return f"labels {plugin.labels!r}: expected at least two, each once"
+    if plugin.kind == "classifier":
+        if not len(plugin.labels) == len(set(plugin.labels)) >= 2:
+            return f"labels {plugin.labels!r}: expected at least two, each once"
+        if odd := [label for label in plugin.labels if not is_label(label)]:
+            expected = "lower case letters, digits, '-' and '_', and no name of another column"
+            return f"label {odd[0]!r}: expected {expected}"
     for attribute, kind in WORDS.get(plugin.kind, {}).items():
         value, allowed = getattr(plugin, attribute), get_args(kind)
         words = {value} if isinstance(value, str) else set(value)

@@ -5,6 +5,11 @@ No foreign keys: DuckDB cannot delete parent and child rows in one transaction; 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MIGRATIONS: list[tuple[str, str]] = [
     (
         "0001_tables",
@@ -228,4 +233,33 @@ MIGRATIONS: list[tuple[str, str]] = [
                         AND (a.lecture IS NULL OR c.lecture = a.lecture) AND c.consent = 'required'));
         """,
     ),
+    (
+        "0010_further_labels",
+        """
+        -- labels beyond the seven that the classifier of some run has, each a column of `frame_emotions`
+        CREATE TABLE further_labels (label VARCHAR PRIMARY KEY);
+        INSERT INTO further_labels
+            SELECT DISTINCT unnest(json_keys(any_value(others))) FROM observations GROUP BY run;
+        """,
+    ),
 ]
+
+
+def probability(label: str) -> str:
+    """The probability of a further label, as SQL over `observations`."""
+    return f"CAST(others ->> '{label}' AS FLOAT)"
+
+
+def frame_emotions(further: Sequence[str]) -> str:
+    """The view of all faces, with a column for each further label. It replaces those in MIGRATIONS and is
+    made with the last of them: a change here needs a migration to reach databases that exist."""
+    more = "".join(f', {probability(label)} AS "{label}"' for label in further)
+    return f"""
+        CREATE OR REPLACE VIEW frame_emotions AS
+            SELECT c.course, c.lecture, c.recording, t.student, o.sample, s.time_s,
+                o.x1, o.y1, o.x2, o.y2, o.detection, o.yaw_deg, o.pitch_deg, o.roll_deg,
+                o.angry, o.disgust, o.fear, o.happy, o.sad, o.surprise, o.neutral, o.emotion, o.confidence
+                {more}
+            FROM observations o JOIN current_runs c USING (run)
+            JOIN samples s USING (run, sample) JOIN tracks t USING (track)
+            WHERE c.consent = 'off' OR (c.course, t.student) IN (SELECT (course, student) FROM consenting)"""  # noqa: S608

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from fertool import labels
+from fertool import database, labels
 from fertool.database import Database
 from fertool.errors import StoreError
-from fertool.tables import MEASURES, SEEN, SEGMENTS
-from fertool.types import EMOTIONS, Course
+from fertool.schema import probability
+from fertool.tables import SEGMENTS, seen_schema
+from fertool.types import EMOTIONS, Course, further
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -151,6 +152,10 @@ class Store:
         link = """
             UPDATE tracks SET student = (SELECT student FROM links WHERE links.track = tracks.track)
             WHERE run = $run"""
+        new_labels = """
+            INSERT INTO further_labels
+            SELECT unnest(json_keys(any_value(others))) FROM observations WHERE run = $run
+            ON CONFLICT DO NOTHING RETURNING label"""
         finish = """
             UPDATE runs SET state = 'finished', finished_at = now(), notes = $notes,
                 seconds = (SELECT sum(seconds) FROM chunks WHERE chunks.run = runs.run)
@@ -161,6 +166,8 @@ class Store:
             con.register("links", links)
             con.execute(link, {"run": run})
             con.unregister("links")
+            if con.execute(new_labels, {"run": run}).fetchall():
+                database.show_labels(con)
             con.execute(finish, {"run": run, "notes": json.dumps(list(notes))})
 
     def runs(self) -> pl.DataFrame:
@@ -174,12 +181,19 @@ class Store:
                FROM runs JOIN recordings r USING (recording) ORDER BY started_at DESC, run"""
         )
 
+    def further_labels(self) -> tuple[str, ...]:
+        """Labels beyond the seven that the classifier of any run has, in alphabetical order."""
+        with self.database.transaction() as con:
+            return database.further_labels(con)
+
     def summary(self, run: str) -> dict[str, Any]:
-        """One run in figures: samples, coverage (share of samples with a face), students, mean class
-        shares (null without any face or under the policy `behaviour`), seconds, seconds analysed."""
+        """One run in figures: samples, coverage (share of samples with a face), students, mean probability
+        of every label (null without any face, under the policy `behaviour`, and where its classifier does
+        not have the label), seconds, seconds analysed."""
+        means = {e: e for e in EMOTIONS} | {e: probability(e) for e in self.further_labels()}
         shares = ", ".join(
-            f"(SELECT avg({e}) FROM observations WHERE run = $run) AS {e}"  # noqa: S608
-            for e in EMOTIONS
+            f'(SELECT avg({value}) FROM observations WHERE run = $run) AS "{e}"'  # noqa: S608
+            for e, value in means.items()
         )
         sql = f"""
             SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds,
@@ -320,28 +334,33 @@ class Store:
     # --- what rules see -----------------------------------------------------------------------
 
     def seen(self, course: str, lecture: str) -> pl.DataFrame:
-        """Columns of `tables.SEEN`: for every student, one row per sample of the recordings in which the
-        student appears; `present` is false where the student was not seen."""
-        measures = ", ".join(MEASURES)
-        sql = f"""
+        """Columns of `tables.SEEN`, then one per further label of any run: for every student, one row per
+        sample of the recordings in which the student appears; `present` is false where the student was not
+        seen."""
+        sql = """
             WITH faces AS (
-                SELECT recording, sample, student, {measures} FROM frame_emotions
+                SELECT * EXCLUDE (course, lecture, time_s) FROM frame_emotions
                 WHERE course = $c AND lecture = $l AND student IS NOT NULL
                 -- two faces of one student in one sample can only be a mistake: keep the surer
                 QUALIFY row_number() OVER (
                     PARTITION BY recording, sample, student ORDER BY detection DESC, x1, y1) = 1
             ), members AS (SELECT DISTINCT recording, student FROM faces)
-            SELECT student, time_s + offset_s AS time_s, faces.detection IS NOT NULL AS present, {measures}
+            SELECT student, time_s + offset_s AS time_s, faces.detection IS NOT NULL AS present,
+                faces.* EXCLUDE (recording, sample, student)
             FROM samples_seen JOIN members USING (recording)
             LEFT JOIN faces USING (recording, sample, student)
             JOIN (SELECT recording, offset_s FROM recordings) USING (recording)
             WHERE course = $c AND lecture = $l
-            ORDER BY time_s, student"""  # noqa: S608
-        return self.query(sql, c=course, l=lecture).cast(pl.Schema(SEEN))
+            ORDER BY time_s, student"""
+        seen = self.query(sql, c=course, l=lecture)
+        return seen.cast(seen_schema(further(seen.columns)))
 
     def baselines(self, course: str) -> dict[str, dict[str, float]]:
         """Student -> what is usual over all lectures of the course: as in `types.Context.baseline`."""
-        shares = ", ".join(f"avg((emotion = '{e}')::INT) AS {e}" for e in EMOTIONS)
+        shares = ", ".join(
+            f"""avg((emotion = '{e}')::INT) FILTER ("{e}" IS NOT NULL) AS "{e}\""""
+            for e in (*EMOTIONS, *self.further_labels())
+        )
         sql = f"""
             SELECT student, median(yaw_deg) FILTER (NOT isnan(yaw_deg)) AS yaw_deg,
                 median(pitch_deg) FILTER (NOT isnan(pitch_deg)) AS pitch_deg, {shares}

@@ -12,7 +12,7 @@ import polars as pl
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from fertool.types import Segment
 
@@ -42,7 +42,8 @@ OBSERVATIONS: dict[str, pl.DataType] = {
     **MEASURES,
     "others": pl.String(),
 }
-"""`others`: JSON object with the probabilities of labels beyond the canonical seven, or null."""
+"""`others`: JSON object with the probabilities of labels beyond the canonical seven, or null. Each of them
+is a column of `frame_emotions` and of what rules get."""
 
 TRACKS: dict[str, pl.DataType] = {
     "track": pl.String(),
@@ -62,7 +63,8 @@ SEEN: dict[str, pl.DataType] = {
     **MEASURES,
 }
 """What a rule gets: one row per sample and student, ordered by time, then student. A rule whose scope is
-`course` or `all` gets two more columns, `course` and `lecture`, and lecture after lecture."""
+`course` or `all` gets two more columns, `course` and `lecture`, and lecture after lecture. Labels beyond the
+seven have columns of their own in any of these tables: see `seen_schema`."""
 
 WIDE: dict[str, pl.DataType] = {**SEEN, "course": pl.String(), "lecture": pl.String()}
 
@@ -98,6 +100,12 @@ ASSESSMENTS: dict[str, pl.DataType] = {
 }
 """`course` and `lecture` are null where the rule's scope is wider; `evidence` and `spans` are JSON. `message`
 is English; `said` is the same as data (`messages.to_json`), or null for a text."""
+
+
+def seen_schema(further: Iterable[str] = ()) -> pl.Schema:
+    """Columns of SEEN, then one per label beyond the seven: its probability, null where the classifier of the
+    row does not have the label."""
+    return pl.Schema({**SEEN, **dict.fromkeys(further, pl.Float32())})
 
 
 def segment_table(segments: Sequence[Segment]) -> pl.DataFrame:

@@ -6,13 +6,14 @@ Nothing heavy is imported here: numpy arrays appear in annotations only, so that
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fertool.difficulty import says_difficult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Canonical expression labels, in FER2013's order."""
 
+COLUMNS = frozenset({
+    "course", "lecture", "recording", "student", "sample", "time_s", "present", "x1", "y1", "x2", "y2",
+    "detection", "yaw_deg", "pitch_deg", "roll_deg", "emotion", "confidence",
+})  # fmt: skip
+"""Columns that stand beside the labels in `frame_emotions` and `tables.SEEN`: a label cannot be called so."""
+
 Signal = Literal["presence", "pose", "expression"]
 Scope = Literal["segment", "lecture", "course", "all"]
 Subject = Literal["student", "class"]
@@ -34,6 +41,17 @@ Unit = Literal["share", "samples", "number"]
 """How a rule's value is written: a share of something in percent, a count of samples, a plain number."""
 Better = Literal["higher", "lower", "neither"]
 """Which values of a rule ask for nothing: the high ones, the low ones, or neither is better."""
+
+
+def is_label(name: object) -> bool:
+    """Whether a classifier may call an expression so: it becomes a column, and a class in a stylesheet."""
+    fits = isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_-]*", name) is not None
+    return fits and name not in COLUMNS
+
+
+def further(columns: Iterable[str]) -> tuple[str, ...]:
+    """Labels beyond the seven among the columns of `frame_emotions` or `tables.SEEN`, in their order."""
+    return tuple(name for name in columns if name not in COLUMNS and name not in EMOTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +189,9 @@ class Context:
     """Median time between two samples of the window, in seconds; 0 for fewer than two samples."""
     baseline: Mapping[str, float] = field(default_factory=dict)
     """What is usual for this student, over all lectures of the course that are stored: medians `yaw_deg`
-    and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that could be measured.
-    A key is missing where nothing was measured; empty when the subject is the class or the scope `all`."""
+    and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that a classifier with this
+    label measured. A key is missing where nothing was measured; empty when the subject is the class or the
+    scope `all`."""
     courses: Mapping[str, Course] = field(default_factory=dict)
     """Every course that a course.toml describes, also those that the student is not in; empty unless the
     scope is `all`."""

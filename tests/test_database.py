@@ -52,9 +52,9 @@ def test_an_empty_file_gets_every_table_and_view(path):
         }
         applied = [row[0] for row in con.execute("SELECT name FROM migrations ORDER BY ALL").fetchall()]
     assert tables == {
-        "assessments", "audit", "chunks", "consents", "courses", "decisions", "enrolled", "lectures",
-        "migrations", "observations", "recordings", "retired", "runs", "samples", "segments", "sites",
-        "students", "syllabi", "tracks",
+        "assessments", "audit", "chunks", "consents", "courses", "decisions", "enrolled", "further_labels",
+        "lectures", "migrations", "observations", "recordings", "retired", "runs", "samples", "segments",
+        "sites", "students", "syllabi", "tracks",
     }  # fmt: skip
     assert views == {
         "agreed", "assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"
@@ -83,6 +83,33 @@ def test_an_older_database_gets_what_it_lacks_and_keeps_what_it_has(path, monkey
     with database.transaction() as con:
         con.execute("INSERT INTO rooms VALUES ('101')")
     assert courses(database) == ["signals"]
+
+
+OLDER_RUN = """
+    INSERT INTO recordings VALUES ('r', 'r', 'c', 'l', '/r', 'r', 1, 9, 9, 1, 1, 'h', 0);
+    INSERT INTO runs VALUES ('run', 'r', 'finished', '0', 'full', '{}', now(), now(), 2, 1, '[]');
+    INSERT INTO samples (run, sample, time_s, faces) VALUES ('run', 0, 1.5, 1);
+    INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, student)
+        VALUES ('t', 'run', 0, 1.5, 1.5, 1, 'Ann');
+    INSERT INTO observations (run, track, sample, face, happy, others)
+        VALUES ('run', 't', 0, 0, 0.125, '{"contempt": 0.25, "Not Sure": 0.5, "time_s": 0.1}')"""
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_database_from_before_labels_became_columns_gets_them(path, read_only):
+    """A name that could never be a column stays in `others`."""
+    older = schema.MIGRATIONS[: [name for name, _ in schema.MIGRATIONS].index("0010_further_labels")]
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE TABLE migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)")
+        for name, sql in older:
+            con.execute(sql)
+            con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
+        con.execute(OLDER_RUN)
+    with Database(path, read_only=read_only).transaction() as con:
+        rows = con.execute("SELECT * EXCLUDE (confidence) FROM frame_emotions")
+        assert [name for name, *_ in rows.description][-2:] == ["emotion", "contempt"]
+        asked = "SELECT student, time_s, happy, contempt FROM frame_emotions"
+        assert con.execute(asked).fetchall() == [("Ann", 1.5, 0.125, 0.25)]
 
 
 BROKEN_MIGRATIONS = [

@@ -179,6 +179,9 @@ MISFITS = [
         "expected at least two, each once",
     ),
     (C_NAMED + "crop = 1; labels = ('a',)", "expected at least two, each once"),
+    (C_NAMED + "crop = 1; labels = ('happy', 'Contempt')", "label 'Contempt': expected lower case letters"),
+    (C_NAMED + "crop = 1; labels = ('happy', 'time_s')", "label 'time_s': expected"),  # a column already
+    (C_NAMED + "crop = 1; labels = ('happy', 7)", "label 7: expected"),
     ("class X(E): name = 'x'; version = '1'; same_person = 0.5", "X has no `crop`"),
     ("class X(E): name = 'x'; version = '1'; crop = 1", "X has no `same_person`"),
 ]

@@ -11,6 +11,7 @@ from fertool.tables import (
     SEGMENTS,
     TRACKS,
     frame,
+    seen_schema,
     segment_table,
 )
 from fertool.testing import store_lecture, timeline
@@ -154,6 +155,34 @@ def test_baselines_are_medians_and_shares_over_the_course(store):
 def test_a_baseline_leaves_out_what_was_not_measured(store):
     store_lecture(store, "signals", "a", {"Ada": timeline("present/unposed*3")}, policy="behaviour")
     assert store.baselines("signals") == {"Ada": {}}
+
+
+CONTEMPT = ("contempt",)
+
+
+def test_further_labels_stand_behind_the_columns_of_seen(store):
+    """Also in the table of a lecture whose classifier has none of them: rules find one table everywhere."""
+    plain, more = timeline("happy*2 absent"), timeline("contempt present absent neutral", further=CONTEMPT)
+    store_lecture(store, "signals", "a", {"Ada": plain})
+    assert store.seen("signals", "a").columns == list(SEEN)
+    store_lecture(store, "signals", "b", {"Ada": more})
+    assert store.seen("signals", "b").equals(more.with_columns(student=pl.lit("Ada")))
+    seen = store.seen("signals", "a")
+    assert seen.schema == seen_schema(CONTEMPT)
+    assert seen["contempt"].to_list() == [None] * 3
+    assert seen.drop("contempt").equals(plain.with_columns(student=pl.lit("Ada")))
+
+
+def test_a_baseline_counts_a_label_where_it_could_be_said(store):
+    store_lecture(store, "signals", "a", {"Ada": timeline("happy*6"), "Bob": timeline("happy*3")})
+    found = store.baselines("signals")["Ada"]
+    assert "contempt" not in found
+    spec = "contempt*1 neutral*3 absent*5"
+    store_lecture(store, "signals", "b", {"Ada": timeline(spec, further=CONTEMPT)})
+    found = store.baselines("signals")
+    assert found["Ada"]["contempt"] == 0.25  # 1 of 4, and not of all 10
+    assert (found["Ada"]["happy"], found["Ada"]["neutral"]) == (0.6, 0.3)  # of 10
+    assert "contempt" not in found["Bob"]  # nobody looked for it in Bob's face
 
 
 def test_lectures_of_named_students(store):

@@ -122,6 +122,16 @@ def test_ingested_twice_is_ingested_once(spool: Spool, store: Store) -> None:
     assert counts(store) == before
 
 
+def test_further_labels_travel_with_their_chunks(spool: Spool, store: Store) -> None:
+    spool.begin(analysis())
+    for chunk in (0, 1):
+        more = tables(chunk=chunk)
+        more["observations"] = more["observations"].with_columns(others=pl.lit('{"contempt": 0.25}'))
+        spool.commit("aa", chunk, 1.5, more)
+    ingest(store, spool)
+    assert store.query("SELECT DISTINCT happy, contempt FROM frame_emotions").rows() == [(0.5, 0.25)]
+
+
 def test_chunks_that_are_in_the_database_stay_as_they_are(spool: Spool, store: Store) -> None:
     one = analysis()
     store.add_recording(one.recording)

@@ -9,7 +9,8 @@ from stored import analyzed, assessments, begin, chunk, recording, segments
 
 from fertool.errors import StoreError
 from fertool.store import RUN_TABLES, Store
-from fertool.types import Course
+from fertool.tables import WIDE
+from fertool.types import COLUMNS, EMOTIONS, Course
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""
 
@@ -261,6 +262,55 @@ VIEWS = {
 @pytest.mark.parametrize("view", VIEWS)
 def test_views_have_exactly_the_columns_that_are_promised(store, view):
     assert store.query(f"SELECT * FROM {view}").columns == [name.strip() for name in VIEWS[view].split(",")]
+
+
+def test_no_label_can_be_called_as_a_column_that_is_there():
+    fixed = {name.strip() for name in VIEWS["frame_emotions"].split(",")} | WIDE.keys()
+    assert fixed - {*EMOTIONS} == COLUMNS
+
+
+def labelled(store, run, others, rec="r1", lecture="week-1"):
+    """A finished run of Ann, whose classifier gave these further labels (JSON) in both samples."""
+    begin(store, run, recording(rec, lecture=lecture))
+    tables = chunk(run)
+    tables["observations"] = tables["observations"].with_columns(others=pl.lit(others, pl.String()))
+    store.commit_chunk(run, 0, 1.0, tables)
+    store.finish_run(run, {f"{run}-0-a": "Ann"}, [])
+
+
+def test_a_further_label_is_a_column_from_the_run_on_that_brings_it(store):
+    usual = store.query("FROM frame_emotions").columns
+    labelled(store, "run1", None)
+    assert store.query("FROM frame_emotions").columns == usual
+    labelled(store, "run2", '{"not-sure": 0.5, "contempt": 0.125}', "r2", "week-2")
+    assert store.query("FROM frame_emotions").columns == [*usual, "contempt", "not-sure"]
+    labelled(store, "run3", '{"boredom": 0.25, "contempt": 0.25}', "r3", "week-3")
+    asked = (
+        'SELECT lecture, happy, boredom, contempt, "not-sure" FROM frame_emotions WHERE sample = 0 ORDER BY 1'
+    )
+    assert store.query(asked).rows() == [
+        ("week-1", 0.75, None, None, None),  # its classifier has none of them: not 0
+        ("week-2", 0.75, None, 0.125, 0.5),
+        ("week-3", 0.75, 0.25, 0.25, None),
+    ]
+    assert store.further_labels() == ("boredom", "contempt", "not-sure")
+
+
+def test_a_further_label_shows_once_its_run_is_finished(store):
+    begin(store)
+    tables = chunk("run1")
+    tables["observations"] = tables["observations"].with_columns(others=pl.lit('{"contempt": 0.5}'))
+    store.commit_chunk("run1", 0, 1.0, tables)
+    assert store.further_labels() == ()
+    store.finish_run("run1", {}, [])
+    assert store.query("SELECT contempt FROM frame_emotions").rows() == [(0.5,), (0.5,)]
+
+
+def test_a_summary_has_every_label(store):
+    labelled(store, "run1", None)
+    labelled(store, "run2", '{"contempt": 0.125}', "r2")
+    assert (store.summary("run1")["happy"], store.summary("run1")["contempt"]) == (0.75, None)
+    assert (store.summary("run2")["happy"], store.summary("run2")["contempt"]) == (0.75, 0.125)
 
 
 def test_names_are_stored_as_they_are(store):

@@ -10,6 +10,7 @@ import pytest
 
 from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, PluginError, Rule
 from fertool.testing import check_plugin, context, gallery, timeline
+from fertool.types import EMOTIONS
 
 
 class Good(Rule):
@@ -125,6 +126,38 @@ def test_the_kit_accepts_and_takes_options() -> None:
 
     check_plugin(Good)
     check_plugin(Optional, low=0.3)
+
+
+class Scornful(Rule):
+    """Looks at a label beyond the seven."""
+
+    name, version, signals, needs = "scornful", "1", frozenset({"expression"}), ("contempt",)
+
+    def assess(self, seen, context):
+        return Assessment(seen["contempt"].mean())
+
+
+def test_the_kit_gives_a_rule_the_labels_that_it_needs() -> None:
+    check_plugin(Scornful)
+
+
+def test_the_kit_knows_that_a_further_label_is_an_expression() -> None:
+    class Unsaid(Scornful):
+        signals = frozenset({"presence"})
+
+    with pytest.raises(AssertionError, match="its answer depends on expression"):
+        check_plugin(Unsaid)
+
+
+def test_the_kit_gives_every_rule_a_label_that_it_did_not_ask_for() -> None:
+    class Surprised(Good):
+        signals = frozenset({"expression"})
+
+        def assess(self, seen, context):
+            return Assessment(float(sum(EMOTIONS.index(e) for e in seen["emotion"].drop_nulls())))
+
+    with pytest.raises(PluginError, match="tuple.index"):
+        check_plugin(Surprised)
 
 
 def test_what_is_not_available_is_checked_as_a_class_only() -> None:

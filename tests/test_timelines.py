@@ -133,6 +133,24 @@ def test_every_block_lasts_as_long_as_it_says(spec: list[tuple[str, int]]) -> No
         assert len(found) == wanted
 
 
+@pytest.mark.parametrize("label", ["contempt", "not-sure", "happy"])
+def test_further_labels_are_states_and_columns(label: str) -> None:
+    rows = timeline(f"{label} present absent", further=("contempt", "not-sure"))
+    assert rows.columns == [*SEEN, "contempt", "not-sure"]
+    (row, *others) = rows.to_dicts()
+    nine = (*EMOTIONS, "contempt", "not-sure")
+    assert sum(row[name] for name in nine) == pytest.approx(1)
+    assert max(nine, key=lambda name: row[name]) == row["emotion"] == label
+    assert [row[name] for name in nine if name != label] == pytest.approx([0.3 / 8] * 8)
+    assert [(one["contempt"], one["not-sure"]) for one in others] == [(None, None)] * 2
+
+
+@pytest.mark.parametrize("label", ["happy", "absent", "time_s", "Contempt", "not sure", "_x", "1st", ""])
+def test_no_further_label_can_be_called_so(label: str) -> None:
+    with pytest.raises(ConfigError, match="is no further label"):
+        timeline("neutral", further=(label,))
+
+
 # --- store_lecture ----------------------------------------------------------------------------
 
 
@@ -246,6 +264,15 @@ def test_a_lecture_may_have_several_recordings(store: Store) -> None:
     store_lecture(store, "c", "l", {"B": timeline("sad*7")}, recording_name="b.mp4")
     assert store.runs()["current"].to_list() == [True, True]
     assert dict(store.seen("c", "l").group_by("student").len().iter_rows()) == {"A": 5, "B": 7}
+
+
+def test_a_recording_is_read_by_one_classifier(store: Store) -> None:
+    more = timeline("contempt*5", further=("contempt",))
+    with pytest.raises(ConfigError, match="c/l: timelines differ in their further labels"):
+        store_lecture(store, "c", "l", {"A": more, "B": timeline("happy*5")})
+    store_lecture(store, "c", "l", {"A": more}, policy="behaviour")
+    assert store.query("SELECT count(emotion) + count(others) FROM observations").item() == 0
+    assert store.further_labels() == ()
 
 
 @pytest.mark.parametrize("students", [{}, {"A": pl.DataFrame(schema=SEEN)}])

@@ -9,6 +9,8 @@ from fertool.cli.people import record
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fertool.analysis import Analysis
     from fertool.pipeline import Outcome
     from fertool.remote import File
@@ -51,15 +53,16 @@ def summary(
             print_json(whole)
         return
     if rows:
+        labels = (*EMOTIONS, *store.further_labels())
         print_table(
             ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
-            [_cells(row) for row in rows],
+            [_cells(row, labels) for row in rows],
         )
     if failed:
         print_table(["failed", "reason"], failed)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], labels: Sequence[str]) -> list[str]:
     speed = f"{row['analyzed_s'] / row['seconds']:.1f}x" if row["seconds"] else ""
     return [
         row["name"],
@@ -67,12 +70,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
         clock(row["duration_s"]),
         f"{row['coverage']:.0%}",
         str(row["students"]),
-        _mostly(row),
+        _mostly(row, labels),
         speed,
     ]
 
 
-def _mostly(row: dict[str, Any]) -> str:
+def _mostly(row: dict[str, Any], labels: Sequence[str] = EMOTIONS) -> str:
     """The three most frequent expressions, one a line: seven columns have no room on a terminal of 80."""
-    shares = sorted(((row[name], name) for name in EMOTIONS if row[name]), key=lambda pair: -pair[0])
+    shares = sorted(((row[name], name) for name in labels if row[name]), key=lambda pair: -pair[0])
     return "\n".join(f"{name} {share:.0%}" for share, name in shares[:MOSTLY]) or "–"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool import checks, plugins
+from fertool import checks, plugins, types
 from fertool.contracts import Classifier, Detector, Encoder, Rule, Section
 from fertool.sections import Given
 from fertool.testing.timelines import timeline
@@ -36,7 +36,7 @@ SIGNALS = {
     "pose": ("yaw_deg", "pitch_deg", "roll_deg"),
     "expression": (*EMOTIONS, "emotion", "confidence"),
 }
-"""The columns that each signal stands for; presence is always there."""
+"""The columns that each signal stands for, beside further labels; presence is always there."""
 
 
 def context(**changes: Any) -> Context:
@@ -123,7 +123,8 @@ def check_rule(rule: Rule) -> None:
         assert table.equals(before), (
             f"rule {rule.name!r}: assess() changed the table it was given: with_columns() returns a new one"
         )
-        for signal, columns in SIGNALS.items():
+        for signal, names in SIGNALS.items():
+            columns = (*names, *types.further(table.columns)) if signal == "expression" else names
             if signal not in rule.signals:
                 blind = table.with_columns(pl.lit(None).cast(table.schema[c]).alias(c) for c in columns)
                 assert first == checks.assess(rule, blind, _around(rule, blind)), (
@@ -184,10 +185,12 @@ def report_tables() -> list[dict[str, pl.DataFrame]]:
 
 
 def _tables(rule: Rule) -> list[pl.DataFrame]:
-    """What a rule of this scope and subject may be given."""
-    tables = [timeline(text) for text in TIMELINES]
+    """What a rule of this scope and subject may be given; the last with a label that it did not ask for."""
+    more = types.further(rule.needs)
+    tables = [timeline(text, further=more) for text in TIMELINES]
+    tables.append(timeline("neutral*20 contempt*40", further=list(dict.fromkeys((*more, "contempt")))))
     if rule.subject == "class":
-        both = pl.concat([tables[1], timeline("happy*30 absent*20", student="student-02")])
+        both = pl.concat([tables[1], timeline("happy*30 absent*20", student="student-02", further=more)])
         tables.append(both.sort("time_s", "student"))
     if rule.scope in ("course", "all"):
         two = [pl.lit("course").alias("course"), pl.lit("lecture").alias("lecture")]

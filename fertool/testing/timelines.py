@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 import fertool
+from fertool import types
 from fertool.errors import ConfigError
 from fertool.segments import equal_parts
 from fertool.store import Recording, Run
-from fertool.tables import MEASURES, OBSERVATIONS, SAMPLES, SEEN, SEGMENTS, TRACKS, frame, segment_table
+from fertool.tables import OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame, seen_schema, segment_table
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 CHUNK_S = 60
 CONFIDENCE = 0.7
-"""Probability of the emotion a timeline names; the other six share the rest equally."""
+"""Probability of the emotion a timeline names; the other labels share the rest equally."""
 POSES: dict[str, tuple[str, float]] = {
     "down": ("pitch_deg", -25.0),
     "up": ("pitch_deg", 25.0),
@@ -51,18 +52,23 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def timeline(spec: str, every: str = "1s", student: str = "student-01") -> pl.DataFrame:
+def timeline(
+    spec: str, every: str = "1s", student: str = "student-01", further: Sequence[str] = ()
+) -> pl.DataFrame:
     """One student as `tables.SEEN`: one row per sample, at times k * `every` seconds, k = 0, 1, ...
 
     `spec`: blocks `STATE*COUNT` separated by spaces; COUNT samples, 1 when left out. STATE is an emotion,
     `present` (seen, but no expression) or `absent` (all measurements null). A head pose may follow after
-    a slash: `neutral/down*10`; see `POSES`. An empty spec is an error.
+    a slash: `neutral/down*10`; see `POSES`. An empty spec is an error. `further`: labels that the classifier
+    has beyond the seven, `("contempt",)`; each is a STATE, and a column after those of `SEEN`.
     """
     period = _seconds(every)
-    blocks = [_block(block) for block in spec.split()]
+    if odd := [label for label in further if label in STATES or not types.is_label(label)]:
+        raise ConfigError(f"timeline: {odd[0]!r} is no further label", "for example contempt")
+    blocks = [_block(block, further) for block in spec.split()]
     if not blocks:
         raise ConfigError("timeline: nothing in it", 'for example "neutral*60 happy*30 absent*20"')
-    rows = frame([{"student": student, **state} for state, _ in blocks], SEEN)
+    rows = frame([{"student": student, **state} for state, _ in blocks], dict(seen_schema(further)))
     rows = rows[np.repeat(np.arange(len(blocks)), [count for _, count in blocks])]
     return rows.with_columns(time_s=pl.Series(np.arange(len(rows)) * period).round(6))
 
@@ -83,21 +89,29 @@ def store_lecture(
 ) -> str:
     """Write timelines as if a recording had been analysed, chunk by chunk; returns the run's id.
 
-    `students`: name -> `tables.SEEN` (its `student` column is ignored). The samples of the recording are
-    the times of all timelines together, so a lecture without any face is `{"": timeline("absent*60")}`.
+    `students`: name -> `tables.SEEN` (its `student` column is ignored), with the same further labels for all,
+    since one classifier reads a recording. The samples of the recording are the times of all timelines
+    together, so a lecture without any face is `{"": timeline("absent*60")}`.
     Several calls for one lecture need different `recording_name`s. `config` overrides parts of the run's
     configuration. Without `segments` there are equal parts, as after an analysis. Under the policy
     `behaviour` no expression is stored, whatever the timelines say. Long chunks are written faster.
     """
     if not students or not any(len(rows) for rows in students.values()):
         raise ConfigError(f"store_lecture {course}/{lecture}: no samples", "give at least one timeline")
+    kinds = {types.further(rows.columns) for rows in students.values()}
+    if len(kinds) > 1:
+        what = f"store_lecture {course}/{lecture}: timelines differ in their further labels"
+        raise ConfigError(what, "one classifier reads a recording: give each timeline the same")
+    (further,) = kinds
+    schema = seen_schema(further)
     faces = pl.concat(
-        [rows.cast(pl.Schema(SEEN)).with_columns(student=pl.lit(name)) for name, rows in students.items()]
+        [rows.cast(schema).with_columns(student=pl.lit(name)) for name, rows in students.items()]
     )
     times = faces["time_s"].unique().sort()
     samples = pl.DataFrame({"sample": range(len(times)), "time_s": times})
     if policy == "behaviour":
-        faces = faces.with_columns(pl.lit(None).cast(MEASURES[name]).alias(name) for name in _EXPRESSION)
+        expression = (*EMOTIONS, "emotion", "confidence", *further)
+        faces = faces.with_columns(pl.lit(None).cast(schema[name]).alias(name) for name in expression)
     seen = faces.filter("present").join(samples, on="time_s").sort("sample", "student")
 
     recording = _recording(course, lecture, recording_name, _duration(times), faces)
@@ -108,7 +122,7 @@ def store_lecture(
     with store.database.kept():
         store.add_recording(recording)
         store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
-        owners = _commit_chunks(store, run, samples, seen, chunk_s)
+        owners = _commit_chunks(store, run, samples, _with_others(seen, further), chunk_s)
         store.name_student(course, *sorted(set(owners.values())))
         store.finish_run(run, owners, notes)
         parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
@@ -118,9 +132,6 @@ def store_lecture(
     return run
 
 
-_EXPRESSION = (*EMOTIONS, "emotion", "confidence")
-
-
 def _seconds(every: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|min)", every)
     if not match or not (seconds := float(match[1]) * UNITS[match[2]]):
@@ -128,30 +139,30 @@ def _seconds(every: str) -> float:
     return seconds
 
 
-def _block(block: str) -> tuple[dict[str, object], int]:
+def _block(block: str, further: Sequence[str]) -> tuple[dict[str, object], int]:
     """`happy/down*3` -> a row, and how often it stands there."""
     state, star, count = block.partition("*")
     emotion, *poses = state.split("/")
-    if emotion not in STATES:
-        raise ConfigError(f"timeline: unknown state in {block!r}", f"one of {', '.join(STATES)}")
+    if emotion not in (*STATES, *further):
+        raise ConfigError(f"timeline: unknown state in {block!r}", f"one of {', '.join((*STATES, *further))}")
     if star and not re.fullmatch(r"[1-9]\d*", count):
         raise ConfigError(f"timeline: {block!r} has no positive count", "for example happy*30")
     if unknown := [pose for pose in poses if pose not in POSES]:
         raise ConfigError(f"timeline: unknown pose {unknown[0]!r} in {block!r}", f"one of {', '.join(POSES)}")
     if emotion == "absent" and poses:
         raise ConfigError(f"timeline: {block!r}: nobody there has no head pose", "write absent*COUNT")
-    return _row(emotion, poses), int(count or 1)
+    return _row(emotion, poses, (*EMOTIONS, *further)), int(count or 1)
 
 
-def _row(emotion: str, poses: list[str]) -> dict[str, object]:
+def _row(emotion: str, poses: list[str], labels: Sequence[str]) -> dict[str, object]:
     if emotion == "absent":
         return {"present": False}
     row: dict[str, object] = {"present": True, "x1": 100, "y1": 80, "x2": 180, "y2": 180, "detection": 0.9}
     if "unposed" not in poses:
         row |= {"yaw_deg": 0.0, "pitch_deg": 0.0, "roll_deg": 0.0} | dict(POSES[pose] for pose in poses)
     if emotion != "present":
-        rest = (1 - CONFIDENCE) / (len(EMOTIONS) - 1)
-        row |= dict.fromkeys(EMOTIONS, rest) | {
+        rest = (1 - CONFIDENCE) / (len(labels) - 1)
+        row |= dict.fromkeys(labels, rest) | {
             emotion: CONFIDENCE,
             "emotion": emotion,
             "confidence": CONFIDENCE,
@@ -185,6 +196,14 @@ def _recording(course: str, lecture: str, name: str, duration_s: float, faces: p
     )
 
 
+def _with_others(seen: pl.DataFrame, further: Sequence[str]) -> pl.DataFrame:
+    """With the column `others` of an analysis: further labels as JSON, null where no expression was read."""
+    if not further:
+        return seen.with_columns(others=pl.lit(None, pl.String()))
+    labels = pl.struct(further).struct.json_encode()
+    return seen.with_columns(others=pl.when(pl.col("emotion").is_not_null()).then(labels))
+
+
 def _commit_chunks(
     store: Store, run: str, samples: pl.DataFrame, seen: pl.DataFrame, chunk_s: int
 ) -> dict[str, str]:
@@ -196,7 +215,6 @@ def _commit_chunks(
     seen = seen.with_columns(
         chunk,
         face=pl.int_range(pl.len()).over("sample"),
-        others=pl.lit(None, pl.String()),
     )
     who = seen.select("chunk", "student").unique().sort("chunk", "student")
     number = pl.int_range(pl.len()).over("chunk")
