@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import polars as pl
 from fertool import checks, judging, messages, options
 from fertool.errors import PluginError
 from fertool.tables import ASSESSMENTS
-from fertool.types import Assessment, Context, Course, Message, Segment
+from fertool.types import EMOTIONS, Assessment, Context, Course, Message, Segment, further
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,15 +72,16 @@ class Result:
 
 def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
     """Run every rule on every window of one lecture; one that fails does not stop the others."""
-    asked: dict[tuple[str, str], list[Window]] = {}
+    asked: dict[tuple[str, str, tuple[str, ...]], list[Window]] = {}
     for rule in rules:
         if reason := _switched_off(rule, lecture):
             result.skipped.append(reason)
             result.withdrawn.append((lecture.course, lecture.lecture, rule.name))
             continue
-        kind = (rule.scope, rule.subject)
+        lacking = _lacking(rule, lecture.seen)
+        kind = (rule.scope, rule.subject, lacking)
         if kind not in asked:  # cutting costs more than many a rule
-            asked[kind] = list(windows(rule, lecture))
+            asked[kind] = list(windows(rule, _unread(lecture, lacking)))
         chosen = json.dumps(options.values(rule), sort_keys=True, default=str)
         try:
             rows = [
@@ -162,6 +163,23 @@ def _switched_off(rule: Rule, lecture: Lecture) -> str:
         n for n in rule.needs if n not in seen.columns or (len(seen) and seen[n].null_count() == len(seen))
     ]
     return f"rule {rule.name!r} needs {', '.join(missing)}, which was not classified" if missing else ""
+
+
+def _lacking(rule: Rule, seen: pl.DataFrame) -> tuple[str, ...]:
+    """Labels that the rule needs and the classifier of some rows does not have."""
+    read = seen["emotion"].is_not_null()
+    return tuple(name for name in rule.needs if (read & seen[name].is_null()).any())
+
+
+def _unread(lecture: Lecture, labels: Sequence[str]) -> Lecture:
+    """The lecture without the expressions of a classifier that lacks one of these labels: what it never said
+    would pass for what was never shown."""
+    if not labels:
+        return lecture
+    seen = lecture.seen
+    asked = pl.all_horizontal(pl.col(name).is_not_null() for name in labels)
+    columns = ("emotion", "confidence", *EMOTIONS, *further(seen.columns))
+    return replace(lecture, seen=seen.with_columns(pl.when(asked).then(pl.col(name)) for name in columns))
 
 
 def _row(rule: Rule, chosen: str, context: Context, one: Assessment) -> dict[str, object]:

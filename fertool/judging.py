@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool.types import Assessment, Message
+from fertool.types import EMOTIONS, Assessment, Message, further
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,11 +92,24 @@ class Figure:
         return not_measurable(message, self.coverage)
 
 
+def labels(seen: pl.DataFrame) -> tuple[str, ...]:
+    """Labels that the classifier of some row of `seen` has: the canonical ones in their order, then further
+    ones; none where no expression was measured."""
+    return tuple(name for name in (*EMOTIONS, *further(seen.columns)) if seen[name].null_count() < len(seen))
+
+
 def weighed(seen: pl.DataFrame, weights: Mapping[str, float], other: float = math.nan) -> Doubles:
     """(n,) weight of the expression of each row, `other` for one without; NaN where none was measured."""
     table: defaultdict[Any, float] = defaultdict(lambda: other, weights)
     table[None] = math.nan
     return np.fromiter(map(table.__getitem__, seen["emotion"].to_list()), np.float64, len(seen))
+
+
+def counted(seen: pl.DataFrame) -> str:
+    """What a rule that counts the seven expressions alone has measured: `expression`, or `one of the seven
+    expressions` where others were shown as well."""
+    others = seen["emotion"].drop_nulls().is_in(EMOTIONS).not_().any()
+    return "one of the seven expressions" if others else "expression"
 
 
 def shows(seen: pl.DataFrame, labels: Iterable[str]) -> Doubles:

@@ -107,6 +107,7 @@ def redrawn(seen: pl.DataFrame, confusion: Doubles, rng: np.random.Generator) ->
 
     A classifier that errs on a face errs on the next frame, too: a stretch of one label, cut every
     `judging.BLOCK_S` seconds, is drawn as one. The probabilities of the old and the new label change places.
+    A label beyond the seven stays: how often it is mistaken was not evaluated.
     """
     keys = ["student", "time_s"]
     rows = (

@@ -371,6 +371,56 @@ def test_a_rule_whose_labels_were_not_classified_is_skipped_with_the_reason(need
         assert result.skipped == [f"rule 'notes' needs {missing}, which was not classified"]
 
 
+class Needs(Notes):
+    needs = ("happy", "contempt")
+
+
+def mixed(*specs, further=("contempt",)):
+    """A lecture in which only the classifier of the first student's recording has the further labels."""
+    tables = [
+        timeline(spec, student=f"student-{i:02d}", further=() if i > 1 else further)
+        for i, spec in enumerate(specs, 1)
+    ]
+    seen = pl.concat(tables, how="diagonal").sort("time_s", "student")
+    return Lecture("signals", "week-1", seen, PARTS)
+
+
+def test_a_rule_whose_labels_were_classified_is_asked():
+    rule = Needs()
+    one = mixed("contempt*6 happy*6")
+    assert judged([rule], one).skipped == []
+    assert [seen["emotion"].to_list() for _, seen in rule.asked] == [
+        ["contempt"] * 5,
+        ["contempt"] + ["happy"] * 6,
+    ]
+    assert all(context.lecture_seen.equals(one.seen) for context, _ in rule.asked)
+
+
+def test_what_a_classifier_could_not_say_is_not_measured_rather_than_not_shown():
+    """Ann's classifier has contempt and Bob's has not: of Bob a rule about contempt learns nothing."""
+    rule, other = Needs(), Notes()
+    one = mixed("contempt*12", "happy/down*12")
+    assert judged([rule, other], one).skipped == []
+    ann, bob = rule.asked[0][1], rule.asked[2][1]
+    assert ann["emotion"].to_list() == ["contempt"] * 5
+    expression = ("emotion", "confidence", "happy", "neutral", "contempt")
+    assert bob.select(expression).null_count().row(0) == (5,) * 5
+    assert bob["present"].all()
+    assert bob["pitch_deg"].to_list() == [-25.0] * 5  # that was measured
+    assert rule.asked[2][0].lecture_seen["emotion"].null_count() == 12
+    assert other.asked[2][1]["emotion"].to_list() == ["happy"] * 5  # who does not need it gets everything
+
+
+def test_the_canonical_labels_are_no_exception():
+    rule = Needs()
+    rule.needs = ("fear",)
+    one = mixed("happy*12", "happy*12")
+    bare = pl.when(pl.col("student") != "student-02").then(pl.col("fear"))
+    one.seen = one.seen.with_columns(fear=bare)
+    judged([rule], one)
+    assert [seen["emotion"].count() for _, seen in rule.asked] == [5, 7, 0, 0]
+
+
 def test_what_is_said_beside_the_value_becomes_columns():
     one = Assessment(0.5, coverage=0.75, interval=(0.25, 1), spans=((0.0, 2.0), (3.0, 4.5)))
     row = judged([answering(one)], lecture("happy*3", segments=PARTS[:1])).table().row(0, named=True)

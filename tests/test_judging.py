@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fertool import judging
 from fertool.tables import SEEN
 from fertool.testing import timeline
+from fertool.types import EMOTIONS
 
 
 def table(values, period_s=1.0):
@@ -88,8 +89,43 @@ def test_shows():
 
 
 def test_an_expression_beyond_the_seven_is_measured():
-    seen = timeline("happy*2").with_columns(emotion=pl.Series(["happy", "contempt"]))
-    np.testing.assert_array_equal(judging.shows(seen, ("happy",)), [1, 0])
+    seen = timeline("happy contempt absent", further=("contempt",))
+    np.testing.assert_array_equal(judging.shows(seen, ("happy",)), [1, 0, NAN])
+    np.testing.assert_array_equal(judging.shows(seen, ("contempt",)), [0, 1, NAN])
+
+
+LABELS = [
+    # timeline, further labels of its classifier, labels found in it
+    ("happy*2", (), EMOTIONS),
+    ("happy*2", ("contempt", "boredom"), (*EMOTIONS, "contempt", "boredom")),  # looked for, never shown
+    ("absent present absent", ("contempt",), ()),  # nothing was looked for
+    ("happy absent", ("contempt",), (*EMOTIONS, "contempt")),
+]
+
+
+@pytest.mark.parametrize(("spec", "further", "expected"), LABELS)
+def test_labels_that_were_looked_for(spec, further, expected):
+    assert judging.labels(timeline(spec, further=further)) == expected
+
+
+def test_labels_of_a_classifier_that_has_fewer_than_the_seven():
+    seen = timeline("happy sad").with_columns(
+        fear=pl.lit(None, pl.Float32), contempt=pl.lit(None, pl.Float32)
+    )
+    assert judging.labels(seen) == tuple(label for label in EMOTIONS if label != "fear")
+    assert judging.labels(timeline("happy").clear()) == ()
+
+
+COUNTED = [
+    ("happy sad absent", "expression"),
+    ("absent", "expression"),
+    ("happy contempt", "one of the seven expressions"),
+]
+
+
+@pytest.mark.parametrize(("spec", "expected"), COUNTED)
+def test_what_a_rule_counts_has_a_name(spec, expected):
+    assert judging.counted(timeline(spec, further=("contempt",))) == expected
 
 
 PARTS = [

@@ -142,9 +142,16 @@ def test_students_err_by_themselves_and_the_order_of_rows_is_kept():
 
 
 def test_a_label_beyond_the_seven_and_one_never_said_stay():
-    seen = timeline("happy*2").with_columns(emotion=pl.Series(["contempt", "happy"]))
-    changed = redrawn(seen, np.zeros((7, 7)), np.random.default_rng(0))
-    assert changed["emotion"].to_list() == ["contempt", "happy"]
+    seen = timeline("contempt happy absent", further=("contempt",))
+    assert redrawn(seen, np.zeros((7, 7)), np.random.default_rng(0)).equals(seen)
+
+
+def test_errors_move_the_seven_and_leave_the_probability_of_a_further_label():
+    seen = timeline("happy*3 contempt*2 absent", further=("contempt",))
+    changed = redrawn(seen, confused("happy", sad=1), np.random.default_rng(0))
+    assert changed["emotion"].to_list() == [*["sad"] * 3, *["contempt"] * 2, None]
+    assert changed["contempt"].equals(seen["contempt"])
+    assert changed.columns == seen.columns
 
 
 def test_an_empty_table_has_no_errors():

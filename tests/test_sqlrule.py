@@ -43,6 +43,15 @@ def test_answers(query, answers):
     assert [(a.value, a.level, a.evidence) for a in ask(query)] == answers
 
 
+def test_a_further_label_is_a_column_of_seen():
+    seen = timeline("contempt*3 happy*1 absent*1", further=("contempt", "not-sure"))
+    query = """SELECT avg((emotion = 'contempt')::INT) AS value, max(contempt) AS most,
+               max("not-sure") AS unsure FROM seen"""
+    (one,) = checks.assess(rule(query), seen, context())
+    assert one.value == 0.75
+    assert one.evidence == {"most": pytest.approx(0.7), "unsure": pytest.approx(0.3 / 8)}
+
+
 def test_spans_and_messages():
     (one,) = ask("SELECT 1 AS value, 'look' AS message, min(time_s) AS start_s, 3 AS end_s FROM seen")
     assert (one.message, one.start_s, one.end_s) == ("look", 0.0, 3.0)

@@ -53,6 +53,17 @@ def test_ahead_is_where_the_student_usually_looks(baseline, spec, value):
     assert judged(spec, baseline).value == pytest.approx(value)
 
 
+def test_a_label_without_a_weight_is_not_measured():
+    """The weights are for seven expressions."""
+    seen = timeline("neutral*5 contempt*5", further=("contempt",))
+    one = Concentration().assess(seen, context())
+    assert (one.value, one.coverage, one.level) == (1.0, 0.5, "good")
+    seen = timeline("neutral*4 contempt*6", further=("contempt",))
+    one = Concentration().assess(seen, context())
+    assert (one.value, one.level) == (None, "not measurable")
+    assert str(one.message) == "one of the seven expressions and head pose measured in 4 of 10 samples only"
+
+
 SILENT = ["neutral/unposed*10", "present*10", "neutral*4 absent*5", "absent"]
 
 

@@ -11,8 +11,8 @@ from fertool_plugins.rules.shares import Shares
 CONTEXT = Context("signals", "week-1", None, "student-01", 1.0)
 
 
-def judged(spec, **options):
-    return Shares(**options).assess(timeline(spec), CONTEXT)
+def judged(spec, further=(), **options):
+    return Shares(**options).assess(timeline(spec, further=further), CONTEXT)
 
 
 SHARES = [
@@ -67,11 +67,52 @@ def test_what_it_says():
     assert happy.coverage == 1.0
 
 
-def test_an_expression_of_another_classifier_counts_as_measured():
-    seen = timeline("happy*1 sad*1").with_columns(emotion=pl.Series(["happy", "contempt"]))
-    shares = {one.level: one.value for one in Shares().assess(seen, CONTEXT)}
-    assert shares["happy"] == 0.5
-    assert "contempt" not in shares
+NINE = ("confusion", "contempt")
+FURTHER = [
+    # timeline read by a classifier of nine labels, the shares that are not 0
+    ("contempt*10", {"contempt": 1.0}),
+    ("happy*10", {"happy": 1.0}),
+    ("contempt*3 confusion*1 happy*6 absent*10", {"contempt": 0.3, "confusion": 0.1, "happy": 0.6}),
+]
+
+
+@pytest.mark.parametrize(("spec", "expected"), FURTHER)
+def test_a_further_label_has_a_share_as_the_seven_do(spec, expected):
+    result = judged(spec, NINE)
+    assert [one.level for one in result] == [*EMOTIONS, *NINE]
+    assert {one.level: one.value for one in result if one.value} == pytest.approx(expected)
+    assert sum(one.value for one in result) == pytest.approx(1)
+
+
+def test_a_label_that_the_classifier_does_not_have_has_no_share():
+    seen = timeline("happy*1 neutral*3").with_columns(fear=pl.lit(None, pl.Float32), contempt=None)
+    levels = [one.level for one in Shares().assess(seen, CONTEXT)]
+    assert levels == [label for label in EMOTIONS if label != "fear"]
+
+
+MIXED = [
+    # samples of contempt and happy that a classifier with contempt read, happy ones of another without it;
+    # shares of contempt (None: left out) and happy
+    (3, 3, 6, 3 / 6, 9 / 12),  # exactly half of the samples could have been contempt
+    (3, 2, 6, None, 8 / 11),  # 5 of 11 are fewer: said of all, half of them would be a guess
+    (0, 6, 6, 0.0, 1.0),  # looked for, never seen
+]
+
+
+@pytest.mark.parametrize(("contempt", "happy", "plain", "scorn", "joy"), MIXED)
+def test_in_front_of_two_classifiers_a_share_is_of_those_that_have_the_label(
+    contempt, happy, plain, scorn, joy
+):
+    spec = f"contempt*{contempt} happy*{happy}" if contempt else f"happy*{happy}"
+    tables = timeline(spec, further=("contempt",)), timeline(f"happy*{plain}")
+    shares = {one.level: one for one in Shares().assess(pl.concat(tables, how="diagonal"), CONTEXT)}
+    assert shares["happy"].value == pytest.approx(joy)
+    assert shares["happy"].coverage == 1.0
+    assert ("contempt" in shares) is (scorn is not None)
+    if scorn is not None:
+        assert shares["contempt"].value == scorn
+        assert shares["contempt"].coverage == 0.5
+        assert shares["contempt"].evidence == {"count": contempt, "measured": 6}
 
 
 def test_an_empty_table_says_nothing():
@@ -80,4 +121,4 @@ def test_an_empty_table_says_nothing():
 
 def test_a_policy_can_switch_it_off():
     assert "expression" in Shares.signals
-    assert Shares.needs == EMOTIONS
+    assert Shares.needs == ()

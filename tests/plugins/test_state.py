@@ -32,6 +32,36 @@ def test_positive_unless_more_than_half_is_negative(spec, value, level, every):
     assert one.level == level
 
 
+FURTHER = [
+    # timeline, share positive, coverage: contempt is neither, so it is not measured
+    ("neutral*5 contempt*5", 1.0, 0.5),
+    ("sad*3 neutral*3 contempt*4", 0.5, 0.6),
+    ("sad*6 contempt*4", 0.0, 0.6),
+]
+
+
+@pytest.mark.parametrize(("spec", "value", "coverage"), FURTHER)
+def test_of_a_label_that_the_paper_does_not_know_nothing_is_said(spec, value, coverage):
+    one = State().assess(timeline(spec, further=("contempt",)), context())
+    assert one.value == pytest.approx(value)
+    assert one.coverage == coverage
+    assert one.evidence["measured"] == round(10 * coverage)
+
+
+SILENT = [
+    ("contempt*10", "one of the seven expressions measured in 0 of 10 samples only"),  # and not: a good state
+    ("contempt*6 sad*4", "one of the seven expressions measured in 4 of 10 samples only"),
+    ("sad*4 absent*6", "expression measured in 4 of 10 samples only"),
+    ("absent*10", "expression measured in 0 of 10 samples only"),
+]
+
+
+@pytest.mark.parametrize(("spec", "message"), SILENT)
+def test_what_is_not_measurable_is_named(spec, message):
+    one = State().assess(timeline(spec, further=("contempt",)), context())
+    assert (one.value, one.level, str(one.message)) == (None, "not measurable", message)
+
+
 def test_a_negative_state_names_the_adjustments():
     assert str(judged("sad*9 neutral*1").message) == (
         "negative in 90% of 10 measured samples: lower the difficulty, slow down, or intersperse a story"

@@ -8,8 +8,8 @@ from fertool.testing import context, timeline
 from fertool_plugins.rules.synchrony import Synchrony
 
 
-def judged(*specs, rate="1s", **options):
-    tables = [timeline(spec, rate, student=f"s{i}") for i, spec in enumerate(specs)]
+def judged(*specs, rate="1s", further=(), **options):
+    tables = [timeline(spec, rate, f"s{i}", further) for i, spec in enumerate(specs)]
     seen = pl.concat(tables).sort("time_s", "student")
     about = context(segment=None, student=None)
     return {one.student: one for one in Synchrony(**options).assess(seen, about)}
@@ -34,6 +34,20 @@ VALUES = [
 )  # the same samples, twice the length
 def test_agreement_beyond_chance(specs, value, rate, every):
     assert judged(*specs, rate=rate, every=every)["s0"].value == pytest.approx(value)
+
+
+SCORN = "contempt*30 neutral*30"
+FURTHER = [
+    # students, value of the first: as with any other label
+    ((SCORN, SCORN), 1.0),
+    ((SCORN, "neutral*30 contempt*30"), -1.0),  # always the opposite: (0 - .5) / .5
+    ((SCORN, HALVES), (0.5 - 0.25) / (1 - 0.25)),  # agree in the second half; one label of two is shared
+]
+
+
+@pytest.mark.parametrize(("specs", "value"), FURTHER)
+def test_further_labels_agree_and_disagree_as_the_seven_do(specs, value):
+    assert judged(*specs, further=("contempt",))["s0"].value == pytest.approx(value)
 
 
 def test_faces_that_never_change_say_nothing():

@@ -7,10 +7,11 @@ from importlib.resources import files
 
 import pytest
 
-from fertool import Assessment, Message, Rule
+from fertool import Assessment, Message, Rule, judging
 from fertool.errors import ConfigError
 from fertool.plugins import Found, Registry
 from fertool.report import language
+from fertool.testing import timeline
 
 EN, DE = language.load("en"), language.load("de")
 REPORT = files("fertool.report")
@@ -148,6 +149,7 @@ class Runs(Smiles):
 
 RULES = Registry({("rule", one.name): Found(one, "test") for one in (Smiles, Runs)})
 EN_RULES, DE_RULES = EN.with_rules(RULES), DE.with_rules(RULES)
+SCORN = timeline("contempt", further=("contempt",))
 TOLD = [
     # language, rule, what it said, what a page says
     (EN_RULES, "smiles", SAID, "happy in 28\u00a0% from 0:12:34"),
@@ -160,6 +162,13 @@ TOLD = [
     (DE_RULES, "smiles", "", ""),
     (DE_RULES, "smiles", None, ""),
     (DE_RULES, "smiles", Message("expression"), "Ausdruck"),  # words of the core
+    (DE_RULES, "smiles", Message(judging.counted(SCORN)), "einer der sieben Ausdrücke"),
+    (
+        DE_RULES,
+        "smiles",
+        Message(f"{judging.counted(SCORN)} and head pose"),
+        "einer der sieben Ausdrücke und Kopfhaltung",
+    ),
     (
         DE_RULES,
         "smiles",

@@ -31,15 +31,16 @@ class Concentration(Rule):
     Weights: neutral .9, happy .6, surprise .6, sad .3, fear .3, angry .25, disgust .2. Direction: 1 up to
     `ahead` degrees from where the student usually looks (median of the course; straight into the camera
     where it is not known), 0 from `aside` degrees on, a straight line between; the larger of yaw and pitch
-    counts. Above `high` is `good`, below `low` `attention`. Reference: after the concentration index of
-    Sharma et al. 2019 (arXiv:1909.12913), with the head in place of the eyes, and divided by the largest
-    weight: otherwise nobody could reach the top.
+    counts. A sample with a label that has no weight (contempt) does not count as measured. Above `high` is
+    `good`, below `low` `attention`. Reference: after the concentration index of Sharma et al. 2019
+    (arXiv:1909.12913), with the head in place of the eyes, and divided by the largest weight: otherwise
+    nobody could reach the top.
 
     Signals: expression, pose. Needs the seven labels. Validated on: nothing.
     """
 
     name = "concentration"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression", "pose"})
     needs = tuple(WEIGHTS)
     label = "concentration index, 0 to 1"
@@ -73,7 +74,7 @@ class Concentration(Rule):
         scores = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values()) * direction
         figure = judging.figure(scores, seen, self.floor)
         if not figure.enough:
-            return figure.silent("expression and head pose")
+            return figure.silent(f"{judging.counted(seen)} and head pose")
         level = "good" if figure.value > self.high else "attention" if figure.value < self.low else "info"
         said = Message(SAID, value=figure.value, measured=figure.measured)
         return figure.says(said, level, judging.spans(scores < self.low, seen, context.period_s))

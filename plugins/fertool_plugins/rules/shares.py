@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,18 +18,19 @@ SILENT = "expression measured in {measured} of {samples} samples only"
 
 @dataclass
 class Shares(Rule):
-    """One assessment per expression: value = samples with it / samples with any; `level` names it.
+    """One assessment per label of the classifier: value = samples with it / samples measured by a classifier
+    that has the label; `level` names it.
 
     Where fewer than `floor` of the samples could be measured there is one assessment,
-    "not measurable": silence is not neutrality.
+    "not measurable": silence is not neutrality. Where a student was in front of two classifiers, a label that
+    was looked for in fewer is left out.
 
-    Reference: none; a count. Signals: expression. Needs the seven labels. Validated on: nothing.
+    Reference: none; a count. Signals: expression. Needs no label in particular. Validated on: nothing.
     """
 
     name = "shares"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
-    needs = EMOTIONS
     label = "measured time with this expression"
     unit = "share"
     words = {
@@ -54,8 +55,12 @@ class Shares(Rule):
             message = Message(SILENT, measured=measured, samples=samples)
             facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
             return Assessment(None, "not measurable", message, evidence=facts, coverage=measured / samples)
-        coverage = measured / samples
-        return [self._share(label, counts[label], measured, coverage) for label in EMOTIONS]
+        read = {label: samples - seen[label].null_count() for label in judging.labels(seen)}
+        return [
+            self._share(label, counts[label], n, n / samples)
+            for label, n in read.items()
+            if n >= self.floor * samples
+        ]
 
     @staticmethod
     def _share(label: str, count: int, measured: int, coverage: float) -> Assessment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,19 +18,20 @@ ADJUST = f"{SAID}: lower the difficulty, slow down, or intersperse a story"
 
 @dataclass
 class State(Rule):
-    """value = samples of a positive state / samples with a measured expression (0..1).
+    """value = samples of a positive state / samples with one of the seven expressions (0..1).
 
-    Negative: angry, disgust, fear, sad; anything else counts as positive, neutral too, since the published
-    system goes on teaching unless something is wrong. Reference: Aly et al. 2023, section IV.B, parts 3 and
-    4: after a negative state lower the difficulty, slow down, or intersperse a story. The paper has no
-    threshold; here the state is negative if more than `negative` of the samples are. Parts of `every`
-    seconds that are negative by themselves are the evidence: the course of the state over time.
+    Negative: angry, disgust, fear, sad; positive: happy, surprise and neutral too, since the published system
+    goes on teaching unless something is wrong. Of other labels (contempt) the paper says nothing: a sample
+    with one does not count as measured. Reference: Aly et al. 2023, section IV.B, parts 3 and 4: after a
+    negative state lower the difficulty, slow down, or intersperse a story. The paper has no threshold; here
+    the state is negative if more than `negative` of the samples are. Parts of `every` seconds that are
+    negative by themselves are the evidence: the course of the state over time.
 
     Signals: expression. Needs the four negative labels. Validated on: nothing.
     """
 
     name = "state"
-    version = "2"
+    version = "3"
     signals = frozenset({"expression"})
     needs = ("angry", "disgust", "fear", "sad")
     label = "measured time with an expression that is not negative"
@@ -53,10 +54,10 @@ class State(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = judging.shows(seen, judging.NEGATIVE)
+        hits = judging.weighed(seen, {label: float(label in judging.NEGATIVE) for label in EMOTIONS})
         figure = judging.figure(1 - hits, seen, self.floor)
         if not figure.enough:
-            return figure.silent("expression")
+            return figure.silent(judging.counted(seen))
         count = int((hits == 1).sum())
         negative = count > self.negative * figure.measured
         values = {"share": count / figure.measured, "measured": figure.measured}

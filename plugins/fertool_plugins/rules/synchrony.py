@@ -25,21 +25,20 @@ SELDOM = "comparable with others in {parts} of {of} parts only"
 class Synchrony(Rule):
     """value = (observed - expected) / (1 - expected) agreement of a student with the others (1 at most).
 
-    In every `every` seconds, the shares of the seven expressions of the student (of measured samples) and
-    of the others (mean of their shares). Observed: the sum over expressions of the product of both shares,
-    averaged over time; expected: the same of the shares averaged over time, which is what agreement would
-    be if the two had nothing to do with each other. So two faces that never change do not agree by it; as
-    Cohen's kappa, but over time and for shares. No value where the expected agreement is 1. Judges each
-    student of a lecture.
+    In every `every` seconds, the share of each label that the classifier has, of the student (of measured
+    samples) and of the others (mean of their shares). Observed: the sum over labels of the product of both
+    shares, averaged over time; expected: the same of the shares averaged over time, which is what agreement
+    would be if the two had nothing to do with each other. So two faces that never change do not agree by
+    it; as Cohen's kappa, but over time and for shares. No value where the expected agreement is 1. Judges
+    each student of a lecture.
 
-    Reference: none; agreement beyond chance is Cohen 1960. Signals: expression. Needs the seven labels.
+    Reference: none; agreement beyond chance is Cohen 1960. Signals: expression. Needs no label in particular.
     Validated on: nothing.
     """
 
     name = "synchrony"
-    version = "1"
+    version = "2"
     signals = frozenset({"expression"})
-    needs = EMOTIONS
     label = "agreement with the class beyond chance, 1 at most"
     words = {
         "de": {
@@ -62,21 +61,22 @@ class Synchrony(Rule):
         return [self._student(name, i, shares, there[i]) for i, name in enumerate(names)]
 
     def _shares(self, seen: pl.DataFrame) -> tuple[list[str], Doubles, npt.NDArray[np.bool_]]:
-        """Names of n students; (n, bins, 7) shares, NaN where nothing was measured; (n, bins) whether the
-        student was looked for."""
+        """Names of n students; (n, bins, labels) shares, NaN where nothing was measured; (n, bins) whether
+        the student was looked for."""
         import numpy as np
         import polars as pl
 
+        labels = judging.labels(seen) or EMOTIONS
         start = seen["time_s"].min()
         table = seen.group_by(
             "student", ((pl.col("time_s") - start) / self.every).floor().cast(pl.Int64).alias("bin")
-        ).agg((pl.col("emotion") == label).mean().alias(label) for label in EMOTIONS)
+        ).agg((pl.col("emotion") == label).mean().alias(label) for label in labels)
         names = sorted(table["student"].unique())
         index = table["student"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int64)
         at = (index.to_numpy(), table["bin"].to_numpy())
         shape = (len(names), int(at[1].max()) + 1)
-        shares, there = np.full((*shape, len(EMOTIONS)), np.nan), np.zeros(shape, bool)
-        shares[at], there[at] = table.select(EMOTIONS).to_numpy(), True
+        shares, there = np.full((*shape, len(labels)), np.nan), np.zeros(shape, bool)
+        shares[at], there[at] = table.select(labels).to_numpy(), True
         return names, shares, there
 
     def _student(self, name: str, i: int, shares: Doubles, there: npt.NDArray[np.bool_]) -> Assessment:
