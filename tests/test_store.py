@@ -255,7 +255,7 @@ VIEWS = {
         confidence""",
     "samples_seen": "course, lecture, recording, sample, time_s, faces, dropped",
     "assessments_latest": """course, lecture, segment, student, rule, value, level, message, start_s,
-        end_s, coverage, low, high, spans""",
+        end_s, coverage, low, high, spans, said""",
 }
 
 
