@@ -1,7 +1,7 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
 This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
-(`boxes`, `crops`, `devices`, `judging`, `light`, `packed`, `pose`) load what they need when
+(`boxes`, `crops`, `devices`, `head_level`, `judging`, `light`, `packed`, `pose`) load what they need when
 they are first used. `Floats` and `Image` exist for type checkers only.
 """
 
@@ -22,7 +22,7 @@ from fertool.sqlrule import SqlRule
 from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Message, Segment
 
 if TYPE_CHECKING:
-    from fertool import boxes, crops, devices, judging, light, models, packed, pose
+    from fertool import boxes, crops, devices, head_level, judging, light, models, packed, pose
     from fertool.types import Floats, Image
 
 __version__ = "0.1.0"
@@ -58,6 +58,7 @@ __all__ = [
     "boxes",
     "crops",
     "devices",
+    "head_level",
     "hookimpl",
     "judging",
     "light",
@@ -69,7 +70,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
-    if name not in {"boxes", "crops", "devices", "judging", "light", "packed", "pose"}:
+    if name not in {"boxes", "crops", "devices", "head_level", "judging", "light", "packed", "pose"}:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
     full = f"fertool.{name}"
     if full not in sys.modules:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from fertool import head_level
 from fertool.analysis import describe, look
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.decode import prefetch
@@ -135,12 +136,22 @@ def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]
 def lectures(store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[Lecture]:
     """What rules need of these (course, lecture) pairs, read one at a time, in order of name."""
     for course, same in groupby(sorted(pairs), key=lambda pair: pair[0]):
-        baselines = store.baselines(course)
+        usual, levels = store.baselines(course), _levels(store, course)
         for _, name in same:
             segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
             seen, policy = store.seen(course, name), store.policy(course, name)
             duration_s = store.duration_s(course, name)
+            baselines = {student: one | levels.get((name, student), {}) for student, one in usual.items()}
             yield Lecture(course, name, seen, segments, policy, baselines, duration_s=duration_s)
+
+
+def _levels(store: Store, course: str) -> dict[tuple[str, str], dict[str, float]]:
+    """(lecture, student) -> what `Context.baseline` says of the pose of a level head."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for axis in ("pitch_deg", "yaw_deg"):
+        for key, level in head_level.levels(store.angles(course, axis), axis).items():
+            found.setdefault(key, {}).update(head_level.to_baseline(level, axis))
+    return found
 
 
 def _assess_wide(

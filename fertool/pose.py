@@ -4,7 +4,7 @@ Fourteen of the 68 points are held against a generic rigid face (brows, eye corn
 corners, lower lip, chin): the six often used are noisier, and the outline of the cheeks is not a fixed
 place on the head. One face fits nobody exactly, and webcams look up or down at people: pitch carries a
 bias of 10 to 20 degrees per person (median -13 over 600 portraits of FER2013, quartiles -23 and -1), so
-compare it with that person's own baseline.
+compare it with a level head of that person before the same camera (`fertool.head_level`).
 
 The camera is imagined straight in front of each face. A principal point at the centre of the picture
 would give a person in the corner of a gallery view a yaw of tens of degrees: every tile has its own camera.

@@ -371,6 +371,17 @@ class Store:
             for row in rows
         }
 
+    def angles(self, course: str, axis: str) -> pl.DataFrame:
+        """How often each student held the head at each whole degree of `axis` (`pitch_deg`, `yaw_deg`), as
+        `head_level.levels` wants it: lecture, student, deg, n (samples), total (sum of their angles)."""
+        sql = f"""
+            SELECT lecture, student, round({axis})::INTEGER AS deg, count(*) AS n,
+                sum({axis})::DOUBLE AS total
+            FROM frame_emotions
+            WHERE course = $c AND student IS NOT NULL AND {axis} IS NOT NULL AND NOT isnan({axis})
+            GROUP BY ALL ORDER BY ALL"""  # noqa: S608  (our own names)
+        return self.query(sql, c=course)
+
     def named_lectures(self) -> list[tuple[str, str]]:
         """(course, lecture) pairs in which somebody appears who goes by a name, in order of name."""
         sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)

@@ -190,8 +190,9 @@ class Context:
     baseline: Mapping[str, float] = field(default_factory=dict)
     """What is usual for this student, over all lectures of the course that are stored: medians `yaw_deg`
     and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that a classifier with this
-    label measured. A key is missing where nothing was measured; empty when the subject is the class or the
-    scope `all`."""
+    label measured. Of this lecture, where its scope is no wider: the pose of a level head before this camera,
+    as `fertool.head_level.of` reads it. A key is missing where nothing was measured; empty when the subject
+    is the class or the scope `all`."""
     courses: Mapping[str, Course] = field(default_factory=dict)
     """Every course that a course.toml describes, also those that the student is not in; empty unless the
     scope is `all`."""

@@ -100,7 +100,7 @@ def test_laughing_together_shows(found: pl.DataFrame) -> None:
 def test_ada_takes_both_courses_and_likes_one(found: pl.DataFrame) -> None:
     said = found.filter(rule="preference").sort("student")
     assert said["student"].to_list() == ["Ada", "Ben"]
-    assert said["message"][0].startswith(f"happiest in {OTHER} (71%, next is demo with 9%)")
+    assert said["message"][0].startswith(f"happy or surprised most in {OTHER} (71%, next is demo with 9%)")
     assert said["message"][0].endswith("recommend demo-images (about filters, by E. Noether)")
     assert said["level"].to_list() == ["preferred", "info"]
 

@@ -313,13 +313,24 @@ def test_nobody_with_a_name_means_nothing_to_ask_of_all_courses(store: Store) ->
     assert assess(store, [CountsAll()], store.lectures()).rows == []
 
 
-def test_the_baseline_is_that_of_the_whole_course(store: Store) -> None:
+BOWED = [
+    # lecture, timeline, share of bowed heads, level
+    ("1", "neutral*60 neutral/down*40", 0.4, "good"),
+    ("2", "neutral*30 neutral/down*70", 0.7, "attention"),  # more than half: the median is bowed
+    ("3", "neutral*100", 0.0, "good"),  # at the level that the first two show
+    ("4", "neutral/down*100", None, "not measurable"),  # bowed, or another tilt of the camera
+]
+
+
+def test_the_level_of_a_head_comes_from_the_lecture_and_the_others_of_the_student(store: Store) -> None:
     from fertool_plugins.rules.involvement import Involvement
 
-    store_lecture(store, "law", "1", {"Ada": timeline("neutral*9")})
-    store_lecture(store, "law", "2", {"Ada": timeline("neutral/down*4")})
-    result = assess(store, [Involvement()], [("law", "2")])
-    assert [row["value"] for row in result.rows] == [1.0]
+    for lecture, spec, _, _ in BOWED:
+        store_lecture(store, "law", lecture, {"Ada": timeline(spec)})
+    rows = assess(store, [Involvement()], store.lectures()).rows
+    assert [(row["lecture"], row["value"], row["level"]) for row in rows] == [
+        (lecture, share, level) for lecture, _, share, level in BOWED
+    ]
 
 
 def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:

@@ -185,6 +185,25 @@ def test_a_baseline_counts_a_label_where_it_could_be_said(store):
     assert "contempt" not in found["Bob"]  # nobody looked for it in Bob's face
 
 
+def test_angles_are_counted_by_lecture_student_and_whole_degree(store):
+    tilted = timeline("neutral*2 neutral/down*1 neutral/unposed*1 absent*2").with_columns(
+        pitch_deg=pl.col("pitch_deg") + pl.Series([0.25, 0.5, 0.0, 0.0, 0.0, 0.0])
+    )
+    store_lecture(store, "signals", "a", {"Ada": tilted, "Bob": timeline("sad/left*3")})
+    store_lecture(store, "signals", "b", {"Ada": timeline("neutral*1")})
+    store_lecture(store, "law", "a", {"Ada": timeline("neutral*9")})
+    assert store.angles("signals", "pitch_deg").rows() == [
+        ("a", "Ada", -25, 1, -25.0),
+        ("a", "Ada", 0, 1, 0.25),
+        ("a", "Ada", 1, 1, 0.5),  # a half is rounded away from zero
+        ("a", "Bob", 0, 3, 0.0),
+        ("b", "Ada", 0, 1, 0.0),
+    ]
+    yaw = store.angles("signals", "yaw_deg").rows()
+    assert yaw == [("a", "Ada", 0, 3, 0.0), ("a", "Bob", -40, 3, -120.0), ("b", "Ada", 0, 1, 0.0)]
+    assert store.angles("none", "yaw_deg").is_empty()
+
+
 def test_lectures_of_named_students(store):
     store_lecture(store, "signals", "a", {"Ada": timeline("happy*3"), "student-01": timeline("sad*3")})
     store_lecture(store, "signals", "b", {"student-01": timeline("happy*3")})

@@ -8,8 +8,9 @@ from fertool.testing import context, timeline
 from fertool_plugins.rules.concentration import Concentration
 
 
-def judged(spec, baseline=None, every="1s", **options):
-    return Concentration(**options).assess(timeline(spec, every), context(baseline=baseline or {}))
+def judged(spec, yaw=0.0, pitch=0.0, every="1s", given=(None, None), **options):
+    about = context(baseline={"level_yaw_deg": yaw, "level_pitch_deg": pitch})
+    return Concentration(yaw=given[0], pitch=given[1], **options).assess(timeline(spec, every), about)
 
 
 SCORES = [
@@ -39,18 +40,45 @@ def test_weight_times_direction(spec, value, level, every):
     assert one.level == level
 
 
-BASELINES = [
-    ({"yaw_deg": 40.0, "pitch_deg": 0.0}, "neutral/right*10", 1.0),  # the screen stands at the right
-    ({"yaw_deg": 40.0, "pitch_deg": 0.0}, "neutral*10", (45 - 40) / 30),
-    ({"pitch_deg": -20.0}, "neutral/down*10", 1.0),
-    ({"yaw_deg": 25.0}, "neutral/right*10", 1.0),  # 15 degrees: exactly `ahead`
-    ({"yaw_deg": -5.0}, "neutral/right*10", 0.0),  # 45 degrees: exactly `aside`
+LEVELS = [
+    # yaw and pitch of a head ahead, timeline, value
+    (40.0, 0.0, "neutral/right*10", 1.0),  # the screen stands at the right
+    (40.0, 0.0, "neutral*10", (45 - 40) / 30),
+    (0.0, -20.0, "neutral/down*10", 1.0),
+    (25.0, 0.0, "neutral/right*10", 1.0),  # 15 degrees: exactly `ahead`
+    (-5.0, 0.0, "neutral/right*10", 0.0),  # 45 degrees: exactly `aside`
 ]
 
 
-@pytest.mark.parametrize(("baseline", "spec", "value"), BASELINES)
-def test_ahead_is_where_the_student_usually_looks(baseline, spec, value):
-    assert judged(spec, baseline).value == pytest.approx(value)
+@pytest.mark.parametrize(("yaw", "pitch", "spec", "value"), LEVELS)
+def test_ahead_is_where_a_level_head_points(yaw, pitch, spec, value):
+    assert judged(spec, yaw, pitch).value == pytest.approx(value)
+    assert judged(spec, 7.0, 7.0, given=(yaw, pitch)).value == pytest.approx(value)
+
+
+UNSURE = [
+    # ends of the yaw of a head ahead, value and interval of a head at 0: direction is 1 within 15 degrees
+    ((-15.0, 15.0), 1.0, None),
+    ((-25.0, 15.0), 1.0, ((45 - 25) / 30, 1.0)),
+    ((-26.0, 15.0), None, None),  # 19/30 to 1: more than 0.35 apart
+    ((0.0, 20.0), 1.0, ((45 - 20) / 30, 1.0)),
+]
+
+
+@pytest.mark.parametrize(("ends", "value", "interval"), UNSURE)
+def test_a_pose_that_is_not_known_exactly(ends, value, interval):
+    low, high = ends
+    yaw = {"level_yaw_deg": 0.0, "level_yaw_deg_low": low, "level_yaw_deg_high": high}
+    about = context(baseline={**yaw, "level_pitch_deg": 0.0})
+    one = Concentration().assess(timeline("neutral*10"), about)
+    assert one.value == value
+    assert one.interval == (None if interval is None else pytest.approx(interval))
+
+
+@pytest.mark.parametrize("known", [{}, {"level_yaw_deg": 0.0}, {"level_pitch_deg": 0.0, "pitch_deg": 0.0}])
+def test_without_both_angles_it_is_not_measurable(known):
+    one = Concentration().assess(timeline("neutral*10"), context(baseline=known))
+    assert (one.value, one.level, one.coverage) == (None, "not measurable", 1.0)
 
 
 def test_a_label_without_a_weight_is_not_measured():

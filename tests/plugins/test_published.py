@@ -30,7 +30,7 @@ def judged(rule, seen, period_s=1.0):
         about = context(course=None, lecture=None, segment=None)
         return rule.assess(both.select(list(WIDE)), about)
     part = Segment(0, "Proof", 0.0, 60.0, "hard", "induction")
-    about = context(segment=part, period_s=period_s, baseline={"pitch_deg": 0.0, "yaw_deg": 0.0})
+    about = context(segment=part, period_s=period_s, baseline={"level_pitch_deg": 0.0, "level_yaw_deg": 0.0})
     return rule.assess(seen, about)
 
 
@@ -123,5 +123,5 @@ def test_each_gives_the_same_twice(rule):
         one = pl.concat([one, one.with_columns(student=pl.lit("b"))]).sort("time_s", "student")
     if rule.scope == "all":
         one = pl.concat([one.with_columns(course=pl.lit(c), lecture=pl.lit("1")) for c in ("a", "b")])
-    about = context(baseline={"pitch_deg": 0.0}, segment=None)
+    about = context(baseline={"level_pitch_deg": 0.0}, segment=None)
     assert rule().assess(one, about) == rule().assess(one, about)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, head_level, hookimpl, judging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
+
+    Doubles = npt.NDArray[np.floating[Any]]
 
 WEIGHTS = {
     "neutral": 0.9,
@@ -22,6 +30,11 @@ WEIGHTS = {
 
 
 SAID = "concentration index {value:number} of 1, from {measured} measured samples"
+UNKNOWN = (
+    "where this student's head points when it is level and ahead is not known: from {least:number} to "
+    "{most:number} of 1, in {measured} measured samples"
+)
+NO_LEVEL = "head pose measured in too few samples of the lecture to know where a head points that is ahead"
 
 
 @dataclass
@@ -29,9 +42,11 @@ class Concentration(Rule):
     """value = mean of weight(expression) / 0.9 x direction(head) over the measured samples (0..1).
 
     Weights: neutral .9, happy .6, surprise .6, sad .3, fear .3, angry .25, disgust .2. Direction: 1 up to
-    `ahead` degrees from where the student usually looks (median of the course; straight into the camera
-    where it is not known), 0 from `aside` degrees on, a straight line between; the larger of yaw and pitch
-    counts. A sample with a label that has no weight (contempt) does not count as measured. Above `high` is
+    `ahead` degrees from the pose of a head that is level and ahead before the same camera, 0 from `aside`
+    degrees on, a straight line between; the larger of yaw and pitch counts. That pose is estimated, and known
+    to lie between two angles on each axis (`fertool.head_level`); where the value would differ by more than
+    `unsure` between them, it is "not measurable". Options `yaw` and `pitch` give it instead. A
+    sample with a label that has no weight (contempt) does not count as measured. Above `high` is
     `good`, below `low` `attention`. Reference: after the concentration index of Sharma et al. 2019
     (arXiv:1909.12913), with the head in place of the eyes, and divided by the largest weight: otherwise
     nobody could reach the top.
@@ -49,10 +64,21 @@ class Concentration(Rule):
         "de": {
             label: "Konzentrationsindex, 0 bis 1",
             SAID: "Konzentrationsindex {value:number} von 1, aus {measured} gemessenen Stichproben",
+            UNKNOWN: (
+                "wohin der Kopf zeigt, wenn er gerade nach vorn gerichtet ist, ist nicht bekannt: "
+                "{least:number} bis {most:number} von 1, in {measured} gemessenen Stichproben"
+            ),
+            NO_LEVEL: (
+                "Kopfhaltung in zu wenigen Stichproben der Vorlesung gemessen, um zu kennen, wohin ein nach "
+                "vorn gerichteter Kopf zeigt"
+            ),
         }
     }
     ahead: float = field(default=15.0, metadata={"help": "degrees up to which the head points ahead"})
     aside: float = field(default=45.0, metadata={"help": "degrees from which on it points elsewhere"})
+    yaw: float | None = field(default=None, metadata={"help": "yaw of a head ahead; estimated if none"})
+    pitch: float | None = field(default=None, metadata={"help": "pitch of a level head; estimated if none"})
+    unsure: float = field(default=0.35, metadata={"help": "most difference that the unknown pose may make"})
     high: float = field(default=0.65, metadata={"help": "`good` above this value"})
     low: float = field(default=0.25, metadata={"help": "`attention` below this value"})
     floor: float = field(
@@ -68,16 +94,46 @@ class Concentration(Rule):
 
         if seen.is_empty():
             return None
-        angles = [seen[a].to_numpy() - context.baseline.get(a, 0.0) for a in ("yaw_deg", "pitch_deg")]
-        turned = np.fmax(*np.abs(angles))  # where one is not known, the other
-        direction = np.clip((self.aside - turned) / (self.aside - self.ahead), 0, 1)
-        scores = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values()) * direction
-        figure = judging.figure(scores, seen, self.floor)
+        weights = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values())
+        posed = ~np.isnan(seen["yaw_deg"].to_numpy()) | ~np.isnan(seen["pitch_deg"].to_numpy())
+        figure = judging.figure(np.where(posed, weights, np.nan), seen, self.floor)
         if not figure.enough:
             return figure.silent(f"{judging.counted(seen)} and head pose")
+        levels = self._levels(context)
+        if levels is None:
+            return judging.not_measurable(Message(NO_LEVEL), figure.coverage)
+        best = weights * self._direction(seen, [level.deg for level in levels])
+        ends = itertools.product(*((level.low, level.deg, level.high) for level in levels))
+        values = [float(np.nanmean(weights * self._direction(seen, end))) for end in ends]
+        least, most = min(values), max(values)
+        if most - least > self.unsure:
+            said = Message(UNKNOWN, measured=figure.measured, least=least, most=most)
+            return judging.not_measurable(said, figure.coverage)
+        figure = judging.figure(best, seen, self.floor)
+        low, high = figure.interval or (figure.value, figure.value)
+        if figure.interval or least < most:  # chance over time and the unknown pose
+            figure = replace(figure, interval=(min(low, least), max(high, most)))
         level = "good" if figure.value > self.high else "attention" if figure.value < self.low else "info"
         said = Message(SAID, value=figure.value, measured=figure.measured)
-        return figure.says(said, level, judging.spans(scores < self.low, seen, context.period_s))
+        return figure.says(said, level, judging.spans(best < self.low, seen, context.period_s))
+
+    def _levels(self, context: Context) -> list[head_level.Level] | None:
+        """Of yaw and pitch: the one given, else the one estimated; None if either is unknown."""
+        given = {"yaw_deg": self.yaw, "pitch_deg": self.pitch}
+        found = [
+            head_level.of(context.baseline, axis) if deg is None else head_level.Level(deg, deg, deg)
+            for axis, deg in given.items()
+        ]
+        known = [level for level in found if level is not None]
+        return known if len(known) == len(found) else None
+
+    def _direction(self, seen: pl.DataFrame, ahead: Sequence[float]) -> Doubles:
+        """(n,) 1 ahead, 0 aside; of the axis that is turned more; where one is not known, of the other."""
+        import numpy as np
+
+        angles = [seen[a].to_numpy() - deg for a, deg in zip(("yaw_deg", "pitch_deg"), ahead, strict=True)]
+        turned = np.fmax(*np.abs(angles))
+        return np.asarray(np.clip((self.aside - turned) / (self.aside - self.ahead), 0, 1))
 
 
 @hookimpl
