@@ -84,10 +84,10 @@ def test_without_both_angles_it_is_not_measurable(known):
 def test_a_label_without_a_weight_is_not_measured():
     """The weights are for seven expressions."""
     seen = timeline("neutral*5 contempt*5", further=("contempt",))
-    one = Concentration().assess(seen, context())
+    one = Concentration(yaw=0.0, pitch=0.0).assess(seen, context())
     assert (one.value, one.coverage, one.level) == (1.0, 0.5, "good")
     seen = timeline("neutral*4 contempt*6", further=("contempt",))
-    one = Concentration().assess(seen, context())
+    one = Concentration(yaw=0.0, pitch=0.0).assess(seen, context())
     assert (one.value, one.level) == (None, "not measurable")
     assert str(one.message) == "one of the seven expressions and head pose measured in 4 of 10 samples only"
 
