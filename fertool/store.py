@@ -361,9 +361,11 @@ class Store:
             f"""avg((emotion = '{e}')::INT) FILTER ("{e}" IS NOT NULL) AS "{e}\""""
             for e in (*EMOTIONS, *self.further_labels())
         )
+        all_seven = " AND ".join(f"{e} IS NOT NULL" for e in EMOTIONS)
         sql = f"""
             SELECT student, median(yaw_deg) FILTER (NOT isnan(yaw_deg)) AS yaw_deg,
-                median(pitch_deg) FILTER (NOT isnan(pitch_deg)) AS pitch_deg, {shares}
+                median(pitch_deg) FILTER (NOT isnan(pitch_deg)) AS pitch_deg, {shares},
+                nullif(count(*) FILTER ({all_seven}), 0) AS measured
             FROM frame_emotions WHERE course = $c AND student IS NOT NULL GROUP BY student"""  # noqa: S608
         rows = self.query(sql, c=course).to_dicts()
         return {

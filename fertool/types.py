@@ -189,10 +189,11 @@ class Context:
     """Median time between two samples of the window, in seconds; 0 for fewer than two samples."""
     baseline: Mapping[str, float] = field(default_factory=dict)
     """What is usual for this student, over all lectures of the course that are stored: medians `yaw_deg`
-    and `pitch_deg`, and the share of each expression (`neutral`: 0.8) of those that a classifier with this
-    label measured. Of this lecture, where its scope is no wider: the pose of a level head before this camera,
-    as `fertool.head_level.of` reads it. A key is missing where nothing was measured; empty when the subject
-    is the class or the scope `all`."""
+    and `pitch_deg`, the share of each expression (`neutral`: 0.8) of those that a classifier with this label
+    measured, and the number of samples read by a classifier with all seven (`measured`). Of this lecture,
+    where its scope is no wider: the pose of a level head before this camera, as `fertool.head_level.of` reads
+    it. A key is missing where nothing was measured; empty when the subject is the class or the scope `all`.
+    """
     courses: Mapping[str, Course] = field(default_factory=dict)
     """Every course that a course.toml describes, also those that the student is not in; empty unless the
     scope is `all`."""

@@ -38,5 +38,6 @@ def test_every_first_party_plugin_is_registered_and_none_is_broken() -> None:
         ("rule", "concentration"),
         ("rule", "synchrony"),
         ("rule", "lost-moments"),
+        ("rule", "hard-points"),
     }
     assert REGISTRY.broken == []

@@ -37,7 +37,7 @@ def found(store: Store) -> pl.DataFrame:
 
 def test_the_story_names_every_rule() -> None:
     assert {event.rule for event in STORY} == {rule.name for rule in RULES}
-    assert len(RULES) == 11
+    assert len(RULES) == 12
 
 
 @pytest.mark.parametrize("event", STORY, ids=lambda e: f"{e.rule}-{e.lecture}-{e.students[0]}")
@@ -60,6 +60,7 @@ ONLY = {
     ("difficulty", "attention"): [("week 3", 1, "student-05")],
     ("involvement", "attention"): [("week 2", 2, "student-03")],
     ("lost-moments", "attention"): [("week 3", None, None)],
+    ("hard-points", "attention"): [("week 3", 1, None)],
     ("preference", "preferred"): [(None, None, "Ada")],
     ("state", "attention"): [("week 3", 1, "student-05")],
     ("focus", "attention"): [("week 3", 0, "student-06")],
@@ -78,6 +79,18 @@ def test_the_class_was_lost_in_aliasing(store: Store, found: pl.DataFrame) -> No
     assert lost["value"] == 5 / 8
     (part,) = store.segments(COURSE, "week 3").filter(start_s=300).to_dicts()
     assert (part["title"], part["point"], part["difficulty"]) == ("Aliasing", "aliasing", "hard")
+
+
+def test_the_class_shows_aliasing_to_be_difficult(found: pl.DataFrame) -> None:
+    """Of 300 samples, 02 and 03 are sad in 81, Ben is afraid in 72, 05 angry or afraid in 50 + 105."""
+    here = found.filter(rule="hard-points", lecture="week 3", segment=1).row(0, named=True)
+    assert here["value"] == 4 / 8
+    assert here["message"] == (
+        "difficult for the class: 4 of 8 students were negative more than usual "
+        "in 'aliasing', which is marked as difficult"
+    )
+    again = found.filter(rule="hard-points", lecture="week 4", segment=1).row(0, named=True)
+    assert again["value"] == 0
 
 
 def test_one_student_drops_out_more_and_more(found: pl.DataFrame) -> None:

@@ -150,6 +150,7 @@ def test_baselines_are_medians_and_shares_over_the_course(store):
     assert (found["Ada"]["pitch_deg"], found["Ada"]["yaw_deg"]) == (-25.0, 0.0)  # of 0, 0, -25, -25, -25
     assert (found["Ada"]["happy"], found["Ada"]["neutral"], found["Ada"]["fear"]) == (0.5, 0.5, 0.0)
     assert found["Bob"]["sad"] == 1.0
+    assert (found["Ada"]["measured"], found["Bob"]["measured"]) == (6, 3)
 
 
 def test_a_baseline_leaves_out_what_was_not_measured(store):

@@ -122,6 +122,7 @@ STORY = (
     Event("week 3", ("student-03",), "6:30", "8:00", "sad*9 neutral", "lost-moments", "attention"),
     Event("week 3", ("Ben",), "6:30", "8:00", "fear*4 neutral", "lost-moments", "attention"),
     Event("week 3", ("student-01",), "6:30", "8:00", "absent", "lost-moments", "attention"),
+    Event("week 3", ("Ben",), "6:30", "8:00", "fear*4 neutral", "hard-points", "attention"),
     Event("week 3", ("student-05",), "6:20", "7:10", "angry", "difficulty", "attention"),
     Event("week 3", ("student-05",), "7:10", "9:30", "fear*3 neutral*1", "state", "attention"),
     # Ada likes the other course better.

@@ -1,0 +1,110 @@
+"""`hard-points`: segments that the class itself shows to be difficult, whether or not they are marked so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+
+@dataclass
+class HardPoints(Rule):
+    """value = students who were negative more than usual / students who could be compared (0..1).
+
+    A student was negative more than usual if the share of angry, disgust, fear and sad among the measured
+    samples of the segment is at least `rise` above that share in all other samples of the student in the
+    course: the segment itself is no part of what is usual. A student is compared if the expression could be
+    measured in `floor` of the samples of the segment, and elsewhere in the course in at least `rest` times as
+    many; so nobody is where the segment is the whole course. There is no value unless `least` students, and
+    `floor` of those seen in the segment, can be compared. The class shows the segment to be difficult
+    (`attention`) if at least `least` students, and `share` of those compared, were negative more than usual.
+    Marks of difficulty play no part in it; the message says whether there is one.
+
+    Reference: none; Aly et al. 2023, section IV.C.2, does not say how a system finds out that a knowledge
+    point is challenging. Signals: presence, expression. Needs the four negative labels. Validated on:
+    nothing; a film or a sad subject looks the same.
+    """
+
+    name = "hard-points"
+    version = "1"
+    signals = frozenset({"presence", "expression"})
+    needs = ("angry", "disgust", "fear", "sad")
+    subject = "class"
+    rise: float = field(default=0.2, metadata={"help": "negative share above the usual one, of a student"})
+    least: int = field(default=3, metadata={"help": "fewest students who are negative more than usual"})
+    share: float = field(default=0.5, metadata={"help": "least share of the students compared"})
+    rest: float = field(
+        default=0.5, metadata={"help": "least samples elsewhere in the course, per sample in the segment"}
+    )
+    floor: float = field(default=0.5, metadata={"help": "least share of samples, and of students, measured"})
+
+    def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
+        import polars as pl
+
+        emotion = pl.col("emotion")
+        counts = (
+            seen.group_by("student")
+            .agg(
+                samples=pl.len(),
+                present=pl.col("present").any(),
+                measured=emotion.count(),
+                negative=emotion.is_in(judging.NEGATIVE).sum(),
+            )
+            .to_dicts()
+        )
+        if len(counts) < self.least:
+            return None
+        coverage = (len(seen) - seen["emotion"].null_count()) / len(seen)
+        usual = context.baselines
+        rises = [self._rise(row, usual.get(row["student"], {})) for row in counts]
+        compared = [rise for rise in rises if rise is not None]
+        if len(compared) < max(self.least, self.floor * sum(row["present"] for row in counts)):
+            said = f"{len(compared)} of {len(counts)} students could be compared with their usual"
+            return judging.not_measurable(said, coverage)
+        # A hair of tolerance: 0.3 - 0.1 is less than 0.2 in binary.
+        negative = sum(rise >= self.rise - 1e-9 for rise in compared)
+        value = negative / len(compared)
+        said = f"{negative} of {len(compared)} students were negative more than usual{_where(context)}"
+        if others := len(counts) - len(compared):
+            said += f"; {others} could not be compared"
+        shown = negative >= self.least and value >= self.share - 1e-9
+        return Assessment(
+            value,
+            "attention" if shown else "info",
+            f"difficult for the class: {said}" if shown else said,
+            evidence={"negative": negative, "compared": len(compared), "students": len(counts)},
+            coverage=coverage,
+        )
+
+    def _rise(self, counts: Mapping[str, Any], usual: Mapping[str, float]) -> float | None:
+        """Share of negative expressions in the segment less that elsewhere; None: not to be compared."""
+        measured = counts["measured"]
+        rest = usual.get("measured", 0) - measured
+        if not measured or measured < self.floor * counts["samples"] or rest < max(1, self.rest * measured):
+            return None
+        whole = sum(usual.get(label, 0.0) for label in judging.NEGATIVE) * usual["measured"]
+        # Never below zero: `fertool rules sensitivity` changes expressions, but not what is usual.
+        return float(counts["negative"] / measured - max(0.0, whole - counts["negative"]) / rest)
+
+
+def _where(context: Context) -> str:
+    part = context.segment
+    if part is None:
+        return ""
+    marked = {
+        True: "which is marked as difficult",
+        False: "which is not marked as difficult",
+        None: f"whose mark of difficulty {part.difficulty!r} is not understood",
+    }
+    return f" in {(part.point or part.title)!r}, {marked[part.difficult]}"
+
+
+@hookimpl
+def fertool_plugins() -> list[type[Plugin]]:
+    return [HardPoints]
