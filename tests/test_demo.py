@@ -86,8 +86,8 @@ def test_the_class_shows_aliasing_to_be_difficult(found: pl.DataFrame) -> None:
     here = found.filter(rule="hard-points", lecture="week 3", segment=1).row(0, named=True)
     assert here["value"] == 4 / 8
     assert here["message"] == (
-        "difficult for the class: 4 of 8 students were negative more than usual "
-        "in 'aliasing', which is marked as difficult"
+        "difficult for the class: 4 of 8 students showed negative expressions more than usual "
+        "in 'aliasing' (marked as difficult)"
     )
     again = found.filter(rule="hard-points", lecture="week 4", segment=1).row(0, named=True)
     assert again["value"] == 0

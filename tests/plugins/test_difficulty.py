@@ -41,7 +41,7 @@ RUNS = [
 @pytest.mark.parametrize(("spec", "longest", "level"), RUNS)
 def test_thirty_in_a_row_count_at_any_rate(spec, longest, level, every):
     one = judged(spec, every)
-    assert one.value == pytest.approx(longest / 30)
+    assert one.value == longest
     assert one.level == level
     assert one.evidence["longest"] == longest
     assert one.evidence["wanted"] == 30
@@ -216,7 +216,7 @@ SAID = [
 @pytest.mark.parametrize(("spec", "mark", "message"), SAID)
 def test_what_it_says(spec, mark, message):
     part = Segment(0, "Proof", 0.0, 300.0, mark, "induction")
-    assert judged(spec, segment=part).message == f"angry or distressed in {message}"
+    assert str(judged(spec, segment=part).message) == f"angry or distressed in {message}"
 
 
 def test_what_it_says_of_a_run_across_a_border():
@@ -224,7 +224,7 @@ def test_what_it_says_of_a_run_across_a_border():
     first, second = (Segment(i, f"Part {i}", 60.0 * i, 60.0 * i + 60, "hard") for i in range(2))
     about = context(segment=second, segments=(first, second), lecture_seen=seen)
     one = Difficulty().assess(seen.filter(pl.col("time_s") >= 60), about)
-    assert one.message == (
+    assert str(one.message) == (
         "angry or distressed in 35 samples in a row (20 of them in this segment): "
         "explain 'Part 1' comprehensively, or have a teacher step in"
     )

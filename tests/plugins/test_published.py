@@ -35,9 +35,8 @@ def judged(rule, seen, period_s=1.0):
 
 
 # n seconds of what the rule looks for, then neutral up to a minute: value and level for 29, 30 and 31.
-# Half of the minute is not more than half of it; 30 in a row count.
+# Half of the minute is not more than half of it. (`difficulty` counts samples, not time: test_difficulty.py.)
 HALVES = [
-    (Difficulty(seconds=30.0), "angry", [(29 / 30, "good"), (1, "attention"), (31 / 30, "attention")]),
     (Engagement(), "happy", [(29 / 60, "info"), (1 / 2, "info"), (31 / 60, "info")]),
     (Involvement(), "neutral/down", [(29 / 60, "good"), (1 / 2, "good"), (31 / 60, "attention")]),
     (State(), "sad", [(31 / 60, "good"), (1 / 2, "good"), (29 / 60, "attention")]),
@@ -72,7 +71,7 @@ def test_nothing_says_nothing(rule):
 
 # A single sample: value and level.
 ONE = [
-    (Difficulty(), "angry", 1 / 30, "good"),
+    (Difficulty(), "angry", 1, "good"),
     (Engagement(), "happy", 1.0, "info"),
     (Involvement(), "neutral/down", 1.0, "attention"),
     (State(), "sad", 0.0, "attention"),
@@ -90,7 +89,7 @@ def test_one_sample(rule, state, value, level):
 
 # 40 seconds of it, then neutral; the samples from 10 to 19 s are missing from the table: of what is left.
 GAPS = [
-    (Difficulty(), "angry", 20 / 30),  # the longer part: a run ends where samples are missing
+    (Difficulty(), "angry", 20),  # the longer part: a run ends where samples are missing
     (Engagement(), "happy", 30 / 50),
     (Involvement(), "neutral/down", 30 / 50),
     (State(), "sad", 20 / 50),

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
+
+RUN = "angry or distressed in {samples} samples in a row"
+ACROSS = "angry or distressed in {samples} samples in a row ({inside} of them in this segment)"
+FEWER = "{run}, fewer than {wanted}"
+UNMARKED = "{run}; this segment is not marked as difficult"
+UNREAD = "{run}; its mark of difficulty '{mark}' is not understood"
+EXPLAIN = "{run}: explain '{what}' comprehensively, or have a teacher step in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ NONE = Run(0.0, 0.0, 0, 0)
 
 @dataclass
 class Difficulty(Rule):
-    """value = samples in the longest run of angry or distressed ones / samples of a run that counts.
+    """value = length in samples of the longest run of angry or distressed ones.
 
     Reference: Aly et al. 2023, section IV.C.2: anger or distress 30 times in a row, at a knowledge point that
     is known to be difficult; then explain it comprehensively or call in a teacher. The paper does not say
@@ -47,6 +54,23 @@ class Difficulty(Rule):
     version = "2"
     signals = frozenset({"expression"})
     needs = ("angry", "sad", "fear", "disgust")
+    label = "longest run of samples with an angry or distressed expression"
+    unit = "samples"
+    better = "lower"
+    words = {
+        "de": {
+            label: "längste Folge von Stichproben mit wütendem oder bedrücktem Ausdruck",
+            RUN: "in {samples} Stichproben nacheinander wütend oder bedrückt",
+            ACROSS: (
+                "in {samples} Stichproben nacheinander wütend oder bedrückt ({inside} davon in diesem "
+                "Abschnitt)"
+            ),
+            FEWER: "{run}, weniger als {wanted}",
+            UNMARKED: "{run}; dieser Abschnitt ist nicht als schwierig gekennzeichnet",
+            UNREAD: "{run}; die Kennzeichnung „{mark}“ der Schwierigkeit ist unverständlich",
+            EXPLAIN: "{run}: „{what}“ umfassend erklären oder eine Lehrperson hinzuziehen",
+        }
+    }
     times: int = field(default=30, metadata={"help": "samples in a row that count"})
     seconds: float = field(
         default=0.0, metadata={"help": "above 0: a run counts from this length on, whatever `times` says"}
@@ -76,7 +100,7 @@ class Difficulty(Rule):
         counting = [run for run in runs if run.samples >= wanted]
         level, message = _verdict(context, longest, wanted)
         return Assessment(
-            value=longest.samples / wanted,
+            value=longest.samples,
             level=level,
             message=message,
             evidence={"longest": longest.samples, "wanted": wanted, "runs": len(counting)},
@@ -117,22 +141,24 @@ class Difficulty(Rule):
         return runs
 
 
-def _verdict(context: Context, longest: Run, wanted: int) -> tuple[str, str]:
-    said = f"angry or distressed in {longest.samples} samples in a row"
+def _verdict(context: Context, longest: Run, wanted: int) -> tuple[str, Message]:
+    """Level and message."""
     if longest.inside < longest.samples:
-        said += f" ({longest.inside} of them in this segment)"
-    if longest.samples < wanted:
-        said += f", fewer than {wanted}"
+        said = Message(ACROSS, samples=longest.samples, inside=longest.inside)
+    else:
+        said = Message(RUN, samples=longest.samples)
+    counts = longest.samples >= wanted
+    if not counts:
+        said = Message(FEWER, run=said, wanted=wanted)
     if context.difficult is None:
         assert context.segment is not None
-        return "info", f"{said}; its mark of difficulty {context.segment.difficulty!r} is not understood"
-    if longest.samples < wanted:
+        return "info", Message(UNREAD, run=said, mark=context.segment.difficulty)
+    if not counts:
         return ("good" if context.difficult else "info"), said
     if not context.difficult:
-        return "info", f"{said}; this segment is not marked as difficult"
+        return "info", Message(UNMARKED, run=said)
     assert context.segment is not None
-    what = context.segment.point or context.segment.title
-    return "attention", f"{said}: explain {what!r} comprehensively, or have a teacher step in"
+    return "attention", Message(EXPLAIN, run=said, what=context.segment.point or context.segment.title)
 
 
 @hookimpl

@@ -5,26 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, Segment, hookimpl, judging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
 
+SAID = "{negative} of {compared} students showed negative expressions more than usual in '{what}' ({mark})"
+SHOWN = "difficult for the class: {said}"
+OTHERS = "{said}; {others} could not be compared"
+SILENT = "{compared} of {students} students could be compared with their usual"
+MARKS = {
+    True: "marked as difficult",
+    False: "not marked as difficult",
+    None: "its mark of difficulty '{mark}' is not understood",
+}
+
 
 @dataclass
 class HardPoints(Rule):
-    """value = students who were negative more than usual / students who could be compared (0..1).
+    """value = students who looked negative more than usual / students who could be compared (0..1).
 
-    A student was negative more than usual if the share of angry, disgust, fear and sad among the measured
+    A student looked negative more than usual if the share of angry, disgust, fear and sad among the measured
     samples of the segment is at least `rise` above that share in all other samples of the student in the
     course: the segment itself is no part of what is usual. A student is compared if the expression could be
     measured in `floor` of the samples of the segment, and elsewhere in the course in at least `rest` times as
     many; so nobody is where the segment is the whole course. There is no value unless `least` students, and
     `floor` of those seen in the segment, can be compared. The class shows the segment to be difficult
-    (`attention`) if at least `least` students, and `share` of those compared, were negative more than usual.
-    Marks of difficulty play no part in it; the message says whether there is one.
+    (`attention`) if at least `least` students, and `share` of those compared, looked negative more than
+    usual. Marks of difficulty play no part in it; the message says whether there is one.
 
     Reference: none; Aly et al. 2023, section IV.C.2, does not say how a system finds out that a knowledge
     point is challenging. Signals: presence, expression. Needs the four negative labels. Validated on:
@@ -35,9 +45,27 @@ class HardPoints(Rule):
     version = "1"
     signals = frozenset({"presence", "expression"})
     needs = ("angry", "disgust", "fear", "sad")
+    label = "students with a negative expression more often than usual"
+    unit = "share"
+    better = "lower"
+    words = {
+        "de": {
+            label: "Studierende, die öfter als sonst einen negativen Ausdruck zeigten",
+            SAID: (
+                "{negative} von {compared} Studierenden zeigten in „{what}“ ({mark}) öfter als sonst "
+                "negative Ausdrücke"
+            ),
+            SHOWN: "schwierig für die Klasse: {said}",
+            OTHERS: "{said}; {others} waren nicht vergleichbar",
+            SILENT: "{compared} von {students} Studierenden waren mit ihrem Üblichen vergleichbar",
+            MARKS[True]: "als schwierig gekennzeichnet",
+            MARKS[False]: "nicht als schwierig gekennzeichnet",
+            MARKS[None]: "seine Kennzeichnung „{mark}“ der Schwierigkeit ist unverständlich",
+        }
+    }
     subject = "class"
     rise: float = field(default=0.2, metadata={"help": "negative share above the usual one, of a student"})
-    least: int = field(default=3, metadata={"help": "fewest students who are negative more than usual"})
+    least: int = field(default=3, metadata={"help": "fewest students who looked negative more"})
     share: float = field(default=0.5, metadata={"help": "least share of the students compared"})
     rest: float = field(
         default=0.5, metadata={"help": "least samples elsewhere in the course, per sample in the segment"}
@@ -65,19 +93,17 @@ class HardPoints(Rule):
         rises = [self._rise(row, usual.get(row["student"], {})) for row in counts]
         compared = [rise for rise in rises if rise is not None]
         if len(compared) < max(self.least, self.floor * sum(row["present"] for row in counts)):
-            said = f"{len(compared)} of {len(counts)} students could be compared with their usual"
+            said = Message(SILENT, compared=len(compared), students=len(counts))
             return judging.not_measurable(said, coverage)
         # A hair of tolerance: 0.3 - 0.1 is less than 0.2 in binary.
         negative = sum(rise >= self.rise - 1e-9 for rise in compared)
         value = negative / len(compared)
-        said = f"{negative} of {len(compared)} students were negative more than usual{_where(context)}"
-        if others := len(counts) - len(compared):
-            said += f"; {others} could not be compared"
         shown = negative >= self.least and value >= self.share - 1e-9
+        assert context.segment is not None
         return Assessment(
             value,
             "attention" if shown else "info",
-            f"difficult for the class: {said}" if shown else said,
+            _said(context.segment, negative, len(compared), len(counts) - len(compared), shown=shown),
             evidence={"negative": negative, "compared": len(compared), "students": len(counts)},
             coverage=coverage,
         )
@@ -93,16 +119,12 @@ class HardPoints(Rule):
         return float(counts["negative"] / measured - max(0.0, whole - counts["negative"]) / rest)
 
 
-def _where(context: Context) -> str:
-    part = context.segment
-    if part is None:
-        return ""
-    marked = {
-        True: "which is marked as difficult",
-        False: "which is not marked as difficult",
-        None: f"whose mark of difficulty {part.difficulty!r} is not understood",
-    }
-    return f" in {(part.point or part.title)!r}, {marked[part.difficult]}"
+def _said(part: Segment, negative: int, compared: int, others: int, *, shown: bool) -> Message:
+    mark = Message(MARKS[part.difficult], mark=part.difficulty)
+    said = Message(SAID, negative=negative, compared=compared, what=part.point or part.title, mark=mark)
+    if shown:
+        said = Message(SHOWN, said=said)
+    return Message(OTHERS, said=said, others=others) if others else said
 
 
 @hookimpl
