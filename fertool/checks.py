@@ -85,21 +85,21 @@ def assess(rule: Rule, seen: pl.DataFrame, context: Context) -> list[Assessment]
                 raise _unfit(rule, "assess", f"a finite {what}, or None", repr(number))
         if not isinstance(one.level, str):
             raise _unfit(rule, "assess", "text as level", _describe(one.level))
-        _sayable(rule, one.message)
+        _sayable(rule, "assess", one.message)
         _jsonable(rule, one.evidence)
         _judgement(rule, one)
     return results if context.window is None else [_within(rule, one, context.window) for one in results]
 
 
-def _sayable(rule: Rule, message: str | Message) -> None:
-    if not isinstance(message, str | Message):
-        raise _unfit(rule, "assess", "a text or a Message as message", _describe(message))
+def _sayable(plugin: Plugin, method: str, said: str | Message) -> None:
+    if not isinstance(said, str | Message):
+        raise _unfit(plugin, method, "a text or a Message", _describe(said))
     try:
-        str(message)
-        if isinstance(message, Message):
-            messages.to_json(message)
+        str(said)
+        if isinstance(said, Message):
+            messages.to_json(said)
     except (LookupError, TypeError, ValueError) as error:
-        raise _unfit(rule, "assess", "a Message with a fit value for every place", repr(error)) from error
+        raise _unfit(plugin, method, "a Message with a fit value for every place", repr(error)) from error
 
 
 def _judgement(rule: Rule, one: Assessment) -> None:
@@ -141,8 +141,7 @@ def build(section: Section, given: Given) -> list[Part]:
         raise _unfit(section, "build", "a list of Prose, Table and Chart", _describe(parts))
     for part in parts:
         if isinstance(part, Prose):
-            if not isinstance(part.text, str):
-                raise _unfit(section, "build", "Prose of text", _describe(part.text))
+            _sayable(section, "build", part.text)
         else:
             _rows(section, part)
     return parts

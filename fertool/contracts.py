@@ -41,6 +41,10 @@ class Plugin(ABC):
     models: ClassVar[tuple[Model, ...]] = ()
     """Weights that `fertool models pull` may fetch for it."""
 
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Language code -> English -> translation, of what a plugin says on pages: label and messages of a rule,
+    title, texts and columns of a section. What is missing stays English, and is marked so."""
+
     concurrent: ClassVar[bool] = False
     """Whether its methods may be called from several threads at once; otherwise calls take turns."""
 
@@ -168,9 +172,8 @@ class Rule(Plugin):
     head bowed`, not `attention`. The rule's name when empty."""
     unit: ClassVar[Unit] = "number"
     better: ClassVar[Better] = "neither"
-    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
-    """Language code -> English -> translation, of `label` and of the texts of messages. What is missing
-    stays English, and a page in another language marks it so."""
+    about: ClassVar[Mapping[str, str]] = {}
+    """Language code -> the docstring in that language, for the page that gives the formulas."""
 
     @abstractmethod
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:

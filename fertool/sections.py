@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from fertool.types import Message
+
 PageKind = Literal["course", "lecture", "student"]
 
 
@@ -34,9 +36,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A paragraph of plain text."""
+    """A paragraph of plain text; a `Message` can be said in other languages with its values."""
 
-    text: str
+    text: str | Message
 
 
 @dataclass(frozen=True, slots=True)

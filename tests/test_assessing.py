@@ -290,7 +290,7 @@ FAILURES = [
     (0.5, "broke its contract: expected an Assessment"),
     (Assessment(float("nan")), "expected a finite value, or None; got nan"),
     (Assessment(0.5, evidence={"n": pl.Series([1])}), "evidence of plain finite numbers and text"),
-    (Assessment(0.5, message=7), "expected a text or a Message as message; got int 7"),
+    (Assessment(0.5, message=7), "expected a text or a Message; got int 7"),
 ]
 
 

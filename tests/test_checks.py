@@ -270,7 +270,7 @@ ASSESSED_BROKEN = [
     ([GOOD, Assessment(NAN)], "a finite value, or None", "got nan"),  # not only the first is looked at
     (Assessment(0.5, level=None), "text as level", "got NoneType None"),
     (Assessment(0.5, level=3), "text as level", "got int 3"),
-    (Assessment(0.5, message=None), "a text or a Message as message", "got NoneType None"),
+    (Assessment(0.5, message=None), "a text or a Message", "got NoneType None"),
     (Assessment(0.5, start_s=NAN), "a finite start_s, or None", "got nan"),
     (Assessment(0.5, end_s="10"), "a finite end_s, or None", "got '10'"),
     (

@@ -92,16 +92,23 @@ class Language:
 
     def told(self, rule: str, message: Message | str | None) -> Markup:
         """What a rule said, in words of its own for this language; otherwise in English, marked as such."""
+        return self.phrase(self.rules[rule].words if rule in self.rules else {}, message)
+
+    def phrase(self, words: Mapping[str, Mapping[str, str]], message: Message | str | None) -> Markup:
+        """What a plugin says, in its words for this language; otherwise in English, marked as such."""
+        own = words.get(self.code, {})
         if not isinstance(message, Message):
-            return self._foreign(Markup.escape(message or ""))
-        words = self.rules[rule].words.get(self.code, {}) if rule in self.rules else {}
-        known = {
-            text: words.get(text) or self.strings.get(f"said.{text}") for text in messages.texts(message)
-        }
+            text = message or ""
+            return Markup.escape(own[text]) if text in own else self._foreign(Markup.escape(text))
+        known = {one: own.get(one) or self.strings.get(f"said.{one}") for one in messages.texts(message)}
         if self.code != DEFAULT and not all(known.values()):
             return self._foreign(Markup.escape(str(message)))
-        text = messages.render(message, lambda text: known[text] or text, self._write)
-        return Markup.escape(text)
+        return Markup.escape(messages.render(message, lambda one: known[one] or one, self._write))
+
+    def about(self, rule: str) -> list[str]:
+        """Paragraphs of what a rule says of itself in this language; none where it brings no such text."""
+        text = self.rules[rule].about.get(self.code, "") if rule in self.rules else ""
+        return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
     def _foreign(self, text: Markup) -> Markup:
         return Markup('<span lang="en">{}</span>').format(text) if self.code != DEFAULT and text else text

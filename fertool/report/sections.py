@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from fertool import checks, options
 from fertool.contracts import Section
 from fertool.errors import FertoolError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from fertool.report.language import Language
     from fertool.sections import PageKind, Part
 
+    Words = Mapping[str, Mapping[str, str]]
+
 COLORS = ("heat-1", "happy", "angry", "sad", "surprise", "fear", "neutral")
 """Names of the stylesheet's colours, for one column after another; dashes tell lines apart without them."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
@@ -35,7 +39,7 @@ class Shown:
     """One section of one page."""
 
     id: str
-    title: str
+    title: Markup
     parts: tuple[dict[str, Any], ...] = ()
     trouble: str = ""
     """Why there is nothing in it."""
@@ -81,9 +85,9 @@ class Sections:
             parts = checks.build(section, given)
         except FertoolError as error:
             self.failures.setdefault(section.name, str(error))
-            return Shown(name, section.title, trouble=str(error))
-        ready = (_ready(f"{name}-{i}", part, say) for i, part in enumerate(parts))
-        return Shown(name, section.title, tuple(ready)) if parts else None
+            return Shown(name, say.phrase(section.words, section.title), trouble=str(error))
+        ready = (_ready(f"{name}-{i}", part, say, section.words) for i, part in enumerate(parts))
+        return Shown(name, say.phrase(section.words, section.title), tuple(ready)) if parts else None
 
 
 def about(tables: Tables, lecture: str | None, student: str | None) -> Tables:
@@ -100,19 +104,26 @@ def about(tables: Tables, lecture: str | None, student: str | None) -> Tables:
     return {name: fits(rows) for name, rows in tables.items()}
 
 
-def _ready(name: str, part: Part, say: Language) -> dict[str, Any]:
-    """Plain values for the template."""
+def _ready(name: str, part: Part, say: Language, words: Words) -> dict[str, Any]:
+    """Plain values for the template, in the words that the section brings."""
     if isinstance(part, Prose):
-        return {"text": part.text}
+        return {"text": say.phrase(words, part.text)}
+    title = say.phrase(words, part.title)
     share = part.y if isinstance(part, Wanted) and part.share else ()
-    columns = [(column, kind.is_numeric()) for column, kind in part.rows.schema.items()]
+    columns = [(_heading(column, say, words), kind.is_numeric()) for column, kind in part.rows.schema.items()]
     rows = [
-        [_cell(row[c], say, share=c in share) for c, _ in columns] for row in part.rows.iter_rows(named=True)
+        [_cell(value, say, share=column in share) for column, value in row.items()]
+        for row in part.rows.iter_rows(named=True)
     ]
-    ready: dict[str, Any] = {"title": part.title, "columns": columns, "rows": rows}
+    ready: dict[str, Any] = {"title": title, "columns": columns, "rows": rows}
     if isinstance(part, Wanted) and rows:
-        ready["chart"] = Chart(name, part.title, draw(part))
+        ready["chart"] = Chart(name, title.striptags(), draw(part, words.get(say.code, {})))
     return ready
+
+
+def _heading(column: str, say: Language, words: Words) -> Markup:
+    """A column's name; names of students, weeks and lectures are nobody's words and stay as they are."""
+    return say.phrase(words, column) if column in words.get(say.code, {}) else Markup.escape(column)
 
 
 def _cell(value: Any, say: Language, *, share: bool) -> str:
@@ -125,10 +136,13 @@ def _cell(value: Any, say: Language, *, share: bool) -> str:
     return str(say.number(value)) if isinstance(value, float) else str(value)
 
 
-def draw(part: Wanted) -> Figure:
-    """Bars or lines; names of people stay text."""
+def draw(part: Wanted, words: Mapping[str, str]) -> Figure:
+    """Bars or lines; names of people stay text. `words`: of columns, in the language of the page."""
     x = [label(str(value)) for value in part.rows[part.x]]
-    traces = [_trace(part, column, x, number) for number, column in enumerate(part.y)]
+    traces = [
+        _trace(part, column, x, number) | {"name": label(words.get(column, column))}
+        for number, column in enumerate(part.y)
+    ]
     axis = base.percent_axis() if part.share else {"rangemode": "tozero", "fixedrange": True}
     return base.figure(
         traces,
@@ -144,7 +158,7 @@ def draw(part: Wanted) -> Figure:
 def _trace(part: Wanted, column: str, x: list[str], number: int) -> dict[str, Any]:
     values = part.rows[column].to_list()
     y = base.percents(values) if part.share else [_finite(value) for value in values]
-    trace = {"x": x, "y": y, "name": label(column), "meta": {"color": COLORS[number]}}
+    trace = {"x": x, "y": y, "meta": {"color": COLORS[number]}}
     if part.kind == "bar":
         return {"type": "bar"} | trace
     line = {"width": 2, "dash": DASHES[number]}

@@ -137,7 +137,8 @@ class Smiles(Rule):
 
     name, version, unit, better = "smiles", "1", "share", "higher"
     label = "time with <smiles>"
-    words = {"de": {SAID.text: "{label:label} ab {start:clock} in {share:share}"}}  # noqa: RUF012
+    words = {"de": {SAID.text: "{label:label} ab {start:clock} in {share:share}", "<known>": "<bekannt>"}}  # noqa: RUF012
+    about = {"de": "Eine fremde\n    Regel.\n\n    Zweiter Absatz."}  # noqa: RUF012
 
     def assess(self, seen, context):
         return Assessment(0.5)
@@ -157,6 +158,7 @@ TOLD = [
     (DE_RULES, "runs", Message("<b> {n}", n=2), '<span lang="en">&lt;b&gt; 2</span>'),  # no words for it
     (DE_RULES, "gone", SAID, '<span lang="en">happy in 28% from 12:34</span>'),  # not installed here
     (DE_RULES, "smiles", "as text", '<span lang="en">as text</span>'),
+    (DE_RULES, "smiles", "<known>", "&lt;bekannt&gt;"),  # a text is looked up as well
     (EN_RULES, "smiles", "a < b", "a &lt; b"),
     (DE_RULES, "smiles", Message("{who}", who="<i>"), '<span lang="en">&lt;i&gt;</span>'),
     (DE_RULES, "smiles", "", ""),
@@ -181,6 +183,11 @@ TOLD = [
 @pytest.mark.parametrize(("say", "rule", "message", "expected"), TOLD)
 def test_what_a_rule_said_in_the_language_of_the_page(say, rule, message, expected):
     assert say.told(rule, message) == expected
+
+
+def test_what_a_rule_says_of_itself():
+    assert DE_RULES.about("smiles") == ["Eine fremde Regel.", "Zweiter Absatz."]
+    assert EN_RULES.about("smiles") == DE_RULES.about("gone") == []
 
 
 def test_what_a_rules_value_is():

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fertool import Chart, Given, Part, PluginError, Prose, Section, Table, checks, plugins
+from fertool import Chart, Given, Message, Part, PluginError, Prose, Section, Table, checks, plugins
 from fertool.report import render
 from fertool.report.sections import Sections, draw
 from fertool.store import Store
@@ -61,12 +61,12 @@ Site = Callable[..., tuple[dict[str, str], list[str]]]
 def site(store: Store, tmp_path: Path) -> Site:
     """A report with these sections: page -> markup, and the failures heard."""
 
-    def write(*sections: type[Section], k: int = 1) -> tuple[dict[str, str], list[str]]:
+    def write(*sections: type[Section], k: int = 1, lang: str = "en") -> tuple[dict[str, str], list[str]]:
         registry = plugins.Registry()
         for section in sections:
             registry.found["section", section.name] = plugins.Found(section, "test")
         heard: list[str] = []
-        out = render(store, tmp_path / "site", registry=registry, k=k, failed=heard.append).parent
+        out = render(store, tmp_path / "site", registry=registry, k=k, lang=lang, failed=heard.append).parent
         return {str(p.relative_to(out)): p.read_text(encoding="utf-8") for p in out.rglob("*.html")}, heard
 
     return write
@@ -138,19 +138,19 @@ def test_parts_on_a_page(site: Site, probe: type[Probe], part: Part, expected: l
 
 
 def test_a_drawing_has_gaps_percents_and_plain_names() -> None:
-    figure = draw(Chart("Seen", ROWS, "week", ("seen", "n"), kind="line", share=False))
+    figure = draw(Chart("Seen", ROWS, "week", ("seen", "n"), kind="line", share=False), {})
     assert [trace["y"] for trace in figure["data"]] == [[0.5, None], [3, 4]]
     assert figure["data"][0]["x"] == ["a", "&lt;script&gt;alert(1)&lt;/script&gt;"]
     assert figure["data"][0]["line"]["dash"] != figure["data"][1]["line"]["dash"], (
         "colour is not the only cue"
     )
-    assert draw(Chart("Seen", ROWS, "week", ("seen",), share=True))["data"][0]["y"] == [50, None]
+    assert draw(Chart("Seen", ROWS, "week", ("seen",), share=True), {})["data"][0]["y"] == [50, None]
 
 
 UNFIT = [
     ("text", "a list of Prose, Table and Chart"),
     ([1], "a list of Prose, Table and Chart"),
-    ([Prose(3)], "Prose of text"),  # type: ignore[arg-type]
+    ([Prose(3)], "a text or a Message"),  # type: ignore[arg-type]
     ([Table("t", [1])], "a polars table"),  # type: ignore[arg-type]
     ([Table("t", pl.DataFrame({"a": [[1]]}))], "columns of numbers, texts"),
     ([Table("t", pl.DataFrame({"a": range(501)}))], "at most 500 rows"),
@@ -174,3 +174,27 @@ def test_options_reach_a_section() -> None:
         one for one in Sections.of(registry, {"attendance": {"least": 7}}).made if one.name == "attendance"
     )
     assert made.least == 7  # type: ignore[attr-defined]
+
+
+def test_a_section_speaks_the_language_of_the_page_where_it_can(site: Site, probe: type[Probe]) -> None:
+    rows = pl.DataFrame({"week": ["1"], "seen": [0.5], "other": [1.0]})
+    probe.title = "Seen"
+    probe.words = {"de": {"Seen": "Gesehen", "week": "Woche", "seen": "gesehen", "How {n}": "Wie {n}"}}
+    probe.says = staticmethod(
+        lambda given: [
+            Prose("Not translated"),
+            Prose(Message("How {n}", n=0.5)),
+            Chart("Seen", rows, "week", ("seen", "other"), share=True),
+        ]
+    )
+    pages, heard = site(probe, lang="de")
+    page = next(text for name, text in pages.items() if name.startswith("students/"))
+    section = page[page.index('id="section-probe"') :]
+    assert section.startswith('id="section-probe">Gesehen</h2>')
+    assert '<p><span lang="en">Not translated</span></p>' in section
+    assert "<p>Wie 0,5</p>" in section
+    assert ">Woche</th>" in section
+    assert ">gesehen</th>" in section
+    assert '"name":"gesehen"' in section.replace(" ", "")
+    assert ">other</th>" in section  # a column may be anybody's name: it stays as it is
+    assert heard == []
