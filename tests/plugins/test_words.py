@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 import sys
@@ -61,3 +62,16 @@ def test_words_have_the_places_of_the_english_text(rule: type[Rule]) -> None:
     for words in rule.words.values():
         for text, other in words.items():
             assert sorted(PLACE.findall(other)) == sorted(PLACE.findall(text))
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_a_rule_says_of_itself_names_the_same_options_in_every_language(
+    rule: type[Rule], code: str
+) -> None:
+    named = re.compile(r"`(\w+)`")
+    options = {field.name for field in dataclasses.fields(rule)}
+    other = rule.about[code]
+    assert options & set(named.findall(other)) == options & set(named.findall(inspect.getdoc(rule) or ""))
+    years = re.compile(r"\b[12]\d{3}\b")  # of references
+    assert sorted(years.findall(other)) == sorted(years.findall(rule.__doc__ or ""))

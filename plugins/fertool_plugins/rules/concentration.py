@@ -37,6 +37,23 @@ UNKNOWN = (
 NO_LEVEL = "head pose measured in too few samples of the lecture to know where a head points that is ahead"
 
 
+ABOUT_DE = """\
+Wert = Mittel von Gewicht(Ausdruck) / 0,9 x Richtung(Kopf) über die gemessenen Stichproben (0 bis 1).
+
+Gewichte: neutral 0,9, fröhlich 0,6, überrascht 0,6, traurig 0,3, ängstlich 0,3, wütend 0,25, angeekelt
+0,2. Richtung: 1 bis `ahead` Grad von der Haltung eines geraden, nach vorn gerichteten Kopfes vor
+derselben Kamera, 0 von `aside` Grad an, dazwischen eine Gerade; von Drehung und Neigung zählt die
+größere. Jene Haltung wird geschätzt und liegt auf jeder Achse zwischen zwei bekannten Winkeln; wo der
+Wert zwischen ihnen um mehr als `unsure` verschieden wäre, steht "nicht messbar". Die Optionen `yaw` und
+`pitch` geben sie stattdessen vor. Eine Stichprobe mit einem Ausdruck ohne Gewicht gilt nicht als
+gemessen. Über `high` ist die Stufe gut, unter `low` auffällig. Quelle: nach dem Konzentrationsindex von
+Sharma et al. 2019 (arXiv:1909.12913), mit dem Kopf anstelle der Augen und geteilt durch das größte
+Gewicht: Sonst könnte niemand 1 erreichen.
+
+Betrachtet: Ausdruck, Kopfhaltung. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Concentration(Rule):
     """value = mean of weight(expression) / 0.9 x direction(head) over the measured samples (0..1).
@@ -74,6 +91,7 @@ class Concentration(Rule):
             ),
         }
     }
+    about = {"de": ABOUT_DE}
     ahead: float = field(default=15.0, metadata={"help": "degrees up to which the head points ahead"})
     aside: float = field(default=45.0, metadata={"help": "degrees from which on it points elsewhere"})
     yaw: float | None = field(default=None, metadata={"help": "yaw of a head ahead; estimated if none"})

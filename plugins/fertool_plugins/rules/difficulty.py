@@ -32,6 +32,25 @@ class Run:
 NONE = Run(0.0, 0.0, 0, 0)
 
 
+ABOUT_DE = """\
+Wert = Länge der längsten Folge von Stichproben mit wütendem oder bekümmertem Ausdruck, in Stichproben.
+
+Quelle: Aly et al. 2023, Abschnitt IV.C.2: Wut oder Kummer 30 Mal in Folge, bei einem Wissenspunkt, der
+als schwer bekannt ist; dann umfassend erklären oder eine Lehrkraft hinzuziehen. Der Aufsatz sagt nicht,
+welche Ausdrücke Kummer sind; hier sind es traurig, ängstlich und angeekelt. Ein Mal ist eine Stichprobe,
+wie dicht sie auch liegen: 30 Stichproben sind 15 s bei zweien in der Sekunde und 5 min bei einer alle 10
+s. Mit `seconds` zählt stattdessen die Länge in der Zeit.
+
+Eine Stichprobe ohne gemessenen Ausdruck beendet eine Folge. Eine Folge geht von einem Abschnitt in den
+nächsten weiter, wenn beide als schwer bezeichnet sind, und zählt in beiden ganz; was in einem anderen
+Abschnitt oder einer Lücke liegt, zählt nicht. In einem Abschnitt, der nicht als schwer bezeichnet ist,
+zählen nur seine eigenen Stichproben, und eine Folge, die lang genug ist, ist ein Hinweis und nicht
+auffällig.
+
+Betrachtet: Ausdruck, nämlich wütend und die Ausdrücke von `distress`. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Difficulty(Rule):
     """value = length in samples of the longest run of angry or distressed ones.
@@ -71,6 +90,7 @@ class Difficulty(Rule):
             EXPLAIN: "{run}: „{what}“ umfassend erklären oder eine Lehrperson hinzuziehen",
         }
     }
+    about = {"de": ABOUT_DE}
     times: int = field(default=30, metadata={"help": "samples in a row that count"})
     seconds: float = field(
         default=0.0, metadata={"help": "above 0: a run counts from this length on, whatever `times` says"}

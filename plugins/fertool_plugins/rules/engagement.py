@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 SAID = "happy or surprised in {share:share} of {measured} measured samples"
 
 
+ABOUT_DE = """\
+Wert = Stichproben mit fröhlichem oder überraschtem Ausdruck / Stichproben mit gemessenem Ausdruck (0 bis
+1).
+
+Quelle: Aly et al. 2023, Abschnitt IV.C.3. Dort steht keine Schwelle, von der an jemand beteiligt ist:
+hier auch nicht. Aufmerksames Zuhören sieht meist neutral aus, ein niedriger Anteil ist also kein Mangel.
+
+Betrachtet: Ausdruck. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Engagement(Rule):
     """value = happy or surprised samples / samples with a measured expression (0..1).
@@ -36,6 +47,7 @@ class Engagement(Rule):
             SAID: "fröhlich oder überrascht in {share:share} von {measured} gemessenen Stichproben",
         }
     }
+    about = {"de": ABOUT_DE}
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:

@@ -36,6 +36,23 @@ SAID = {
 AND = "{first}; {second}"
 
 
+ABOUT_DE = """\
+Wert = Blicke, in denen das Gesicht mindestens die halbe Zeit gesehen wurde / Blicke (0 bis 1).
+
+Ein Blick sind `every` Sekunden des Fensters; die Person ist darin nicht da, wenn das Gesicht in mehr als
+der Hälfte der Stichproben nicht gefunden wurde. Quelle: Aly et al. 2023, Abschnitt IV.C.1, wo dies für
+Unaufmerksamkeit oder ein technisches Problem gilt. Die beiden unterscheidet hier die Zeit am Stück ohne
+Gesicht, gezählt über die ganze Vorlesung: `technical` Sekunden oder mehr sehen eher nach einer Kamera
+aus, die ausgeschaltet wurde, nach einer stehenden Verbindung oder einem leeren Stuhl; die Stufe ist dann
+technisch, oder nicht gesehen vor dem ersten und nach dem letzten Mal, dass das Gesicht gesehen wurde.
+Kürzere Lücken sind, was der Aufsatz Unaufmerksamkeit nennt. Ein Gesicht, das nicht gesehen wird, sagt für
+sich nichts über Aufmerksamkeit: Auch eine Hand, ein gedrehter Kopf oder schlechtes Licht verbergen es,
+und eine dunkle Kachel ist von einem leeren Stuhl nicht zu unterscheiden.
+
+Betrachtet: Anwesenheit. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Focus(Rule):
     """value = looks in which the face was seen for at least half of the time / looks (0..1).
@@ -76,6 +93,7 @@ class Focus(Rule):
             "looked at {looks} of {expected} times only": "nur {looks} von {expected} Mal hingesehen",
         }
     }
+    about = {"de": ABOUT_DE}
     every: float = field(default=10.0, metadata={"help": "seconds of a look"})
     missing: float = field(default=0.5, metadata={"help": "away if undetected for more than this share"})
     technical: float = field(default=60.0, metadata={"help": "seconds on end without any face: technical"})

@@ -23,6 +23,25 @@ MARKS = {
 }
 
 
+ABOUT_DE = """\
+Wert = Studierende, die häufiger als sonst negativ schauten / Studierende, die verglichen werden konnten
+(0 bis 1).
+
+Häufiger als sonst heißt: Der Anteil von wütend, angeekelt, ängstlich und traurig an den gemessenen
+Stichproben des Abschnitts liegt um mindestens `rise` über demselben Anteil in allen anderen Stichproben
+der Person im Kurs; der Abschnitt selbst gehört also nicht zum Üblichen. Verglichen wird, wer in `floor`
+der Stichproben des Abschnitts gemessen wurde, und anderswo im Kurs in mindestens `rest` Mal so vielen.
+Ohne `least` Studierende, und `floor` der im Abschnitt gesehenen, gibt es keinen Wert. Die Klasse zeigt
+einen Abschnitt als schwer (auffällig), wenn mindestens `least` Studierende, und `share` der verglichenen,
+häufiger als sonst negativ schauten. Bezeichnungen der Schwierigkeit spielen keine Rolle; die Aussage
+nennt, ob es eine gibt.
+
+Quelle: keine; Aly et al. 2023, Abschnitt IV.C.2, sagt nicht, woran ein System erkennt, dass ein
+Wissenspunkt schwer ist. Betrachtet: Anwesenheit, Ausdruck. Geprüft an: nichts; ein Film oder ein
+trauriges Thema sieht genauso aus.
+"""
+
+
 @dataclass
 class HardPoints(Rule):
     """value = students who looked negative more than usual / students who could be compared (0..1).
@@ -63,6 +82,7 @@ class HardPoints(Rule):
             MARKS[None]: "seine Kennzeichnung „{mark}“ der Schwierigkeit ist unverständlich",
         }
     }
+    about = {"de": ABOUT_DE}
     subject = "class"
     rise: float = field(default=0.2, metadata={"help": "negative share above the usual one, of a student"})
     least: int = field(default=3, metadata={"help": "fewest students who looked negative more"})

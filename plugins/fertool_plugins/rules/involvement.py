@@ -19,6 +19,22 @@ UNKNOWN = (
 NO_LEVEL = "head pose measured in too few samples of the lecture to know the pitch of a level head"
 
 
+ABOUT_DE = """\
+Wert = Stichproben mit gesenktem Kopf / Stichproben mit gemessener Kopfhaltung (0 bis 1).
+
+Gesenkt: mehr als `angle` Grad unter der Neigung eines geraden Kopfes vor derselben Kamera, denn Kameras
+schauen von oben oder unten auf Menschen. Diese Neigung wird aus den Höhen geschätzt, in denen der Kopf in
+der Vorlesung gehalten wurde, und liegt zwischen zwei bekannten Winkeln: Wer nur in einer Höhe gesehen
+wurde, kann die ganze Zeit gesenkt gewesen sein. Gezählt wird an beiden Enden; wo die Anteile um mehr als
+`unsure` auseinander liegen, steht "nicht messbar" und nie 0. Die Option `level` gibt die Neigung
+stattdessen für alle vor. Quelle: Aly et al. 2023, Abschnitt IV.C.4: mehr als die halbe Zeit gesenkt gilt
+als passiv und ruft nach einer Erinnerung. Auch beim Schreiben ist der Kopf gesenkt: Die Zahl
+unterscheidet Papier nicht von einem Telefon.
+
+Betrachtet: Kopfhaltung. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Involvement(Rule):
     """value = samples with bowed head / samples with a measured head pose (0..1).
@@ -60,6 +76,7 @@ class Involvement(Rule):
             ),
         }
     }
+    about = {"de": ABOUT_DE}
     angle: float = field(default=15.0, metadata={"help": "degrees below a level head from which on bowed"})
     level: float | None = field(default=None, metadata={"help": "pitch of a level head; estimated if none"})
     passive: float = field(default=0.5, metadata={"help": "passive above this share"})

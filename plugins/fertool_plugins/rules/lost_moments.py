@@ -17,6 +17,21 @@ NEVER = "never together: at most {lost} of {students} at once with a negative ex
 SILENT = "not seen or measured in {known} of {samples} samples only"
 
 
+ABOUT_DE = """\
+Wert = Anteil der Klasse, der in einem Moment verloren war (0 bis 1); eine Aussage je Moment, geordnet.
+
+Die Vorlesung wird in Teile von `every` Sekunden geschnitten. Jemand ist in einem Teil verloren, wenn das
+Gesicht in mehr als der Hälfte der Stichproben nicht gesehen wurde oder mehr als die Hälfte der gemessenen
+Ausdrücke negativ ist (wütend, angeekelt, ängstlich, traurig). Ein Teil ist verloren, wenn es mindestens
+`least` Studierende sind und ihr Anteil um `rise` oder mehr über dem Median der Klasse in dieser Vorlesung
+liegt. Benachbarte verlorene Teile sind ein Moment; geordnet wird nach dem, was über dem Median liegt, mal
+der Länge, und die ersten `most` werden genannt. Wert: Mittel über die Teile des Moments.
+
+Quelle: keine. Betrachtet: Anwesenheit, Ausdruck. Geprüft an: nichts; eine Pause, ein Film oder ein
+gemeinsames trauriges Thema sieht genauso aus.
+"""
+
+
 @dataclass
 class LostMoments(Rule):
     """value = share of the class that was lost in a moment (0..1); one assessment per moment, ranked.
@@ -54,6 +69,7 @@ class LostMoments(Rule):
             SILENT: "nur in {known} von {samples} Stichproben nicht gesehen oder gemessen",
         }
     }
+    about = {"de": ABOUT_DE}
     scope = "lecture"
     subject = "class"
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})

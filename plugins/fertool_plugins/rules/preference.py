@@ -29,6 +29,21 @@ SUCH_INSTRUCTOR = "courses by {instructor}"
 SUCH = "courses with its topics or by its instructor"
 
 
+ABOUT_DE = """\
+Wert = Anteil der Stichproben mit fröhlichem oder überraschtem Ausdruck in dem Kurs, wo er am höchsten ist
+(0 bis 1).
+
+Quelle: Aly et al. 2023, Abschnitt IV.C (Lernvorlieben): die Emotionen einer Person zwischen Kursen
+vergleichen und Kurse empfehlen, die dem liebsten ähneln oder vom selben Lehrenden sind. Ein Kurs zählt,
+wenn der Ausdruck in genügend Stichproben gemessen wurde; eine Vorliebe wird genannt, wenn die
+95-%-Intervalle der ersten beiden Kurse auseinander liegen. Empfohlen werden, von den Kursen, die eine
+course.toml beschreibt und die die Person nicht besucht, solche mit gemeinsamen Themen, dann solche
+desselben Lehrenden; wo es keine gibt, wonach zu suchen wäre. Bei nur einem Kurs gibt es keine Aussage.
+
+Betrachtet: Ausdruck. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Preference(Rule):
     """value = share of happy or surprised samples in the course where it is highest (0..1).
@@ -69,6 +84,7 @@ class Preference(Rule):
             SUCH: "Kurse mit seinen Themen oder bei seinem Lehrenden",
         }
     }
+    about = {"de": ABOUT_DE}
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:

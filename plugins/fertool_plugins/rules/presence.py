@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 SAID = "seen in {share:share} of {samples} samples"
 
 
+ABOUT_DE = """\
+Wert = Stichproben mit dem Gesicht der Person / Stichproben des Fensters (0 bis 1).
+
+Ein Gesicht kann aus vielen Gründen nicht zu sehen sein (Kamera aus, zur Seite gelehnt, eine Hand davor):
+Die Zahl sagt, was gesehen wurde, nicht, ob jemand teilnahm. Unter `low` ist die Stufe auffällig.
+
+Quelle: keine. Betrachtet: Anwesenheit. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Presence(Rule):
     """value = samples with the student's face / samples of the window (0..1).
@@ -36,6 +46,7 @@ class Presence(Rule):
             SAID: "in {share:share} von {samples} Stichproben gesehen",
         }
     }
+    about = {"de": ABOUT_DE}
     low: float = field(default=0.5, metadata={"help": "below this share the level is `attention`"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:

@@ -16,6 +16,18 @@ SAID = "{label:label} in {share:share} of {measured} measured samples"
 SILENT = "expression measured in {measured} of {samples} samples only"
 
 
+ABOUT_DE = """\
+Eine Aussage je Ausdruck des Klassifikators: Wert = Stichproben mit ihm / Stichproben, die ein
+Klassifikator mit diesem Ausdruck gemessen hat.
+
+Wo weniger als `floor` der Stichproben gemessen wurden, steht stattdessen "nicht messbar": Schweigen ist
+nicht neutral. War jemand vor zwei Klassifikatoren, so entfällt ein Ausdruck, nach dem in weniger gesucht
+wurde.
+
+Quelle: keine; eine Zählung. Betrachtet: Ausdruck. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class Shares(Rule):
     """One assessment per label of the classifier: value = samples with it / samples measured by a classifier
@@ -40,6 +52,7 @@ class Shares(Rule):
             SILENT: "Ausdruck nur in {measured} von {samples} Stichproben gemessen",
         }
     }
+    about = {"de": ABOUT_DE}
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})
 
     def assess(

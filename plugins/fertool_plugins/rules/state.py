@@ -16,6 +16,19 @@ SAID = "negative in {share:share} of {measured} measured samples"
 ADJUST = f"{SAID}: lower the difficulty, slow down, or intersperse a story"
 
 
+ABOUT_DE = """\
+Wert = Stichproben mit positivem Zustand / Stichproben mit einem der sieben Ausdrücke (0 bis 1).
+
+Negativ sind wütend, angeekelt, ängstlich und traurig; die drei anderen gelten als positiv, auch neutral,
+denn das veröffentlichte System macht weiter, solange nichts dagegen spricht. Quelle: Aly et al. 2023,
+Abschnitt IV.B, Teile 3 und 4: nach einem negativen Zustand leichter werden, langsamer werden oder eine
+Geschichte einstreuen. Der Aufsatz nennt keine Schwelle; hier ist der Zustand negativ, wenn mehr als
+`negative` der Stichproben es sind. Teile von `every` Sekunden, die für sich negativ sind, sind der Beleg.
+
+Betrachtet: Ausdruck. Geprüft an: nichts.
+"""
+
+
 @dataclass
 class State(Rule):
     """value = samples of a positive state / samples with one of the seven expressions (0..1).
@@ -47,6 +60,7 @@ class State(Rule):
             ),
         }
     }
+    about = {"de": ABOUT_DE}
     every: float = field(default=30.0, metadata={"help": "seconds of a part that is judged by itself"})
     negative: float = field(default=0.5, metadata={"help": "negative above this share"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples with a measured expression"})

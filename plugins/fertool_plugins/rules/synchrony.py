@@ -21,6 +21,22 @@ CONSTANT = "no expression ever changed"
 SELDOM = "comparable with others in {parts} of {of} parts only"
 
 
+ABOUT_DE = """\
+Wert = (beobachtete - erwartete) / (1 - erwartete) Übereinstimmung einer Person mit den anderen (höchstens
+1).
+
+In je `every` Sekunden: der Anteil jedes Ausdrucks bei der Person (an ihren gemessenen Stichproben) und
+bei den anderen (Mittel ihrer Anteile). Beobachtet: die Summe der Produkte beider Anteile über die
+Ausdrücke, gemittelt über die Zeit; erwartet: dasselbe mit den über die Zeit gemittelten Anteilen, also
+die Übereinstimmung, wenn beide nichts miteinander zu tun hätten. Zwei Gesichter, die sich nie ändern,
+stimmen danach nicht überein; wie Cohens Kappa, aber über die Zeit und für Anteile. Kein Wert, wo die
+erwartete Übereinstimmung 1 ist.
+
+Quelle: keine; Übereinstimmung über den Zufall hinaus ist Cohen 1960. Betrachtet: Ausdruck. Geprüft an:
+nichts.
+"""
+
+
 @dataclass
 class Synchrony(Rule):
     """value = (observed - expected) / (1 - expected) agreement of a student with the others (1 at most).
@@ -49,6 +65,7 @@ class Synchrony(Rule):
             SELDOM: "mit den anderen nur in {parts} von {of} Abschnitten vergleichbar",
         }
     }
+    about = {"de": ABOUT_DE}
     scope = "lecture"
     subject = "class"
     every: float = field(default=10.0, metadata={"help": "seconds within which expressions are compared"})
