@@ -10,7 +10,8 @@
 - RAF-DB as it ships: `EmoLabel/list_patition_label.txt` and `Image/aligned/`, in `basic/` or not; also the
   list beside `aligned/`. Splits train and test.
 - KDEF as it ships, in folders of persons (`AF01/AF01ANS.JPG`), and JAFFE (`KA.AN1.39.tiff`): names of files
-  tell the expression. All angles of KDEF are read; for the straight ones alone, copy `*S.JPG` into a folder.
+  tell the expression. AF01 and BF01 are two series of one person. All angles of KDEF are read; for the
+  straight ones alone, copy `*S.JPG` into a folder.
 - CK+ as it ships: `cohn-kanade-images/` and `Emotion/`. Of every sequence with a label, the first frame is
   neutral and the last three show the expression.
 

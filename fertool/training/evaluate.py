@@ -125,9 +125,8 @@ def made(file: Path | None) -> dict[str, Any]:
 
 def trained_on(classifier: Classifier) -> dict[str, Any]:
     """What its weights remember of the data they were trained on; empty if nothing."""
-    found: dict[str, Any] = made(classifier.path if isinstance(classifier, Trainable) else None).get(
-        "data", {}
-    )
+    file = classifier.path if isinstance(classifier, Trainable) else None
+    found: dict[str, Any] = made(file).get("data", {})
     return found
 
 
@@ -136,7 +135,35 @@ def division(classifier: Classifier, data: Dataset) -> Division | None:
 
     None if the weights remember no division, or one of other data.
     """
+    return _division(trained_on(classifier), data)
+
+
+def warnings(classifier: Classifier, data: Dataset, rows: Any, what: str) -> list[str]:
+    """A figure flatters weights if the pictures trained or selected them, or those that they began with.
+
+    `rows` (n,) bool are the pictures of `data` that were measured, in words `what`; `data` are the `faces` of
+    `classifier` as they came. Only the very data of the training are recognized, by hashes of their splits.
+    """
+    used = {"selected_on": np.zeros_like(rows), "train": np.zeros_like(rows)}
     about = trained_on(classifier)
+    while about:
+        way = _division(about, data)
+        cut = data if way is None else divided(data, way)
+        for split in cut.splits():
+            digest = cut.digest(split)
+            for role, mask in used.items():
+                if about.get(role) == digest:
+                    mask |= cut.split == split
+        about = about.get("before", {})
+    said, total = [], int(rows.sum())
+    for role, use in (("selected_on", "select"), ("train", "train")):
+        if count := int((rows & used[role]).sum()):
+            how_many = f"{what} was" if count == total else f"{count} of the {total} pictures of {what} were"
+            said.append(f"{how_many} used to {use} these weights: the figures flatter them")
+    return said
+
+
+def _division(about: dict[str, Any], data: Dataset) -> Division | None:
     if "division" not in about:
         return None
     found = Division.from_dict(about["division"])
@@ -145,24 +172,6 @@ def division(classifier: Classifier, data: Dataset) -> Division | None:
     except FertoolError:  # others, which cannot be divided so
         return None
     return found if same else None
-
-
-def warnings(classifier: Classifier, data: Dataset, rows: Any, what: str) -> list[str]:
-    """A figure on pictures that the weights were selected on, or trained on, flatters: on how many of `what`,
-    which are the `rows` (n,) bool of `data`, its `faces` as they came.
-
-    It is known of data that have splits with just the pictures that the weights remember.
-    """
-    about, found = trained_on(classifier), division(classifier, data)
-    cut = data if found is None else divided(data, found)
-    splits = {cut.digest(split): cut.split == split for split in cut.splits()} if about else {}
-    said = []
-    for role, use in (("selected_on", "select"), ("train", "train")):
-        count, total = int((rows & splits.get(about.get(role, ""), np.False_)).sum()), int(rows.sum())
-        if count:
-            how_many = f"{what} was" if count == total else f"{count} of the {total} pictures of {what} were"
-            said.append(f"{how_many} used to {use} these weights: the figures flatter them")
-    return said
 
 
 def _unseen(data: Dataset, part: Dataset, split: str) -> Any:

@@ -62,7 +62,7 @@ def train(
     """Train on split `train`, select the best epoch on `validate_on`, or what `selection` finds.
 
     `start`: a file with weights of this network to begin with, packed or not, in place of random ones; the
-    model remembers its hash. Errors as of `check_start`.
+    model remembers its hash, and the data it was made of. Errors as of `check_start`.
 
     `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
     probabilities of the training pictures, in order; their mean is taken.
@@ -80,8 +80,11 @@ def train(
     identity = _identity(plugin, recipe, taught, validation, seed)
     if teachers:
         identity["teachers"] = sorted(teachers)
+    before = {}
     if start is not None:
         identity["start"] = models.sha256(start)
+        # What it was made of counts as learned, too.
+        before["before"] = json.loads(packed.read(start)[1].get("made", "{}")).get("data", {})
     said = np.mean(list(teachers.values()), axis=0) if teachers else None
     if resume:
         states.restore(state, folder, identity)
@@ -105,7 +108,8 @@ def train(
     network.load_state_dict(load_file(folder / "best.safetensors"))
     if recipe.settled:
         averages.settle(network, images)
-    return _finish(network, plugin.labels, validation, folder, {**identity, "selected_on": held_out})
+    made = {**identity, "selected_on": held_out, "data": identity["data"] | before}
+    return _finish(network, plugin.labels, validation, folder, made)
 
 
 def check_start(plugin: Trainable, start: Path, folder: Path) -> None:

@@ -183,6 +183,21 @@ def test_every_person_is_tested_once(fertool, people: Path, tmp_path: Path) -> N
     ]
 
 
+def test_what_the_weights_began_with_has_learned_too(fertool, people: Path, tmp_path: Path) -> None:
+    first = trained(fertool, people, tmp_path / "first", "--split", "50/25/25")
+    second = trained(fertool, people, tmp_path / "second", "--fold", "1/3", "--from", str(first))
+    assert remembered(second)["data"]["before"] == remembered(first)["data"]
+    data = load(people, 16)
+    held_out = set(divided(data, fold("1/3", 0)).take("test").ids)
+    before = divided(data, shares("50/25/25", 0))
+    counts = [len(held_out & set(before.take(split).ids)) for split in ("validation", "train")]
+    assert min(counts) > 0
+    found, warnings = evaluated(fertool, second, "--data", people, "--split", "test")
+    assert found["models"][0]["n"] == 28
+    said = "{} of the 28 pictures of split 'test' were used to {} these weights: the figures flatter them"
+    assert warnings == [said.format(*one) for one in zip(counts, ("select", "train"), strict=True)]
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, rafdb: Path, people: Path) -> Path:
     """A folder with both, under short names."""
