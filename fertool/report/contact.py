@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import shlex
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fertool.report.render import environment
+from fertool.report.style import stylesheet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -107,14 +107,13 @@ def sheet(
     pairs = [Pair.of(known[a], known[b], d) for a, b, d in alike if a in known and b in known]
     pages = environment()
     pages.globals["command"] = _Command(("--course", course, *extra))
-    style = files("fertool.report").joinpath("static", "report.css").read_text(encoding="utf-8")
     return pages.get_template("contact.html").render(
         course=course,
         cards=[card for card in cards if card.recordings],
         unseen=[card for card in cards if not card.recordings],
         pairs=pairs,
         notes=notes,
-        style=style,
+        style=stylesheet(),
         rename_flags=("--names", names or "names.json"),
         merge_flags=("--names", names) if names else (),
     )

@@ -8,9 +8,10 @@ from markupsafe import Markup, escape
 
 from fertool.report import series
 from fertool.report.charts.base import on_grid, percents
+from fertool.report.style import color
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from fertool.report.data.digest import Digest
     from fertool.report.language import Language
@@ -21,6 +22,11 @@ LEAST = 0.1
 SHOWN = ("happy", "surprise", "sad", "angry", "fear", "disgust", "neutral")
 
 
+def in_order(labels: Sequence[str]) -> list[str]:
+    """Labels as they are drawn and listed: by `SHOWN`, then further ones."""
+    return [*(name for name in SHOWN if name in labels), *(name for name in labels if name not in SHOWN)]
+
+
 def sketch(digest: Digest, student: str, say: Language) -> Markup:
     """A student's expressions over a lecture, smoothed, above a strip that says when the student was seen."""
     bins = digest.series[student]
@@ -28,9 +34,10 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     height = HEIGHT if read else 0
     parts = [_strip(bins["start_s"], bins["present"] / bins["samples"], digest, height)]
     if read:
-        smooth = on_grid(series.smooth(bins), digest.width_s, SHOWN)
+        labels = in_order(digest.labels)
+        smooth = on_grid(series.smooth(bins, labels), digest.width_s, labels)
         times = smooth["start_s"] + digest.width_s / 2
-        drawn = [name for name in SHOWN if (smooth[name] >= LEAST).any()]
+        drawn = [name for name in labels if (smooth[name] >= LEAST).any()]
         parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in drawn]
     label = escape(say("handout.sketch", lecture=digest.lecture))
     box = f"0 0 {WIDTH} {height + SEEN + 4}"
@@ -50,7 +57,7 @@ def _line(name: str, times: Iterable[float], shares: Iterable[int | None], durat
         at = round(time / duration_s * WIDTH), round((100 - share) / 100 * (HEIGHT - 4) + 2)
         steps.append(f"M{at[0]} {at[1]}" if last is None else f"l{at[0] - last[0]} {at[1] - last[1]}")
         last = at
-    return Markup('<path class="{}" d="{}"/>').format(name, "".join(steps))
+    return Markup('<path class="{}" d="{}"/>').format(color(name), "".join(steps))
 
 
 def _strip(starts: Iterable[float], shares: Iterable[float], digest: Digest, top: int) -> Markup:

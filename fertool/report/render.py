@@ -24,6 +24,7 @@ from fertool.report.exports import write as exports
 from fertool.report.exports import xapi
 from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
 from fertool.report.sections import Sections
+from fertool.report.style import color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -40,12 +41,12 @@ MARKER = ".fertool-report"
 """Its presence says that a folder is ours to replace; its next lines, in which language and formats
 it was."""
 STATIC = {
-    "report.css": "report.css",
     "report.js": "report.js",
     "plotly-cartesian.min.js": "plotly.min.js",
     "LICENSE-plotly.js.txt": "LICENSE-plotly.js.txt",
 }
-"""File here -> file in `assets/`, once per site. plotly.js in the smallest bundle with heat maps."""
+"""File here -> file in `assets/`, once per site, beside report.css. plotly.js in the smallest bundle with
+heat maps."""
 
 
 BLANK = re.compile(r"\n\s*\n")
@@ -103,7 +104,16 @@ def render(
     registry = plugins.load() if registry is None else registry
     say = say.with_rules(registry)
     sections = Sections.of(registry, options or {})
-    site = Site(lectures, say, students, out=out, registry=registry, k=k, retention=retention)
+    site = Site(
+        lectures,
+        say,
+        students,
+        out=out,
+        registry=registry,
+        k=k,
+        retention=retention,
+        further=store.further_labels(),
+    )
     try:
         with _swapped_in(out) as folder:
             exports.write(
@@ -165,7 +175,7 @@ def write(
     for site_builder in SITE_PAGES:
         for page in site_builder(site, courses):
             _write_page(pages, folder, page)
-    _write_assets(folder / "assets")
+    _write_assets(folder / "assets", site.style)
 
 
 def written_in(folder: Path) -> str:
@@ -209,7 +219,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= say.filters()
+    environment.filters |= say.filters() | {"color": color}
     environment.globals |= {
         "say": say,
         "site": site,
@@ -231,8 +241,9 @@ def _write_page(environment: jinja2.Environment, folder: Path, page: Page) -> No
     path.write_bytes(markup.encode("utf-8", "replace"))
 
 
-def _write_assets(folder: Path) -> None:
+def _write_assets(folder: Path, style: str) -> None:
     folder.mkdir()
+    (folder / "report.css").write_text(style, encoding="utf-8")
     for name, target in STATIC.items():
         (folder / target).write_bytes(files("fertool.report").joinpath("static", name).read_bytes())
 

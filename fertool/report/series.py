@@ -25,19 +25,20 @@ def bin_width(duration_s: float, bins: int) -> float:
     return float(hours * 3600)
 
 
-def binned(seen: pl.DataFrame, width_s: float) -> pl.DataFrame:
+def binned(seen: pl.DataFrame, width_s: float, labels: Sequence[str] = EMOTIONS) -> pl.DataFrame:
     """Per student and bin of `width_s` seconds, by student, then time; `start_s` is where a bin begins.
 
     Counts: `samples`, `present`, `measured` (expression), `positive`, `negative`. `yaw_deg`, `pitch_deg`:
-    means. For each emotion its mean over what was measured, and `low:`, `high:`, so that no peak is lost.
-    What was measured nowhere in a bin is null.
+    means. For each label `n:LABEL`, the samples in which it was looked for, `mean:LABEL` over these, and
+    `low:LABEL`, `high:LABEL`, so that no peak is lost. What was measured nowhere in a bin is null.
     """
-    means = [pl.col(name).mean() for name in EMOTIONS]
-    lows = [pl.col(name).min().alias(f"low:{name}") for name in EMOTIONS]
-    highs = [pl.col(name).max().alias(f"high:{name}") for name in EMOTIONS]
+    counted = [pl.col(name).count().cast(pl.Int64).alias(f"n:{name}") for name in labels]
+    means = [pl.col(name).mean().alias(f"mean:{name}") for name in labels]
+    lows = [pl.col(name).min().alias(f"low:{name}") for name in labels]
+    highs = [pl.col(name).max().alias(f"high:{name}") for name in labels]
     poses = [pl.col(name).fill_nan(None).mean() for name in POSE]
     start = (pl.col("time_s") // width_s) * width_s
-    bins = seen.group_by("student", start_s=start).agg(*counts(), *means, *lows, *highs, *poses)
+    bins = seen.group_by("student", start_s=start).agg(*counts(), *counted, *means, *lows, *highs, *poses)
     return bins.sort("student", "start_s")
 
 
@@ -53,17 +54,18 @@ def counts() -> list[pl.Expr]:
     ]
 
 
-def smooth(bins: pl.DataFrame, columns: Sequence[str] = EMOTIONS) -> pl.DataFrame:
-    """One student's bins -> `start_s` and means over three bins each, weighted by what was measured in them;
-    null where less than half of the three could be measured."""
-    measured = pl.col("measured").rolling_sum(3, center=True, min_samples=1)
-    enough = 2 * measured >= pl.col("samples").rolling_sum(3, center=True, min_samples=1)
-    total = [
-        (pl.col(name) * pl.col("measured")).fill_null(0).rolling_sum(3, center=True, min_samples=1)
-        for name in columns
-    ]
-    means = [
-        pl.when(enough & (measured > 0)).then(sums / measured).alias(name)
-        for name, sums in zip(columns, total, strict=True)
-    ]
+def smooth(bins: pl.DataFrame, labels: Sequence[str] = EMOTIONS) -> pl.DataFrame:
+    """One student's bins -> `start_s` and, named as the labels, means over three bins each, weighted by the
+    samples in which the label was looked for; null where that was less than half of the three."""
+    means = []
+    for name in labels:
+        total = _of_three((pl.col(f"mean:{name}") * pl.col(f"n:{name}")).fill_null(0))
+        counted, samples = _of_three(pl.col(f"n:{name}")), _of_three(pl.col("samples"))
+        enough = (2 * counted >= samples) & (counted > 0)
+        means.append(pl.when(enough).then(total / counted).alias(name))
     return bins.select("start_s", *means)
+
+
+def _of_three(values: pl.Expr) -> pl.Expr:
+    """Sum over a bin and its neighbors."""
+    return values.rolling_sum(3, center=True, min_samples=1)

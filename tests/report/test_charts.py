@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs_version
 
-from fertool.report import data, language
+from fertool.report import data, language, style
 from fertool.report.charts import base, classes, people
 from fertool.report.data import story
 from fertool.report.data.course import About, Course
@@ -240,6 +240,39 @@ def test_emotions_show_samples_behind_means(sampling: Digest) -> None:
     assert not [trace for trace in figure["data"] if trace.get("connectgaps")]
 
 
+def further(store: Store) -> Digest:
+    """Ada and Bob before a classifier of nine labels, Cem in a recording of his own before one of seven."""
+    nine = ("confusion", "contempt")
+    students = {"Ada": "contempt*60 neutral*60", "Bob": "neutral*120"}
+    tables = {name: timeline(spec, further=nine) for name, spec in students.items()}
+    store_lecture(store, "c", "l", tables, recording_name="a.mp4")
+    store_lecture(store, "c", "l", {"Cem": timeline("happy*120")}, recording_name="b.mp4")
+    return digest(data.load(store, "c", "l"))
+
+
+def test_a_further_label_has_a_line_of_its_own_look(store: Store) -> None:
+    figure = people.emotions(further(store), "Ada", SAY)
+    go.Figure(figure)
+    line = named(figure, "contempt")
+    assert line["y"][:25] == [70] * 25
+    assert max(line["y"][35:]) == round(30 / 8)  # what is left for each of the other eight
+    assert line["line"]["dash"] == "dashdot"
+    assert line["meta"] == {"color": "label-contempt", "emotion": "contempt"}
+    assert {trace["name"] for trace in figure["data"]} == {*EMOTIONS, "confusion", "contempt"}
+
+
+def test_a_label_that_nobody_looked_for_has_no_line_at_zero(store: Store) -> None:
+    names = [trace["name"] for trace in people.emotions(further(store), "Cem", SAY)["data"]]
+    assert names == [*EMOTIONS, *EMOTIONS]
+
+
+def test_bars_and_slices_have_the_colors_of_their_labels(store: Store) -> None:
+    names = [*EMOTIONS, "label-confusion", "label-contempt"]
+    shares = Course("c", (further(store),), NOBODY).shares
+    assert classes.bars(shares, SAY)["data"][0]["meta"]["bars"] == names
+    assert classes.pie(shares, SAY)["data"][0]["meta"]["bars"] == names
+
+
 def test_what_could_not_be_measured_is_a_gap_and_not_neutral(sampling: Digest) -> None:
     neutral = named(people.emotions(sampling, "Bob", SAY), "neutral")
     assert neutral["y"][15:30] == [None] * 15
@@ -312,6 +345,7 @@ def lab(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+FURTHER = [f"further-{number}" for number in range(1, style.COLORS + 1)]
 SIGHT = {  # Machado, Oliveira and Fernandes 2009, severity 1
     "normal": np.eye(3),
     "protan": [
@@ -336,8 +370,8 @@ SIGHT = {  # Machado, Oliveira and Fernandes 2009, severity 1
 @pytest.mark.parametrize("sight", SIGHT)
 def test_emotions_can_be_told_apart(scheme: str, sight: str) -> None:
     colors = palette(scheme)
-    seen = {name: lab(np.asarray(SIGHT[sight]) @ colors[name]) for name in EMOTIONS}
-    for one, other in itertools.combinations(EMOTIONS, 2):
+    seen = {name: lab(np.asarray(SIGHT[sight]) @ colors[name]) for name in (*EMOTIONS, *FURTHER)}
+    for one, other in itertools.combinations(seen, 2):
         apart = float(np.linalg.norm(seen[one] - seen[other]))
         assert apart > 20, f"{one} and {other} look alike ({apart:.0f}) to {sight} eyes on {scheme}"
 
@@ -345,7 +379,7 @@ def test_emotions_can_be_told_apart(scheme: str, sight: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_is_sufficient(scheme: str) -> None:
     colors = palette(scheme)
-    for name in (*EMOTIONS, "other", "heat-1", "notice-line"):
+    for name in (*EMOTIONS, *FURTHER, "other", "heat-1", "notice-line"):
         assert contrast(colors[name], colors["surface"]) >= 3, name  # graphics: WCAG 1.4.11
     for name in ("text", "quiet", "accent", "good", "attention"):
         for ground in ("surface", "page"):

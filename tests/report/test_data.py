@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from fertool.report import data
+from fertool.report.data import course, digest
 from fertool.store import Recording, Run, Store
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
@@ -203,14 +204,36 @@ def test_only_the_current_run_of_a_recording_counts(store: Store) -> None:
     assert it.samples.height == 10
 
 
-def test_other_labels_follow_the_canonical_ones(store: Store) -> None:
+def test_further_labels_follow_the_canonical_ones(store: Store) -> None:
+    further = ("contempt", "confusion")
+    store_lecture(store, "c", "l", {"A": timeline("contempt*6 happy*4", further=further)})
+    store_lecture(store, "c", "plain", {"A": timeline("happy*4")})
+    store_lecture(store, "c", "unread", {"A": timeline("present*4", further=further)})
+    it = data.load(store, "c", "l")
+    assert it.labels == (*EMOTIONS, "confusion", "contempt")  # also one that was never the most probable
+    assert it.summary.main == "contempt"
+    row = student(it, "A")
+    assert (row["count:contempt"], row["count:confusion"], row["count:happy"]) == (6, 0, 4)
+    assert data.load(store, "c", "plain").labels == EMOTIONS  # its classifier has no others
+    assert data.load(store, "c", "unread").labels == EMOTIONS  # nothing was read by any
+
+
+def test_a_label_of_the_seven_that_the_classifier_does_not_have_is_left_out(store: Store) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*10")})
     with store.database.transaction() as con:
-        con.execute("UPDATE observations SET emotion = 'contempt' WHERE sample < 6")
-    it = data.load(store, "c", "l")
-    assert it.labels == (*EMOTIONS, "contempt")
-    assert it.summary.main == "contempt"
-    assert student(it, "A")["count:contempt"] == 6
+        con.execute("UPDATE observations SET fear = NULL")
+    assert data.load(store, "c", "l").labels == tuple(label for label in EMOTIONS if label != "fear")
+
+
+def test_labels_of_a_course_are_those_of_its_lectures(store: Store) -> None:
+    store_lecture(store, "c", "1", {"A": timeline("happy*9", further=("not-sure", "contempt"))})
+    store_lecture(store, "c", "2", {"A": timeline("happy*9", further=("boredom",))})
+    store_lecture(store, "c", "3", {"A": timeline("happy*9")})
+    with store.database.transaction() as con:
+        con.execute("UPDATE observations SET fear = NULL WHERE others IS NOT NULL")
+    about = course.describe(store, "c")
+    digests = tuple(digest.digest(data.load(store, "c", name)) for name in "123")
+    assert course.Course("c", digests, about).labels == (*EMOTIONS, "boredom", "contempt", "not-sure")
 
 
 def test_a_pose_of_nan_is_not_a_pose(store: Store) -> None:

@@ -53,8 +53,34 @@ def test_bins_count_every_sample_once(n: int, width: float) -> None:
 
 def test_a_mean_is_over_what_was_measured() -> None:
     bins = series.binned(timeline("happy*2 absent*8 absent*10"), 10)
-    assert bins["happy"].to_list() == [pytest.approx(0.7), None]
-    assert bins["measured"].to_list() == [2, 0]
+    assert bins["mean:happy"].to_list() == [pytest.approx(0.7), None]
+    assert bins["measured"].to_list() == bins["n:happy"].to_list() == [2, 0]
+
+
+def test_a_label_has_bins_of_its_own_whatever_it_is_called() -> None:
+    """`negative` is also a count: of the four negative ones of the seven."""
+    labels = ("neutral", "negative")
+    rows = timeline("negative*2 sad*2 absent", further=("negative",))
+    bins = series.binned(rows, 5, labels)
+    (row,) = bins.to_dicts()
+    assert (row["negative"], row["measured"]) == (2, 4)
+    assert row["mean:negative"] == pytest.approx((2 * 0.7 + 2 * 0.3 / 7) / 4)
+    assert row["high:negative"] == pytest.approx(0.7)
+    assert series.smooth(bins, labels)["negative"].to_list() == pytest.approx([row["mean:negative"]])
+    assert "mean:sad" not in bins.columns
+
+
+def test_a_label_is_measured_where_its_classifier_was() -> None:
+    """Ten samples of a classifier with contempt, then ten of one without it."""
+    more, plain = timeline("contempt*10", further=("contempt",)), timeline("happy*10")
+    later = plain.with_columns(pl.col("time_s") + 10)
+    bins = series.binned(pl.concat([more, later], how="diagonal"), 5, (*EMOTIONS, "contempt"))
+    assert bins["measured"].to_list() == [5, 5, 5, 5]
+    assert bins["n:contempt"].to_list() == [5, 5, 0, 0]
+    assert bins["mean:contempt"].to_list() == [pytest.approx(0.7)] * 2 + [None] * 2
+    smooth = series.smooth(bins, ("contempt",))["contempt"].to_list()
+    # of three bins, 2, 2 and 1 with the label: the third is below half, and not two thirds lower
+    assert smooth == [pytest.approx(0.7), pytest.approx(0.7), None, None]
 
 
 def test_a_pose_that_is_not_a_number_does_not_count() -> None:
@@ -96,8 +122,8 @@ def test_smoothing_stays_within_what_was_measured(column: Values, width: float) 
     smooth = series.smooth(bins, ["happy"])
     assert smooth["start_s"].equals(bins["start_s"])
     if smooth["happy"].count():
-        assert bins["happy"].min() - 1e-5 <= smooth["happy"].min()
-        assert smooth["happy"].max() <= bins["happy"].max() + 1e-5
+        assert bins["mean:happy"].min() - 1e-5 <= smooth["happy"].min()
+        assert smooth["happy"].max() <= bins["mean:happy"].max() + 1e-5
 
 
 def test_smoothing_is_a_mean_over_three_bins() -> None:

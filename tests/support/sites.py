@@ -14,13 +14,14 @@ UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
 
 
-def teach(store, *weeks, course="signals", parts=2, points=(), **more):
+def teach(store, *weeks, course="signals", parts=2, points=(), further=(), **more):
     """A lecture a week, cut into equal parts, judged by all rules; `weeks`: student -> spec of `timeline`.
 
-    `points`: the knowledge point of each part; parts without one have none.
+    `points`: the knowledge point of each part; parts without one have none. `further`: labels of the
+    classifier beyond the seven.
     """
     for week, people in enumerate(weeks, 1):
-        students = {name: timeline(spec) for name, spec in people.items()}
+        students = {name: timeline(spec, further=further) for name, spec in people.items()}
         length = max(len(rows) for rows in students.values()) / parts
         rows = [
             {
@@ -40,6 +41,11 @@ def teach(store, *weeks, course="signals", parts=2, points=(), **more):
 def read(store, folder, **options):
     """Folder of a page and number among its kind (`index`, `lectures 0`, `handouts 1`) -> its text."""
     render(store, folder, **options)
+    return pages(folder)
+
+
+def pages(folder):
+    """The same of a report that was written before."""
     found = {"index": text(folder / "index.html"), "method": text(folder / "method.html")}
     for kind in ("courses", "lectures", "segments", "students", "handouts"):
         for i, path in enumerate(sorted((folder / kind).glob("*.html"))):

@@ -9,6 +9,7 @@ import polars as pl
 from fertool.report import series
 from fertool.report.charts import base
 from fertool.report.charts.base import Figure
+from fertool.report.style import color
 from fertool.report.text import shorten
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
             "width": 4,
         },
         "hoverinfo": "skip",
-        "meta": {"bars": [name for name, _ in shares], "color": "text"},
+        "meta": {"bars": [color(name) for name, _ in shares], "color": "text"},
     }
     room = max(1.0, *ups)
     # Beside the whiskers, not on them: a trace of text of its own.
@@ -229,7 +230,7 @@ def pie(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "sort": False,
         "direction": "clockwise",
         "hovertemplate": "%{label} %{percent}<extra></extra>",
-        "meta": {"bars": [name for name, _ in shares]},
+        "meta": {"bars": [color(name) for name, _ in shares]},
     }
     return base.figure([slices], height=46 + 34 * len(names), margin={"l": 60, "r": 60, "t": 32, "b": 32})
 

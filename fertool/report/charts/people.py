@@ -11,6 +11,7 @@ from fertool.report.charts import base
 from fertool.report.charts.base import Figure
 from fertool.report.charts.classes import COLORS, SYMBOLS
 from fertool.report.charts.classes import DASHES as KIND_DASHES
+from fertool.report.style import color
 from fertool.report.text import shorten
 from fertool.types import EMOTIONS
 
@@ -23,43 +24,46 @@ if TYPE_CHECKING:
 
 DASHES = dict(zip(EMOTIONS, ("solid", "dash", "dot", "solid", "dash", "dot", "solid"), strict=True))
 """A second cue beside colour: of colours that could be mixed up, no two share a dash."""
-
+FURTHER_DASH = "dashdot"
+"""Of labels beyond the seven."""
 
 LEAST_DEG = 30
 """An axis of head poses reaches this far at least: noise of a few degrees must not look like nodding."""
 
 
 def emotions(digest: Digest, student: str, say: Language) -> Figure:
-    """The seven probabilities over time (after Tuyakov et al. 2022, Fig. 13): smoothed, with the lowest and
-    highest sample of each bin behind them, which keeps every peak.
+    """The probability of each label over time (after Tuyakov et al. 2022, Fig. 13): smoothed, with the lowest
+    and highest sample of each bin behind them, which keeps every peak.
 
-    A line breaks where less than half of three bins could be measured.
+    A line breaks where less than half of three bins could be measured; a label that was never looked for in
+    this student's face has none.
     """
     bins, width = digest.series[student], digest.width_s
-    lows, highs = ([f"{end}:{name}" for name in EMOTIONS] for end in ("low", "high"))
+    labels = [name for name in digest.labels if bins[f"n:{name}"].sum()]
+    lows, highs = ([f"{end}:{name}" for name in labels] for end in ("low", "high"))
     raw = base.on_grid(bins, width, [*lows, *highs])
-    mean = base.on_grid(series.smooth(bins), width, EMOTIONS)
+    mean = base.on_grid(series.smooth(bins, labels), width, labels)
     first = float(bins["start_s"][0])
     traces = [
         base.line(
             _woven(raw[f"low:{name}"], raw[f"high:{name}"]),
             base.steps(first + width / 4, width / 2),
             say.term("emotion", name),
-            name,
+            color(name),
             meta={"emotion": name, "raw": True},
         )
-        for name in EMOTIONS
+        for name in labels
     ]
     traces += [
         base.line(
             mean[name],
             base.steps(first + width / 2, width),
             say.term("emotion", name),
-            name,
-            line={"dash": DASHES[name]},
+            color(name),
+            line={"dash": DASHES.get(name, FURTHER_DASH)},
             meta={"emotion": name},
         )
-        for name in EMOTIONS
+        for name in labels
     ]
     return base.figure(
         traces, height=200, xaxis=base.clock_axis(0, digest.duration_s), yaxis=base.percent_axis()

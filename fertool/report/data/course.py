@@ -13,6 +13,7 @@ from fertool import judging
 from fertool.privacy.suppression import too_small
 from fertool.report.data.digest import Digest, Estimate, Moment, estimate, overlap, parsed_spans, said
 from fertool.report.text import natural
+from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,7 +119,9 @@ class Course:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(label for one in self.lectures for label in one.labels))
+        """Those of all its lectures: canonical ones in their order, then further ones."""
+        found = {label for one in self.lectures for label in one.labels}
+        return tuple(label for label in (*EMOTIONS, *sorted(found.difference(EMOTIONS))) if label in found)
 
     @cached_property
     def shares(self) -> list[tuple[str, Estimate]]:

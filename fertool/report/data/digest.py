@@ -82,6 +82,7 @@ class Digest:
     students: pl.DataFrame
     """As `Lecture.students`."""
     labels: tuple[str, ...]
+    """As `Lecture.labels`."""
     segments: tuple[dict[str, Any], ...]
     """Columns of `tables.SEGMENTS`, and `hidden`: about too few students."""
     cells: pl.DataFrame
@@ -200,7 +201,7 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
         labels=lecture.labels,
         segments=tuple(_segments(lecture)),
         cells=cells,
-        bins=series.binned(lecture.seen, width),
+        bins=series.binned(lecture.seen, width, lecture.labels),
         width_s=width,
         class_bins=_class_bins(lecture, fine),
         class_width_s=fine,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool import judging
 from fertool.privacy.suppression import too_small
 from fertool.report.text import command, natural
 from fertool.types import EMOTIONS
@@ -121,9 +122,8 @@ class Lecture:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The canonical emotions, then any other label that was the most probable somewhere."""
-        found = self.seen["emotion"].drop_nulls().unique().sort()
-        return (*EMOTIONS, *(label for label in found if label not in EMOTIONS))
+        """As `judging.labels`; the canonical ones where no expression was read."""
+        return judging.labels(self.seen) or EMOTIONS
 
     @cached_property
     def students(self) -> pl.DataFrame:

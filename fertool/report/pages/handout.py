@@ -5,11 +5,10 @@ No comparison with others, no link to anything, nothing to run: drawings are in 
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from fertool.report.data import story
-from fertool.report.drawing import sketch
+from fertool.report.drawing import in_order, sketch
 from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site
 
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 
 def build(site: Site, course: Course) -> Iterator[Page]:
     alone = _alone(site)
-    style = files("fertool.report").joinpath("static", "report.css").read_text(encoding="utf-8")
     for name in course.students:
         lectures = story.own(course, name)
         context: dict[str, Any] = {
             "it": course,
             "student": name,
-            "style": style,
+            "style": site.style,
+            "emotions": in_order(course.labels),
             "lectures": lectures,
             "matrix": matrix,
             "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from fertool.report.style import stylesheet
 from fertool.report.text import natural, slugs
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ class Page:
 class Site:
     """The file of each course, lecture, segment and student in the report, and of the recordings near it.
 
-    `students`: course -> everybody in it, as shown. `out`: where the site will stand. `registry`: plugins
-    whose formulas and model cards are shown. With one course alone, its page is the index.
+    `students`: course -> everybody in it, as shown. `further`: labels beyond the seven, in the order in which
+    they get their colors. `out`: where the site will stand. `registry`: plugins whose formulas and model
+    cards are shown. With one course alone, its page is the index.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class Site:
         registry: Registry | None = None,
         k: int = 1,
         retention: str = "",
+        further: Sequence[str] = (),
     ) -> None:
         self.lectures = sorted(lectures, key=lambda pair: [natural(name) for name in pair])
         self.say, self.out, self.registry, self.k, self.retention = say, out, registry, k, retention
+        self.style = stylesheet(further)
         self._courses = slugs(course for course, _ in self.lectures)
         self._lectures = slugs(lecture for _, lecture in self.lectures)
         self._students = {course: slugs(names) for course, names in (students or {}).items()}

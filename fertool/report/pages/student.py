@@ -12,7 +12,6 @@ from fertool.report.charts.base import Chart
 from fertool.report.data import story
 from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site
-from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,6 @@ def build(site: Site, course: Course) -> Iterator[Page]:
                 own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)
             },
             "bins": {own.digest.lecture: table(own.digest, name) for own in lectures},
-            "emotions": EMOTIONS,
         }
         yield Page(site.student_path(course.course, name), "student.html", name, context)
 
@@ -73,10 +71,14 @@ def table(one: Digest, name: str) -> list[dict[str, Any]]:
     """The bins of a student merged into at most `TABLE_BINS`, weighted by what was measured."""
     wanted = series.bin_width(one.duration_s, TABLE_BINS)
     width = -(-wanted // one.width_s) * one.width_s  # whole bins
-    measured, present = pl.col("measured"), pl.col("present")
-    means = [((pl.col(e) * measured).sum() / measured.sum()).alias(e) for e in EMOTIONS]
+    means = [
+        pl.when(pl.col(f"n:{label}").sum() > 0)
+        .then((pl.col(f"mean:{label}") * pl.col(f"n:{label}")).sum() / pl.col(f"n:{label}").sum())
+        .alias(f"mean:{label}")
+        for label in one.labels
+    ]
     poses = [pl.col(p).mean() for p in series.POSE]
-    counts = [pl.col("samples").sum(), present.sum().alias("present"), measured.sum().alias("measured")]
+    counts = [pl.col(name).sum() for name in ("samples", "present", "measured")]
     rows = (
         one.series[name].group_by(start_s=(pl.col("start_s") // width) * width).agg(*means, *poses, *counts)
     )
