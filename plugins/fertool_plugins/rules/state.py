@@ -20,10 +20,12 @@ ABOUT_DE = """\
 Wert = Stichproben mit positivem Zustand / Stichproben mit einem der sieben Ausdrücke (0 bis 1).
 
 Negativ sind wütend, angeekelt, ängstlich und traurig; die drei anderen gelten als positiv, auch neutral,
-denn das veröffentlichte System macht weiter, solange nichts dagegen spricht. Quelle: Aly et al. 2023,
-Abschnitt IV.B, Teile 3 und 4: nach einem negativen Zustand leichter werden, langsamer werden oder eine
-Geschichte einstreuen. Der Aufsatz nennt keine Schwelle; hier ist der Zustand negativ, wenn mehr als
-`negative` der Stichproben es sind. Teile von `every` Sekunden, die für sich negativ sind, sind der Beleg.
+denn das veröffentlichte System macht weiter, solange nichts dagegen spricht. Von weiteren Ausdrücken
+(verächtlich) sagt der Aufsatz nichts: Eine Stichprobe damit gilt nicht als gemessen. Quelle: Aly et al.
+2023, Abschnitt IV.B, Teile 3 und 4: nach einem negativen Zustand leichter werden, langsamer werden oder
+eine Geschichte einstreuen. Der Aufsatz nennt keine Schwelle; hier ist der Zustand negativ, wenn mehr als
+`negative` der Stichproben es sind. Teile von `every` Sekunden, die für sich negativ sind, sind der
+Beleg.
 
 Betrachtet: Ausdruck. Geprüft an: nichts.
 """
