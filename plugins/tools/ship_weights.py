@@ -23,7 +23,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import models
+from fertool import devices, models
 from fertool.cli import evaluate as command
 from fertool.cli.faces import trainable
 from fertool.packed import pack, unpack
@@ -136,6 +136,9 @@ def written(
         sha=models.sha256(target),
         change=-lost * 100,
         rows="\n".join(lines),
+        near=plain.scores.n - plain.unseen.n,
+        cores=torch.get_num_threads(),
+        bfloat16="with" if devices.quick_bfloat16("cpu") else "without",
         one=pace[1],
         sixteen=pace[16],
         classes="\n".join(

@@ -41,6 +41,8 @@ class Card:
     classifier: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    caveat: str
+    """What the card says of these figures; empty if nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def cards(registry: Registry | None, runs: Iterable[Run]) -> list[Card]:
             continue
         text = beside.read_text(encoding="utf-8")
         if any(str(digest) in text for digest in weights.values()):
-            header, *rows = _table(text)
-            cards.append(Card(name, header, tuple(rows)))
+            (header, *rows), caveat = _figures(text)
+            cards.append(Card(name, header, tuple(rows), caveat))
     return cards
 
 
@@ -103,13 +105,14 @@ def _name(courses: Sequence[Course], one: Digest) -> str:
     return one.lecture if len(courses) == 1 else f"{one.course} / {one.lecture}"
 
 
-def _table(text: str) -> list[tuple[str, ...]]:
-    """The first Markdown table under `## Figures`: header, then rows."""
-    lines = text.partition("## Figures")[2].strip().splitlines()
+def _figures(text: str) -> tuple[list[tuple[str, ...]], str]:
+    """The Markdown table under `## Figures`, header first, and the paragraph below it, which may be empty."""
+    section = text.partition("## Figures")[2].partition("\n## ")[0]
+    table, _, below = section.strip().partition("\n\n")
     rows = []
-    for line in lines:
+    for line in table.splitlines():
         if not line.startswith("|"):
             break
         if not set(line) <= set("|-: "):
             rows.append(tuple(cell.replace("`", "").strip() for cell in line.strip("|").split("|")))
-    return rows or [()]
+    return rows or [()], " ".join(below.partition("\n\n")[0].replace("`", "").split())

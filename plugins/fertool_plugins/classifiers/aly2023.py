@@ -24,7 +24,7 @@ CONTINUED = replace(TAUGHT, epochs=29, lr=0.03, augment=replace(TAUGHT.augment, 
 class Aly2023(Trained):
     """CBAM at the end of each of the 16 blocks (section IV.A.1), before the sum with the shortcut.
 
-    Where the text leaves room:
+    What differs from the paper, or what it leaves open:
     - the down-sampling blocks (IV.A.2): "a 1x1 kernel at a stride of 2" is, in the ResNet-50 of PyTorch,
       which the authors use, that of the shortcut alone. A 2x2 mean of stride 2 now stands before it and its
       own stride is 1; the 3x3 convolution goes on striding, which skips nothing. He et al. (2019) call this
@@ -32,9 +32,8 @@ class Aly2023(Trained):
     - CBAM's reduction is not given: 16, as in Woo et al.; its formulas are followed, without biases.
     - the size of the input is not given: FER2013's own 48 pixels, gray. Option `stem`: `paper` is
       ResNet-50's own, which leaves 2 x 2 positions of them; `small`, the default, leaves 6 x 6.
-    - of epochs, momentum, weight decay and augmentation nothing is said: 100, 0.9, none, flip. Weights
-      start at random: at this learning rate, the published figures are hard to reach without outside
-      pretraining.
+    - of epochs, momentum, weight decay and augmentation nothing is said: 100, 0.9, none, flip. Parameters
+      "receive initialization", the text does not say from what: here from random weights.
     """
 
     name: ClassVar[str] = "aly2023"

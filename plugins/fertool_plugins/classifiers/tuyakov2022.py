@@ -43,7 +43,7 @@ CONTINUED = replace(
 class Tuyakov2022(Trained):
     """The table of figure 8, layer by layer; batch norm as in Keras, which counts four numbers a channel.
 
-    Where the text leaves room or disagrees with itself:
+    What differs from the paper, or what it leaves open:
     - it speaks of three convolutions and of four dense layers; the table has four and two, and is followed.
     - the table has no rows for ReLU, so it belongs to the layers: it comes before batch norm.
     - the convolution that turns 24 pixels into 22 is the only one without padding.

@@ -28,10 +28,9 @@ CONTINUED = replace(TAUGHT, epochs=140, votes_apart=True)
 @dataclass
 class Compact(Trained):
     """A convolution and seven residual blocks of 3x3 with batch norm, of which the first sees all 48 x 48
-    pixels; mean over positions; one linear layer for the data set's label and another for FER+ votes. The
-    second is there in training only: most labels of FER2013 that people disagree on are known to be wrong,
-    and votes say which. What ships was also taught by `hafnet2025`, `khalid2025` and other runs of itself
-    (Hinton et al., 2015).
+    pixels; mean over positions; one linear layer for the data set's label and another for the votes of ten
+    people (FER+), which is used in training only. What ships was also taught by `hafnet2025`, `khalid2025`
+    and other runs of itself (Hinton et al., 2015).
     """
 
     name: ClassVar[str] = "compact"

@@ -34,7 +34,7 @@ CONTINUED = replace(TAUGHT, epochs=69, lr=0.03, augment=replace(TAUGHT.augment, 
 class Hafnet2025(Trained):
     """Loss: cross-entropy + clustering of the features + partition of the heads (algorithm, step 8).
 
-    Where the text leaves room or disagrees with itself:
+    What differs from the paper, or what it leaves open:
     - the printed partition loss, max(0, |A_i - A_j|^2 - delta), draws heads together; section 5.3 wants
       them on "distinct, non-overlapping areas". Default, `partition=purpose`: max(0, delta - |A_i -
       A_j|^2); `partition=printed` gives the other. A_i is where head i looks, scaled to length 1; delta is
@@ -45,8 +45,9 @@ class Hafnet2025(Trained):
       with the network.
     - the algorithm speaks of dot-product self-attention, section 5.2 of convolutions: the latter.
     - log-softmax runs over the heads, as in DAN; the algorithm's step 4 sums both units of a head.
-    - pictures of 224 pixels in colour, from a pretrained backbone: FER2013 has 48 gray ones, and nothing
-      from outside is used. `stem=paper` enlarges them to 224; `small` works on them as they are.
+    - the paper has pictures of 224 pixels in color and a pretrained backbone: FER2013 has gray ones of 48,
+      and no weights from outside are used. `stem=paper` enlarges them to 224; `small`, the default, works on
+      them as they are.
     - optimizer ("gradient descent or Adam"), learning rate, batch and epochs are not given: Adam, 1e-4, 64,
       60. Rotation is read as up to 30 degrees either way. Balancing: every class is drawn equally often.
     """

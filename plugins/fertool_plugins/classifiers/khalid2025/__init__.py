@@ -36,17 +36,19 @@ SPREAD = 0.1
 class Khalid2025(Trained):
     """Convolutions of 32, then pairs of 64, 128 and 256, self-attention (equation 7), one dense layer.
 
-    Where the text leaves room or disagrees with itself:
+    What differs from the paper, or what it leaves open:
     - ReLU in equation 2, ELU in the training setup: ELU.
     - a max pooling between the convolution of 32 and the pairs is named too; with it, 9 positions would be
       left to attend to, so there is one after each pair only, which leaves 36.
     - batch norm is not mentioned: it is on, and `norm=false` is the network as printed.
     - equation 7 does not say what becomes of the attended values: they are added to what came in. The width
-      of keys (d_k) is not given: a quarter of the channels.
+      of keys (d_k) is not given: a quarter of the channels. The text names attention over channels too, and
+      several layers of it, without a formula: here one layer attends, over positions.
     - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by
       `pull` * the mean over the position of exp(-d^2 / (2 * 0.1^2)), d being the distance to the nearest
       of 68 landmarks in sides of the picture. Option `anchors`, in training (with `--align`, which finds the
-      landmarks) and use alike; without it, the bias is zero.
+      landmarks) and use alike; without it, as by default, the bias is zero. Table 1 has primary and secondary
+      landmarks; all 68 count alike.
     - table 4 speaks of RGB, FER2013 is gray: gray. Of its 50 epochs and the text's 100: 100, for training
       stops early anyhow. Stopping and halving watch validation accuracy, as published, and the gain of 5e-5
       that the text gives for stopping holds for halving too; recipe `paper-loss` watches validation loss.
@@ -54,7 +56,8 @@ class Khalid2025(Trained):
       augmentation are not given; saturation means nothing in gray.
     - table 2 has FER2013's own division, table 5 three others: `fertool train --split 90/5/5`, 80/10/10 and
       70/15/15.
-    - `resnet50` starts at random here, not pretrained, with a 3x3 stem for 48 pixels.
+    - the text fine-tunes a pretrained ResNet-50, table 4 an InceptionV3 too. Option `backbone=resnet50`
+      starts from random weights, with a 3x3 stem for 48 pixels; there is no InceptionV3.
     """
 
     name: ClassVar[str] = "khalid2025"

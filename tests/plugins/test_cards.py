@@ -1,0 +1,68 @@
+"""Model cards of the weights that ship: the template, filled with what the code and the weights say."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+import string
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from fertool import plugins
+from fertool_plugins.nets.trained import SHIPPED
+
+TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
+TEMPLATE = (TOOLS / "model_card.md").read_text(encoding="utf-8")
+CLASSIFIERS = {found.plugin.name: found.plugin for found in plugins.load().of_kind("classifier")}
+
+
+def filled(card: str) -> dict[str, str]:
+    """What stands in each place of the template; a place that the template has twice holds the same twice."""
+    pattern, known = "", set()
+    for literal, name, _, _ in string.Formatter().parse(TEMPLATE):
+        pattern += re.escape(literal)
+        if name is not None:
+            pattern += f"(?P={name})" if name in known else f"(?P<{name}>.*?)"
+            known.add(name)
+    found = re.fullmatch(pattern, card, re.DOTALL)
+    assert found, "a sentence of the card is not that of the template"
+    return found.groupdict()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
+def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
+    weights = SHIPPED / f"{name}.safetensors"
+    said = filled(weights.with_suffix(".md").read_text(encoding="utf-8"))
+    with safe_open(weights, "np") as stored:
+        made = json.loads(stored.metadata()["made"])
+    docstring = inspect.getdoc(CLASSIFIERS[name]) or ""
+    assert said["name"] == name
+    # One paragraph and one line per item; in the docstring they are folded.
+    assert said["about"].split() == docstring.split()
+    assert [line[:2] for line in said["about"].splitlines()[1:]] == ["- "] * docstring.count("\n- ")
+    assert said["sha"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert said["size"] == f"{weights.stat().st_size / 1e6:.1f}"
+    assert said["train_hash"] == made["data"]["train"][:16]
+    assert said["selected_hash"] == made["data"]["selected_on"][:16]
+    assert said["selected"] == made["selected_on"]
+    assert said["seed"] == str(made["seed"])
+    assert said["recipe"] in CLASSIFIERS[name].recipes
+    # Places side by side: which of them holds what does not show.
+    assert said["votes"] + said["teachers"] == (
+        f"FER+ votes were used too. Teachers: {', '.join(made['teachers'])}."
+    )
+    assert (said["changed"] + said["start"]).endswith(
+        f" It went on from weights with SHA-256 `{made['start'][:16]}`."
+    )
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in said["rows"].splitlines()]
+    faces = {row[0]: int(row[1]) for row in rows}
+    assert int(said["near"]) == faces["public"] - faces["public, no near-duplicates"]
+    each = [row.strip("|").split("|") for row in said["classes"].splitlines()]
+    assert sum(int(row[1]) for row in each) == faces["public"]
+    # Recall, weighted by faces, is accuracy: the two tables are of one measurement.
+    right = sum(int(row[1]) * float(row[3]) for row in each)
+    assert right / faces["public"] == pytest.approx(float(rows[0][2].rstrip("%")) / 100, abs=6e-4)
