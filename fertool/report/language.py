@@ -66,8 +66,12 @@ class Language:
         return Markup(self.strings[key]).format(**shown)  # noqa: S704  (values are escaped by format)
 
     def term(self, kind: str, name: str | None) -> str:
-        """What somebody else named, a rule, a level, an expression: translated if the catalogue knows it."""
+        """What somebody else named, a level or an expression: translated if the catalogue knows it."""
         return self.strings.get(f"{kind}.{name}", name or "–")
+
+    def answer(self, level: str) -> str:
+        """A level by which a rule tells several answers apart: an expression, or one of the usual levels."""
+        return self.strings.get(f"emotion.{level}") or self.term("level", level)
 
     def rule(self, name: str) -> Markup:
         """What a rule's value is; its name where the rule is not known here or brings no words."""
@@ -127,7 +131,7 @@ class Language:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """How templates write figures."""
         plain = (text.clock, text.count, text.degrees, text.period, text.script_json)
-        own = (self.percent, self.number, self.share, self.points, self.between)
+        own = (self.percent, self.number, self.decimals, self.share, self.points, self.between)
         return {function.__name__: function for function in (*plain, *own)}
 
     def percent(self, part: float | None, whole: int | None = None) -> str:
@@ -139,6 +143,10 @@ class Language:
     def number(self, value: float | None, digits: int = 3) -> str:
         """As `text.number`."""
         return self._local(text.number(value, digits))
+
+    def decimals(self, value: float) -> str:
+        """A probability: 0.05."""
+        return self._local(f"{value:.2f}")
 
     def share(self, value: float | None, low: float | None = None, high: float | None = None) -> str:
         """`83 % (61 to 92 %)`: whole percents, since an interval says more than a decimal."""

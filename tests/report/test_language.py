@@ -84,6 +84,12 @@ def test_names_of_others_stay_as_they_are() -> None:
     assert DE.term("emotion", "happy") == "fröhlich"
     assert DE.term("emotion", "smug") == "smug"
     assert DE.term("level", None) == "–"
+    assert [DE.answer(level) for level in ("happy", "not measurable", "own")] == [
+        "fröhlich",
+        "nicht messbar",
+        "own",
+    ]
+    assert (EN.decimals(0.048), DE.decimals(0.048)) == ("0.05", "0,05")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,23 @@ class Attendance(Section):
     name = "attendance"
     version = "1"
     title = "Attendance by week"
+    words = {
+        "de": {
+            title: "Anwesenheit je Woche",
+            HOW: (
+                "Der Anteil der Stichproben, in denen ein Gesicht gesehen wurde, über alle Vorlesungen einer "
+                "Woche, oder Vorlesung für Vorlesung, wo course.toml keine Tage nennt. Nicht gesehen kann "
+                "heißen: weg, ausgeschaltet, verdeckt oder zu klein für den Detektor."
+            ),
+            "Seen per week": "Gesehen je Woche",
+            "Seen of the class per week": "Von der Klasse gesehen je Woche",
+            "Percent seen per student and week": "Prozent gesehen je Person und Woche",
+            "week": "Woche",
+            "student": "Person",
+            "seen": "gesehen",
+            "samples": "Stichproben",
+        }
+    }
     pages = frozenset({"course", "student"})
     least: int = field(default=2, metadata={"help": "fewest weeks (or lectures) to show anything for"})
 
