@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -218,6 +218,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled(),
     )
     environment.filters |= say.filters() | {"color": color}
     environment.globals |= {
@@ -229,6 +230,24 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         "retention": site.retention if site is not None else "",
     }
     return environment
+
+
+@cache
+def _compiled() -> jinja2.BytecodeCache:
+    """Templates compiled once per process: that takes longer than to fill in a small report."""
+    import jinja2
+
+    class Memory(jinja2.BytecodeCache):
+        def __init__(self) -> None:
+            self.known: dict[tuple[str, str], Any] = {}
+
+        def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+            bucket.code = self.known.get((bucket.key, bucket.checksum))
+
+        def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+            self.known[bucket.key, bucket.checksum] = bucket.code
+
+    return Memory()
 
 
 def _write_page(environment: jinja2.Environment, folder: Path, page: Page) -> None:
