@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,7 @@ from fertool.errors import FertoolError
 from fertool.privacy import custody
 from fertool.privacy.custody import Custody
 from fertool.report import data, language, text
-from fertool.report.data.course import Course, describe, in_order
+from fertool.report.data.course import Course, describe, gathered, in_order
 from fertool.report.data.digest import digest
 from fertool.report.exports import tables as flat
 from fertool.report.exports import write as exports
@@ -199,12 +200,13 @@ def _read(
         progress(f"{name} / {lecture}")
         tables = data.load(store, name, lecture, site.k)
         tables = data.named(tables, shown, labels) if shown else tables
-        found.append(flat.of_lecture(tables, about.held.get(lecture)))
+        open_to = replace(tables, k=1) if len(labels) == 1 else tables  # one student alone is no group
+        found.append(flat.of_lecture(open_to, about.held.get(lecture)))
         digests.append(digest(tables, about.held.get(lecture)))
     sections.tables = flat.together(found)
     if shown:
         about = about.named(data.shown_as(shown, labels))
-    return Course(name, tuple(digests), about, site.k)
+    return gathered(name, digests, about, site.k)
 
 
 def environment(site: Site | None = None) -> jinja2.Environment:

@@ -123,9 +123,18 @@ def test_shares_are_told_with_their_interval(store: Store) -> None:
     assert bar["meta"]["bars"] == list(EMOTIONS)
 
 
+def test_shares_of_one_student_have_no_interval(store: Store) -> None:
+    it = load(store, A="happy*10 sad*30", B="sad*20")
+    shares = Course("c", (it,), NOBODY).shares_of("A")
+    bar, words = classes.bars(shares, SAY)["data"]
+    assert "error_x" not in bar
+    assert [words["text"][EMOTIONS.index(label)] for label in ("happy", "sad")] == ["25\u00a0%", "75\u00a0%"]
+    assert Course("c", (load(store, C="present*9"),), NOBODY).shares_of("C") == []
+
+
 def test_a_slice_too_thin_for_its_name_has_none(store: Store) -> None:
     (pie,) = classes.pie(Course("c", (load(store, A="happy*97 sad*3"),), NOBODY).shares, SAY)["data"]
-    assert dict(zip(pie["labels"], pie["text"], strict=True))["happy"] == "happy"
+    assert dict(zip(pie["labels"], pie["text"], strict=True))["happy"] == "happy 97\u00a0%"
     assert dict(zip(pie["labels"], pie["text"], strict=True))["sad"] == ""
     assert sum(pie["values"]) == pytest.approx(1)
 

@@ -12,6 +12,8 @@ from fertool.testing import store_lecture, timeline
 
 UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
+LONELY = re.compile(r" ([,.:;])")
+"""A sign that a tag has parted from its word."""
 
 
 def teach(store, *weeks, course="signals", parts=2, points=(), further=(), **more):
@@ -56,4 +58,5 @@ def pages(folder):
 def text(path):
     """What a page says, in one line: names of drawings, scripts and styles are left out."""
     markup = UNSEEN.sub(" ", path.read_text(encoding="utf-8"))
-    return " ".join(html.unescape(TAG.sub(" ", markup)).split())
+    words = " ".join(html.unescape(TAG.sub(" ", markup)).split())
+    return LONELY.sub(r"\1", words)

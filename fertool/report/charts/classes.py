@@ -168,7 +168,7 @@ def presence(digest: Digest, say: Language) -> Figure:
 
 
 def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
-    """How often each expression was the most probable one, with its interval over students."""
+    """How often each expression was the most probable one, with its interval over students, if it has one."""
     names = [base.label(say.term("emotion", name)) for name, _ in shares]
     values = [(it.value or 0.0) * 100 for _, it in shares]
     ups = [((it.high if it.high is not None else it.value) or 0.0) * 100 for _, it in shares]
@@ -179,17 +179,18 @@ def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "orientation": "h",
         "x": [round(value, 2) for value in values],
         "y": names,
-        "error_x": {
+        "hoverinfo": "skip",
+        "meta": {"bars": [color(name) for name, _ in shares], "color": "text"},
+    }
+    if any(it.low is not None for _, it in shares):
+        bar["error_x"] = {
             "type": "data",
             "symmetric": False,
             "array": [round(up - value, 2) for up, value in zip(ups, values, strict=True)],
             "arrayminus": [round(value - down, 2) for down, value in zip(downs, values, strict=True)],
             "thickness": 1.4,
             "width": 4,
-        },
-        "hoverinfo": "skip",
-        "meta": {"bars": [color(name) for name, _ in shares], "color": "text"},
-    }
+        }
     room = max(1.0, *ups)
     # Beside the whiskers, not on them: a trace of text of its own.
     words = {
@@ -215,7 +216,8 @@ def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
 
 
 def pie(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
-    """The same as parts of a whole (Aly et al. 2023, Fig. 14); a slice too thin for its name has none."""
+    """The same as parts of a whole (Aly et al. 2023, Fig. 14), each with its share; a slice too thin for its
+    name has none."""
     names = [say.term("emotion", name) for name, _ in shares]
     values = [it.value or 0.0 for _, it in shares]
     slices = {
@@ -223,7 +225,8 @@ def pie(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
         "labels": [base.label(name) for name in names],
         "values": [round(value, 4) for value in values],
         "text": [
-            base.label(name) if value >= 0.04 else "" for name, value in zip(names, values, strict=True)
+            base.label(f"{name} {say.share(value)}") if value >= 0.04 else ""
+            for name, value in zip(names, values, strict=True)
         ],
         "textinfo": "text",
         "textposition": "outside",

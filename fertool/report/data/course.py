@@ -11,7 +11,16 @@ import polars as pl
 
 from fertool import judging
 from fertool.privacy.suppression import too_small
-from fertool.report.data.digest import Digest, Estimate, Moment, estimate, overlap, parsed_spans, said
+from fertool.report.data.digest import (
+    Digest,
+    Estimate,
+    Moment,
+    estimate,
+    expressions,
+    overlap,
+    parsed_spans,
+    said,
+)
 from fertool.report.text import natural
 from fertool.types import EMOTIONS
 
@@ -105,6 +114,11 @@ class Course:
         names = {name for one in self.lectures for name in one.names}
         return sorted(names, key=lambda name: (natural(name), name))
 
+    @property
+    def alone(self) -> str | None:
+        """The only student of all lectures; None where there are more, or none."""
+        return self.students[0] if len(self.students) == 1 else None
+
     @cached_property
     def small(self) -> bool:
         return too_small(len(self.students), self.k)
@@ -129,12 +143,20 @@ class Course:
         if not self.expressions or self.small:
             return []
         # A lecture of too few students stays out: with it, the course less the others would show it.
-        shown = [one.students for one in self.lectures if one.expressions and not one.small]
-        if not shown:
+        return self._expressions([one.students for one in self.lectures if one.expressions and not one.small])
+
+    def shares_of(self, student: str) -> list[tuple[str, Estimate]]:
+        """The same of one student: no interval, since there is only one."""
+        return self._expressions(
+            [one.students.filter(student=student) for one in self.lectures if one.expressions]
+        )
+
+    def _expressions(self, lectures: list[pl.DataFrame]) -> list[tuple[str, Estimate]]:
+        """`lectures`: as `Digest.students`; one may have labels that another lacks."""
+        if not lectures:
             return []
-        sums = pl.concat(shown, how="diagonal").group_by("student").agg(pl.col("^count:.*|measured$").sum())
-        sums = sums.sort("student").fill_null(0)
-        return [(label, estimate(sums, f"count:{label}", "measured")) for label in self.labels]
+        counts = pl.concat(lectures, how="diagonal").select("student", "^count:.*|measured$")
+        return expressions(counts.group_by("student").sum().sort("student"), self.labels)
 
     @cached_property
     def places(self) -> list[Place]:
@@ -184,6 +206,14 @@ class Course:
             low,
             high,
         )
+
+
+def gathered(name: str, lectures: Sequence[Digest], about: About, k: int = 1) -> Course:
+    """The course of these lectures, in order of time. Where all of them are of one student, nothing is held
+    back: there is no class to protect."""
+    if len({student for one in lectures for student in one.names}) == 1:
+        return Course(name, tuple(one.own or one for one in lectures), about)
+    return Course(name, tuple(lectures), about, k)
 
 
 def describe(store: Store, course: str) -> About:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from fertool.report import groups, series
 from fertool.types import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from fertool.report.data.lecture import Lecture, Run, Summary
@@ -55,6 +55,16 @@ def estimate(rows: pl.DataFrame, part: str, whole: str, *, hidden: bool = False)
         return Estimate(None)
     low, high = judging.ratio(sums, counts) or (None, None)
     return Estimate(float(sums.sum()) / n, low, high, n, people)
+
+
+def expressions(rows: pl.DataFrame, labels: Sequence[str]) -> list[tuple[str, Estimate]]:
+    """Each label with its share of what was measured, all students together; empty where nothing was.
+
+    `rows`: one per student, with counts `measured` and `count:LABEL`.
+    """
+    if not rows["measured"].sum():
+        return []
+    return [(label, estimate(rows, f"count:{label}", "measured")) for label in labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,14 @@ class Digest:
     unassigned: int
     dropped: int
     k: int
+    own: Digest | None = None
+    """Of a lecture of one student, the same with nothing held back: there is no class to protect, and its own
+    pages show this student's figures. None where nothing was held back, or there are more students."""
+
+    @property
+    def alone(self) -> str | None:
+        """The only student; None where there are more, or none."""
+        return self.names[0] if len(self.names) == 1 else None
 
     @property
     def expressions(self) -> bool:
@@ -155,15 +173,21 @@ class Digest:
         """The worst first; none when they may not be shown."""
         rows = [row for row in self.assessments if row["rule"] == LOST and row["level"] == ATTENTION]
         return tuple(
-            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self._most_of(row))
+            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self.most_of(row))
             for row in sorted(rows, key=_worst)
             if not row["hidden"]
         )  # fmt: skip
 
-    def _most_of(self, row: Mapping[str, Any]) -> int | None:
+    def most_of(self, row: Mapping[str, Any]) -> int | None:
+        """The segment in which most of an interval (`start_s`, `end_s`) lies; None if it lies in none."""
         shared = {one["segment"]: overlap(row, one) for one in self.segments}
         best = max(shared, key=lambda segment: shared[segment], default=None)
         return best if best is not None and shared[best] > 0 else None
+
+    @cached_property
+    def shares(self) -> list[tuple[str, Estimate]]:
+        """Label -> its share of all measured expressions; empty when none may be shown."""
+        return expressions(self.students, self.labels) if self.expressions and not self.small else []
 
     @cached_property
     def judged(self) -> set[str]:
@@ -210,6 +234,7 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
         unassigned=lecture.unassigned,
         dropped=lecture.dropped,
         k=lecture.k,
+        own=digest(replace(lecture, k=1), held) if lecture.small and len(lecture.students) == 1 else None,
     )
 
 

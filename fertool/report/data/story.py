@@ -11,9 +11,13 @@ from fertool.report.data.course import MEASURES
 from fertool.report.data.digest import ATTENTION, PREFERENCE, STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from fertool.report.data.course import Course, Place
     from fertool.report.data.digest import Digest
 
+ASKING = frozenset({ATTENTION, "technical", "absent"})
+"""Levels whose evidence is worth a second look: who was cut off or away has missed something, too."""
 RECENT = 2
 """Lectures that decide who needs help now: what was long ago is history."""
 CHANGE = 0.2
@@ -23,6 +27,10 @@ FLAGGED = 0.25
 USUAL = 2
 """Lectures in which a share must be known before a usual one can be told: one is no habit."""
 REASONS = 3
+AGAIN = 5
+"""Moments that somebody is pointed to in a lecture: the longest ones."""
+GAP_S, LEAST_S = 10.0, 10.0
+"""Evidence with less than this between it is one moment; shorter moments are not worth a second look."""
 TOLD = 3
 """Places, students and steps in the story on top."""
 
@@ -43,6 +51,18 @@ class Concern:
     reasons: tuple[Reason, ...]
     score: float
     """How much of the recent segments is flagged, plus how far the shares moved: for the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A moment of a lecture that one student may want to look at again."""
+
+    start_s: float
+    end_s: float
+    rules: tuple[str, ...]
+    """Which ones asked for attention there."""
+    segment: int | None
+    """Where most of it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +173,8 @@ def _ease(course: Course) -> list[Reason]:
             continue
         rows = [r for r in feedback(latest, segment["segment"]) if r["level"] != judging.NOT_MEASURABLE]
         negative = sum(row["level"] == ATTENTION for row in rows)
-        if rows and negative >= 2 and negative >= FLAGGED * len(rows):
+        together = 1 if course.alone else 2
+        if rows and negative >= together and negative >= FLAGGED * len(rows):
             values = {"lecture": latest.lecture, "segment": segment, "negative": negative, "of": len(rows)}
             steps.append(Reason("ease", values | {"digest": latest}))
     return steps
@@ -162,6 +183,32 @@ def _ease(course: Course) -> list[Reason]:
 def feedback(digest: Digest, segment: int) -> list[dict[str, Any]]:
     """What the rule `state` says of the students in a segment (Aly et al. 2023, Fig. 13)."""
     return [row for row in digest.assessments if row["rule"] == STATE and row["segment"] == segment]
+
+
+def feedback_of(
+    digest: Digest, student: str
+) -> list[tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]]:
+    """Segment, the student's counts in it (as in `Digest.cells`), and what the rule `state` says there."""
+    cells = {row["segment"]: row for row in digest.cells.filter(student=student).to_dicts()}
+    said = {row["segment"]: row for row in digest.of_student(student) if row["rule"] == STATE}
+    return [(it, cells.get(it["segment"]), said.get(it["segment"])) for it in digest.segments]
+
+
+def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
+    """Where rules found what they ask attention for, in order of time; `rows`: assessments of one student."""
+    spans = sorted((*span, row["rule"]) for row in rows if row["level"] in ASKING for span in row["spans"])
+    found: list[tuple[float, float, list[str]]] = []
+    for start, end, rule in spans:
+        if found and start - found[-1][1] < GAP_S:
+            first, last, rules = found.pop()
+            found.append((first, max(last, end), [*rules, rule]))
+        else:
+            found.append((start, end, [rule]))
+    long = sorted((it for it in found if it[1] - it[0] >= LEAST_S), key=lambda it: it[0] - it[1])
+    return [
+        Again(start, end, tuple(dict.fromkeys(rules)), digest.most_of({"start_s": start, "end_s": end}))
+        for start, end, rules in sorted(long[:AGAIN])
+    ]
 
 
 def own(course: Course, student: str) -> list[Own]:

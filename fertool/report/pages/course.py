@@ -9,12 +9,13 @@ import polars as pl
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
-from fertool.report.pages.site import Page, Site
+from fertool.report.pages.site import Page, Site, expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
@@ -22,6 +23,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
     context: dict[str, Any] = {
         "it": course,
         "lost": story.lost_places(course),
+        "again": _again(course),
         "places": course.places,
         "concerns": found,
         "steps": story.next_steps(course),
@@ -33,6 +35,14 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         "judged": any("lost-moments" in one.judged for one in course.lectures),
     }
     yield Page(site.course_path(course.course), "course.html", course.course, context)
+
+
+def _again(course: Course) -> list[tuple[Digest, story.Again]]:
+    """Of the only student, the newest lecture first: what the class's lost moments are where there is one."""
+    if course.alone is None:
+        return []
+    lectures = reversed(course.lectures)
+    return [(one, it) for one in lectures for it in story.again(one, one.of_student(course.alone))]
 
 
 def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
@@ -50,11 +60,8 @@ def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
 
 def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
     say = site.say
-    drawn: dict[str, Chart | None] = dict.fromkeys(("trend", "shares", "pie"))
+    drawn: dict[str, Chart | None] = {"trend": None, **expressions(site, course.shares)}
     shown = [one for one in course.lectures if one.figures()["presence"].value is not None]
     if not course.small and len(shown) > 1:  # the points of one lecture are no line
         drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
-    if course.shares and any(it.n for _, it in course.shares):
-        drawn["shares"] = Chart("shares", say("shares.chart"), classes.bars(course.shares, say))
-        drawn["pie"] = Chart("pie", say("shares.pie"), classes.pie(course.shares, say))
     return drawn

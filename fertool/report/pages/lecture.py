@@ -8,8 +8,8 @@ from fertool import judging
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
-from fertool.report.data.digest import ATTENTION, estimate
-from fertool.report.pages.site import Page, Site
+from fertool.report.data.digest import ATTENTION
+from fertool.report.pages.site import Page, Site, expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
 
-TABLE_ROWS = 4
-"""Bins of the chart over time that make one row of the table behind it."""
-
 
 def build(site: Site, course: Course) -> Iterator[Page]:
     for i, one in enumerate(course.lectures):
+        one = one.own or one
         series, width = classes.class_series(one)
         context: dict[str, Any] = {
             "it": one,
@@ -34,11 +32,12 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "heat_cells": (grid := heat(one)),
             "quiet": _quiet(one, grid),
             "kinds": ["lost", "presence", *(["engagement", "negative"] if one.expressions else [])],
+            "again": story.again(one, one.of_student(one.alone)) if one.alone else [],
             "feedback": [(segment, _counted(one, segment)) for segment in one.segments],
+            "feedback_of": story.feedback_of(one, one.alone) if one.alone else [],
             "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] != "lost-moments"],
             "series": series.to_dicts(),
             "width_s": width,
-            "shares": _shares(one),
             "charts": _charts(site, one),
         }
         yield Page(site.lecture_path(one.course, one.lecture), "lecture.html", one.lecture, context)
@@ -81,20 +80,12 @@ def _counted(one: Digest, segment: dict[str, Any]) -> dict[str, Any]:
     return {"known": len(known), "negative": negative, "all": len(rows)}
 
 
-def _shares(one: Digest) -> list[Any]:
-    if not one.expressions or one.small:
-        return []
-    return [(label, estimate(one.students, f"count:{label}", "measured")) for label in one.labels]
-
-
 def _charts(site: Site, one: Digest) -> dict[str, Chart | None]:
     say = site.say
-    drawn: dict[str, Chart | None] = dict.fromkeys(("timeline", "presence", "shares"))
+    drawn = {"timeline": None, "presence": None, **expressions(site, one.shares)}
     if not one.names:
         return drawn
     if len(one.class_bins):
         drawn["timeline"] = Chart("timeline", say("lecture.timeline.chart"), classes.timeline(one, say))
     drawn["presence"] = Chart("presence", say("lecture.presence.chart"), classes.presence(one, say))
-    if shares := _shares(one):
-        drawn["shares"] = Chart("shares", say("shares.chart"), classes.bars(shares, say))
     return drawn

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def build(site: Site, course: Course) -> Iterator[Page]:
     for one in course.lectures:
+        one = one.own or one
         grid = heat(one)
         for i, segment in enumerate(one.segments):
             yield _page(site, course, one, i, segment, grid)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from fertool.report.charts import classes
+from fertool.report.charts.base import Chart
 from fertool.report.style import stylesheet
 from fertool.report.text import natural, slugs
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from fertool.plugins import Registry
-    from fertool.report.data.digest import Digest
+    from fertool.report.data.digest import Digest, Estimate
     from fertool.report.data.lecture import Run
     from fertool.report.language import Language
 
@@ -93,3 +95,14 @@ class Site:
             except (OSError, ValueError):  # no such drive, or another one
                 continue
         return None
+
+
+def expressions(site: Site, shares: Sequence[tuple[str, Estimate]]) -> dict[str, Chart | None]:
+    """`shares` and `pie` of a page (Aly et al. 2023, Fig. 14); None where there is nothing to draw."""
+    if not shares:
+        return {"shares": None, "pie": None}
+    say = site.say
+    return {
+        "shares": Chart("shares", say("shares.chart"), classes.bars(shares, say)),
+        "pie": Chart("pie", say("shares.pie"), classes.pie(shares, say)),
+    }

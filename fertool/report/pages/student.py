@@ -11,7 +11,7 @@ from fertool.report.charts import people
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
 from fertool.report.pages.matrix import columns, matrix
-from fertool.report.pages.site import Page, Site
+from fertool.report.pages.site import Page, Site, expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,9 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
             "least": story.USUAL,
             "trend": _trend(site, lectures, usual),
+            "shares": (shares := course.shares_of(name)),
+            "drawn": expressions(site, shares),
+            "feedback": {own.digest.lecture: story.feedback_of(own.digest, name) for own in lectures},
             "charts": {
                 own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)
             },
