@@ -42,6 +42,8 @@ class Lecture:
     """Student -> what is usual for him or her, as in `Context.baseline`."""
     courses: Mapping[str, Course] = field(default_factory=dict)
     """As in `Context.courses`."""
+    one_at_a_time: bool = False
+    """As in `Context.one_at_a_time`."""
     duration_s: float = 0.0
     """Of a single lecture; up to the end of its last segment or sample if those are later."""
 
@@ -115,6 +117,7 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
                 (span.start_s, span.end_s) if span else whole,
                 segments,
                 seen if narrow else None,
+                lecture.one_at_a_time,
                 {} if student else lecture.baselines,
             )
             yield context, inside

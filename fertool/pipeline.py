@@ -140,9 +140,17 @@ def lectures(store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[Lecture
         for _, name in same:
             segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
             seen, policy = store.seen(course, name), store.policy(course, name)
-            duration_s = store.duration_s(course, name)
             baselines = {student: one | levels.get((name, student), {}) for student, one in usual.items()}
-            yield Lecture(course, name, seen, segments, policy, baselines, duration_s=duration_s)
+            yield Lecture(
+                course,
+                name,
+                seen,
+                segments,
+                policy,
+                baselines,
+                one_at_a_time=store.one_at_a_time(course, name),
+                duration_s=store.duration_s(course, name),
+            )
 
 
 def _levels(store: Store, course: str) -> dict[tuple[str, str], dict[str, float]]:

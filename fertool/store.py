@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
 """Everything keyed by a run, children first."""
+TOGETHER = 0.05
+"""Share of the samples with faces below which two at once are chance: the change from one speaker to the
+next, or a picture on a slide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +357,21 @@ class Store:
             ORDER BY time_s, student"""
         seen = self.query(sql, c=course, l=lecture)
         return seen.cast(seen_schema(further(seen.columns)))
+
+    def one_at_a_time(self, course: str, lecture: str) -> bool:
+        """Whether a recording of the lecture shows several students, but hardly ever two faces at once: a
+        speaker view, in which nothing is known of a student who is not shown."""
+        sql = """
+            WITH shown AS (
+                SELECT recording, avg((faces > 1)::INTEGER) AS together FROM samples_seen
+                WHERE course = $c AND lecture = $l AND faces > 0 GROUP BY recording
+            ), people AS (
+                SELECT recording, count(DISTINCT student) AS students FROM frame_emotions
+                WHERE course = $c AND lecture = $l GROUP BY recording)
+            SELECT coalesce(bool_or(students > 1 AND together < $most), false)
+            FROM shown JOIN people USING (recording)"""
+        rows = self._rows(sql, {"c": course, "l": lecture, "most": TOGETHER})
+        return bool(rows[0][0])
 
     def baselines(self, course: str) -> dict[str, dict[str, float]]:
         """Student -> what is usual over all lectures of the course: as in `types.Context.baseline`."""

@@ -205,6 +205,9 @@ class Context:
     lecture_seen: pl.DataFrame | None = None
     """The subject's rows of the whole lecture, `seen` among them: for what began before the window or goes
     on after it. None when the scope is wider than a lecture."""
+    one_at_a_time: bool = False
+    """Whether the recording shows one face at a time of several students (a speaker view): then a student
+    who is not seen may well be there, and `present` measures nobody's absence."""
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Student -> `baseline`, when the subject is the class; otherwise empty."""
 

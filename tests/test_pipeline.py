@@ -333,6 +333,19 @@ def test_the_level_of_a_head_comes_from_the_lecture_and_the_others_of_the_studen
     ]
 
 
+def test_a_speaker_view_of_four_asks_for_nobodys_attention(store: Store) -> None:
+    """Each speaks for a minute, neutrally, and is not shown for the other three."""
+    people = {}
+    for turn in range(4):
+        blocks = [f"absent*{60 * turn}", "neutral*60", f"absent*{60 * (3 - turn)}"]
+        people[f"student-0{turn + 1}"] = timeline(" ".join(b for b in blocks if not b.endswith("*0")))
+    store_lecture(store, "law", "1", people)
+    rows = assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures()).rows
+    assert {row["level"] for row in rows} <= {"not measurable", "info"}
+    measured = {row["rule"] for row in rows if row["value"] is not None}
+    assert not measured & {"presence", "focus", "lost-moments", "involvement", "state"}
+
+
 def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
     ours = [found for found in plugins.load().of_kind("rule") if found.source.startswith("fertool ")]
     rules = [found.plugin() for found in ours]

@@ -222,3 +222,28 @@ def test_what_a_policy_switches_off_is_deleted_with_its_history(store):
 def test_saving_no_assessment_is_no_error(store):
     store.save_assessments(assessments())
     assert store.query("SELECT * FROM assessments_latest").is_empty()
+
+
+VIEWS = [
+    # students of one recording, whether it shows one face at a time
+    ({"Ada": "happy*60"}, False),  # a webcam
+    ({"Ada": "happy*30 absent*30", "Bob": "absent*30 happy*30"}, True),
+    ({"Ada": "happy*30 absent*30", "Bob": "absent*40 happy*20"}, True),  # nobody for ten seconds
+    ({"Ada": "happy*60", "Bob": "happy*3 absent*57"}, False),  # together in 3 of 60: 5 %
+    ({"Ada": "happy*60", "Bob": "happy*2 absent*58"}, True),  # in 2 of 60
+    ({"Ada": "happy*60", "Bob": "happy*60"}, False),
+    ({"": "absent*60"}, False),  # nobody at all
+]
+
+
+@pytest.mark.parametrize(("people", "expected"), VIEWS)
+def test_whether_a_recording_shows_one_face_at_a_time(store, people, expected):
+    store_lecture(store, "signals", "a", {name: timeline(spec) for name, spec in people.items()})
+    assert store.one_at_a_time("signals", "a") is expected
+
+
+def test_webcams_of_one_student_each_are_no_speaker_view(store):
+    store_lecture(store, "signals", "a", {"Ada": timeline("happy*9")}, recording_name="ada.mp4")
+    store_lecture(store, "signals", "a", {"Bob": timeline("happy*9")}, recording_name="bob.mp4")
+    assert store.one_at_a_time("signals", "a") is False
+    assert store.one_at_a_time("signals", "none") is False

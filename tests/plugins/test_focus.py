@@ -127,3 +127,10 @@ def test_options():
 
 def test_an_empty_table_says_nothing():
     assert Focus().assess(pl.DataFrame(schema=SEEN), context()) is None
+
+
+def test_a_speaker_view_measures_nobodys_absence():
+    one = Focus().assess(timeline("neutral*10 absent*30"), context(one_at_a_time=True))
+    assert (one.value, one.level) == (None, "not measurable")
+    said = "a student who is not shown may be there"
+    assert str(one.message) == f"the recording shows one face at a time: {said}"

@@ -95,3 +95,10 @@ def test_a_moment_ends_with_its_lecture():
     (one,) = LostMoments().assess(pl.concat(people).sort("time_s", "student"), about)
     assert (one.start_s, one.end_s, one.spans) == (120.0, 140.0, ((120.0, 140.0),))
     assert str(one.message).startswith("1. 2:00 to 2:20: ")
+
+
+def test_a_speaker_view_loses_nobody():
+    turns = ["neutral*60 absent*60", "absent*60 sad*60"]
+    seen = pl.concat(timeline(spec, student=f"s{i}") for i, spec in enumerate(turns)).sort("time_s")
+    one = LostMoments().assess(seen, context(segment=None, student=None, one_at_a_time=True))
+    assert (one.value, one.level) == (None, "not measurable")

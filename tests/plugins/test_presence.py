@@ -5,7 +5,7 @@ import pytest
 
 from fertool import Context
 from fertool.tables import SEEN
-from fertool.testing.timelines import timeline
+from fertool.testing import context, timeline
 from fertool_plugins.rules.presence import Presence
 
 CONTEXT = Context("signals", "week-1", None, "student-01", 1.0)
@@ -64,3 +64,9 @@ def test_an_empty_table_says_nothing():
 def test_it_needs_no_expression():
     assert Presence.signals == {"presence"}
     assert Presence.needs == ()
+
+
+def test_a_speaker_view_measures_nobodys_absence():
+    one = Presence().assess(timeline("neutral*10 absent*30"), context(one_at_a_time=True))
+    assert (one.value, one.level) == (None, "not measurable")
+    assert str(one.message) == "shown in 25% of 40 samples of a recording that shows one face at a time"

@@ -34,6 +34,7 @@ SAID = {
     AFTER: "not seen after {since:clock}, up to the end of the lecture",
 }
 AND = "{first}; {second}"
+UNSHOWN = "the recording shows one face at a time: a student who is not shown may be there"
 
 
 ABOUT_DE = """\
@@ -47,7 +48,8 @@ aus, die ausgeschaltet wurde, nach einer stehenden Verbindung oder einem leeren 
 technisch, oder nicht gesehen vor dem ersten und nach dem letzten Mal, dass das Gesicht gesehen wurde.
 Kürzere Lücken sind, was der Aufsatz Unaufmerksamkeit nennt. Ein Gesicht, das nicht gesehen wird, sagt für
 sich nichts über Aufmerksamkeit: Auch eine Hand, ein gedrehter Kopf oder schlechtes Licht verbergen es,
-und eine dunkle Kachel ist von einem leeren Stuhl nicht zu unterscheiden.
+und eine dunkle Kachel ist von einem leeren Stuhl nicht zu unterscheiden. In einer Aufnahme,
+die von mehreren Menschen ein Gesicht nach dem anderen zeigt, sind Blicke nicht messbar.
 
 Betrachtet: Anwesenheit. Geprüft an: nichts.
 """
@@ -64,7 +66,8 @@ class Focus(Rule):
     that was switched off, a frozen link or an empty chair; such looks make the level `technical`, or `absent`
     where the student had not been seen before or was not seen again. Shorter absences are what the paper
     calls inattention, level `attention`. A face that is not seen says nothing about attention by itself: it
-    is also lost to a hand, a turned head or poor light, and a dark tile is not told from an empty chair.
+    is also lost to a hand, a turned head or poor light, and a dark tile is not told from an empty chair. In a
+    recording that shows one face at a time of several people, looks are not measurable.
 
     Signals: presence. Needs no labels. Validated on: nothing.
     """
@@ -90,6 +93,7 @@ class Focus(Rule):
             SAID[BEFORE]: "vor {until:clock} nicht gesehen",
             SAID[AFTER]: "nach {since:clock} nicht gesehen, bis zum Ende der Vorlesung",
             AND: "{first}; {second}",
+            UNSHOWN: "die Aufnahme zeigt ein Gesicht nach dem anderen: Wer nicht gezeigt wird, kann da sein",
             "looked at {looks} of {expected} times only": "nur {looks} von {expected} Mal hingesehen",
         }
     }
@@ -102,6 +106,8 @@ class Focus(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
+        if context.one_at_a_time:
+            return judging.not_measurable(Message(UNSHOWN))
         start, end = self._window(seen, context)
         part = judging.parts(seen, self.every, start)
         look, faces, samples = judging.totals(seen["present"], part)

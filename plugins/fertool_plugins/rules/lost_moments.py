@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MOMENT = "{rank}. {start:clock} to {end:clock}: {how_many}"
 HOW_MANY = "up to {lost} of {students} with a negative expression or not seen ({unseen} not seen)"
 NEVER = "never together: at most {lost} of {students} at once with a negative expression or not seen"
+UNSHOWN = "the recording shows one face at a time: nothing is known of the class together"
 SILENT = "not seen or measured in {known} of {samples} samples only"
 
 
@@ -66,6 +67,9 @@ class LostMoments(Rule):
                 "nie gemeinsam: höchstens {lost} von {students} zugleich mit negativem Ausdruck oder nicht "
                 "gesehen"
             ),
+            UNSHOWN: (
+                "die Aufnahme zeigt ein Gesicht nach dem anderen: Von der Klasse zusammen ist nichts bekannt"
+            ),
             SILENT: "nur in {known} von {samples} Stichproben nicht gesehen oder gemessen",
         }
     }
@@ -81,6 +85,8 @@ class LostMoments(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
         if seen.is_empty() or seen["student"].n_unique() < self.least:
             return None
+        if context.one_at_a_time:
+            return judging.not_measurable(Message(UNSHOWN))
         known = ~seen["present"] | seen["emotion"].is_not_null()
         coverage = int(known.sum()) / len(seen)
         if coverage < self.floor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+UNSHOWN = "shown in {share:share} of {samples} samples of a recording that shows one face at a time"
 SAID = "seen in {share:share} of {samples} samples"
 
 
@@ -19,6 +20,8 @@ Wert = Stichproben mit dem Gesicht der Person / Stichproben des Fensters (0 bis 
 
 Ein Gesicht kann aus vielen Gründen nicht zu sehen sein (Kamera aus, zur Seite gelehnt, eine Hand davor):
 Die Zahl sagt, was gesehen wurde, nicht, ob jemand teilnahm. Unter `low` ist die Stufe auffällig.
+In einer Aufnahme, die von mehreren Menschen ein Gesicht nach dem anderen zeigt, ist Anwesenheit nicht
+messbar.
 
 Quelle: keine. Betrachtet: Anwesenheit. Geprüft an: nichts.
 """
@@ -29,13 +32,14 @@ class Presence(Rule):
     """value = samples with the student's face / samples of the window (0..1).
 
     A face can be out of sight for many reasons (camera off, leaning out, a hand before the face): the
-    figure says what was seen, not whether the student attended. Below `low` it is `attention`.
+    figure says what was seen, not whether the student attended. Below `low` it is `attention`. In a recording
+    that shows one face at a time of several people nobody's presence is measurable.
 
     Reference: none. Signals: presence. Needs no labels. Validated on: nothing.
     """
 
     name = "presence"
-    version = "1"
+    version = "2"
     signals = frozenset({"presence"})
     label = "time with the face seen"
     unit = "share"
@@ -44,6 +48,10 @@ class Presence(Rule):
         "de": {
             label: "Zeit, in der das Gesicht gesehen wurde",
             SAID: "in {share:share} von {samples} Stichproben gesehen",
+            UNSHOWN: (
+                "in {share:share} von {samples} Stichproben einer Aufnahme gezeigt, die ein Gesicht nach dem "
+                "anderen zeigt"
+            ),
         }
     }
     about = {"de": ABOUT_DE}
@@ -54,6 +62,8 @@ class Presence(Rule):
             return None
         present, samples = int(seen["present"].sum()), len(seen)
         share = present / samples
+        if context.one_at_a_time:
+            return judging.not_measurable(Message(UNSHOWN, share=share, samples=samples))
         return Assessment(
             value=share,
             level="attention" if share < self.low else "good",
