@@ -19,8 +19,8 @@ PageKind = Literal["course", "lecture", "student"]
 class Given:
     """What a section may look at: what the page it stands on may show.
 
-    Figures about too few students are null in `tables`, with `hidden` true; so are expressions under the
-    policy `behaviour`. Students go by the labels that the page shows.
+    Figures of the class that are held back are null in `tables`, and `held_back` says why; so are expressions
+    under the policy `behaviour`. Students go by the labels that the page shows.
     """
 
     page: PageKind

@@ -1,37 +1,42 @@
-"""Which group figures are about too few people to be shown. Pure.
+"""Which figures of the class are about too few students to be shown. Pure.
 
-Hiding a small group is not enough: where a total is known too, one hidden part is the total less the others.
-So whatever is hidden is hidden in company, and together the hidden parts are about k people or more.
+**The rule.** A figure of the class (a share, a count, an interval) is about the students that it is counted
+over: those in its denominator. "2 of 5 negative" is about five students; "negative in half of the samples
+with an expression" is about those whose expression was read, however many were seen. It is shown if they are
+at least k. If they are nobody, there is nothing to show.
+
+Hiding a small group is not enough. Where the figure of a whole is known too, a hidden part is the whole less
+the other parts. So a small part is hidden in company: at least two parts, with at least k students together.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
+Reason = Literal["few", "subtraction"]
+"""Why a figure is held back: it is about fewer than k students, or another one could be computed from it."""
 
 
 def too_small(people: int, k: int) -> bool:
-    """A figure about some, but fewer than k. About nobody there is nothing to protect."""
+    """Whether a figure is about somebody, but about fewer than k."""
     return 0 < people < k
 
 
-def hidden(people: Sequence[int], k: int) -> list[bool]:
-    """Which parts of a whole to hide when the figure of the whole is shown.
+def suppressed(parts: Sequence[AbstractSet[str]], k: int) -> list[Reason | None]:
+    """Why each part of a whole is held back when the figure of the whole is shown; None: it is shown.
 
-    `people`: number of different persons behind each part, in any order; the parts may share persons, as the
-    segments of a lecture do. A part about nobody is never hidden, and never company. Beside the small ones,
-    the smallest others are hidden, the first of equals, until at least two are and they add up to k persons;
-    or until no other is left.
+    `parts`: the students behind each part, in any order; parts may share students, as the segments of a
+    lecture do. Small parts are held back as `few`. Where they are one part only, or fewer than k students
+    together, the smallest other part (the first of equals) is held back as `subtraction`, if there is one.
+    A part about nobody is never held back.
     """
-    hide = [too_small(n, k) for n in people]
-    others = sorted((n, i) for i, n in enumerate(people) if n >= k)
-    while any(hide) and others and not _covered(people, hide, k):
-        hide[others.pop(0)[1]] = True
-    return hide
-
-
-def _covered(people: Sequence[int], hide: Sequence[bool], k: int) -> bool:
-    chosen = [n for n, is_hidden in zip(people, hide, strict=True) if is_hidden]
-    return len(chosen) >= 2 and sum(chosen) >= k
+    why: list[Reason | None] = ["few" if too_small(len(part), k) else None for part in parts]
+    small = [part for part, reason in zip(parts, why, strict=True) if reason]
+    others = [i for i, part in enumerate(parts) if len(part) >= k]
+    if small and others and (len(small) < 2 or len(set().union(*small)) < k):
+        why[min(others, key=lambda i: len(parts[i]))] = "subtraction"
+    return why

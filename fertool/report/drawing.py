@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from fertool.report import series
-from fertool.report.charts.base import on_grid, percents
+from fertool.report.charts.base import percents
 from fertool.report.style import color
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     parts = [_strip(bins["start_s"], bins["present"] / bins["samples"], digest, height)]
     if read:
         labels = in_order(digest.labels)
-        smooth = on_grid(series.smooth(bins, labels), digest.width_s, labels)
+        smooth = series.on_grid(series.smooth(bins, labels), digest.width_s, labels)
         times = smooth["start_s"] + digest.width_s / 2
         drawn = [name for name in labels if (smooth[name] >= LEAST).any()]
         parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in drawn]

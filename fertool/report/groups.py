@@ -1,50 +1,70 @@
-"""Which class figures are about too few students to be shown."""
+"""Which figures of the class are held back, and why: the rule of `privacy.suppression` for a lecture."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from fertool.privacy.suppression import hidden, too_small
+from fertool.privacy.suppression import suppressed, too_small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Hashable
 
-    from fertool.report.data import Lecture
+    import polars as pl
+
+    from fertool.privacy.suppression import Reason
+
+COUNTED = ("samples", "present", "posed", "measured", "known")
+"""What a figure of the class is counted over: columns of counts, a row per student. A student is behind the
+figure who has more than 0 of it."""
+
+Reasons = dict[str, dict[Any, "Reason | None"]]
+"""What is counted over -> part of a whole -> why its figures are held back. A part that is missing is about
+nobody."""
 
 
-def mark(lecture: Lecture, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One rule's assessments with `hidden`: whether it is of a group too small, or could give one away.
+def of_segments(cells: pl.DataFrame, k: int) -> Reasons:
+    """For the segments of a lecture and the time outside of them; None: the whole lecture.
 
-    Only rows about the class can be hidden. Those of single segments are the parts of the whole lecture.
+    `cells`: segment (null: the whole lecture), student, and the columns of COUNTED.
     """
-    parts = [row for row in rows if row["student"] is None and row["segment"] is not None]
-    whole = too_small(lecture.students.height, lecture.k)
-    gone = _hidden(lecture, dict.fromkeys(row["segment"] for row in parts)) if parts else set()
-    return [
-        row | {"hidden": row["student"] is None and (whole or row["segment"] in gone), "n": lecture.k}
-        for row in rows
-    ]
+    found: Reasons = {}
+    for counted in COUNTED:
+        people = _people(cells, "segment", counted)
+        whole = people.pop(None, set())
+        small: bool = too_small(len(whole), k)
+        found[counted] = {None: "few" if small else None}
+        found[counted] |= dict.fromkeys(people, "few") if small else _of_parts(people, k)
+    return found
 
 
-def hidden_segments(lecture: Lecture) -> set[int]:
-    """Segments of which no class figure may be shown beside those of the lecture."""
-    return _hidden(lecture, lecture.segments["segment"].to_list())
+def of_bins(bins: pl.DataFrame, segments: Reasons, k: int) -> Reasons:
+    """For bins of time, `start_s`: they are parts of their segment, and share its fate.
+
+    `bins`: start_s, segment, student, `samples` and `measured`.
+    """
+    found: Reasons = {}
+    for counted in ("samples", "measured"):
+        found[counted] = {}
+        for (segment,), rows in bins.partition_by("segment", as_dict=True, maintain_order=True).items():
+            people = _people(rows, "start_s", counted)
+            reason = segments[counted].get(segment)
+            found[counted] |= dict.fromkeys(people, reason) if reason else _of_parts(people, k)
+    return found
 
 
-def _hidden(lecture: Lecture, segments: Iterable[int]) -> set[int]:
-    people, segments = _per_segment(lecture), list(segments)
-    hide = hidden([people.get(segment, 0) for segment in segments], lecture.k)
-    return {segment for segment, gone in zip(segments, hide, strict=True) if gone}
+def counted_over(signals: Collection[str]) -> str:
+    """What a rule of the class that looks at these signals counts over: everybody, if presence is among them,
+    since then absence is data; else those of whom that could be measured. Without signals: those seen."""
+    if "presence" in signals:
+        return "samples"
+    return "measured" if "expression" in signals else "posed" if "pose" in signals else "present"
 
 
-def _per_segment(lecture: Lecture) -> dict[int, int]:
-    """Segment -> number of different students seen in it."""
-    there = lecture.seen.filter("present")
-    return {
-        row["segment"]: there.filter(pl.col("time_s").is_between(row["start_s"], row["end_s"], "left"))[
-            "student"
-        ].n_unique()
-        for row in lecture.segments.iter_rows(named=True)
-    }
+def _of_parts(people: dict[Any, set[str]], k: int) -> dict[Any, Reason | None]:
+    return dict(zip(people, suppressed(list(people.values()), k), strict=True))
+
+
+def _people(rows: pl.DataFrame, part: str, counted: str) -> dict[Hashable, set[str]]:
+    """Part -> the students behind a figure counted over `counted` in it, in the order of the rows."""
+    behind = rows.filter(rows[counted] > 0).group_by(part, maintain_order=True).agg("student")
+    return {key: set(students) for key, students in behind.select(part, "student").iter_rows()}

@@ -6,7 +6,6 @@ import contextlib
 import re
 import shutil
 import tempfile
-from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -28,7 +27,7 @@ from fertool.report.sections import Sections
 from fertool.report.style import color
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import jinja2
 
@@ -121,7 +120,7 @@ def render(
                 folder,
                 formats,
                 lambda where: write(store, where, site, names, progress, sections),
-                lambda: _tables(store, lectures, k),
+                lambda: _tables(store, site),
                 told,
                 home,
                 progress,
@@ -137,11 +136,12 @@ def render(
     return out / "index.html" if "html" in formats else out
 
 
-def _tables(store: Store, lectures: Sequence[tuple[str, str]], k: int) -> Iterator[Tables]:
+def _tables(store: Store, site: Site) -> Iterator[Tables]:
     """For exports, one lecture after another."""
-    held = {course: describe(store, course).held for course, _ in lectures}
-    for course, lecture in lectures:
-        yield flat.of_lecture(data.load(store, course, lecture, k), held[course].get(lecture))
+    held = {course: describe(store, course).held for course, _ in site.lectures}
+    for course, lecture in site.lectures:
+        loaded = data.load(store, course, lecture, site.k)
+        yield flat.of_lecture(digest(loaded, held[course].get(lecture), site.signals))
 
 
 def _mark(folder: Path, lang: str, formats: Collection[str]) -> None:
@@ -200,9 +200,9 @@ def _read(
         progress(f"{name} / {lecture}")
         tables = data.load(store, name, lecture, site.k)
         tables = data.named(tables, shown, labels) if shown else tables
-        open_to = replace(tables, k=1) if len(labels) == 1 else tables  # one student alone is no group
-        found.append(flat.of_lecture(open_to, about.held.get(lecture)))
-        digests.append(digest(tables, about.held.get(lecture)))
+        digests.append(digest(tables, about.held.get(lecture), site.signals))
+        # One student alone is no group: sections of pages show what the pages show.
+        found.append(flat.of_lecture(digests[-1].own or digests[-1] if len(labels) == 1 else digests[-1]))
     sections.tables = flat.together(found)
     if shown:
         about = about.named(data.shown_as(shown, labels))

@@ -54,6 +54,18 @@ def counts() -> list[pl.Expr]:
     ]
 
 
+def on_grid(bins: pl.DataFrame, width_s: float, columns: Sequence[str]) -> pl.DataFrame:
+    """Bins without holes, at equal steps: a row at every `width_s`, null where there was none."""
+    if bins.is_empty():
+        return bins.select("start_s", *columns)
+    index = (pl.col("start_s") / width_s).round().cast(pl.Int64)
+    numbered = bins.select(index.alias("bin"), *columns)
+    first, last = numbered["bin"].min(), numbered["bin"].max()
+    whole = pl.DataFrame({"bin": range(first, last + 1)}, schema={"bin": pl.Int64})  # type: ignore[arg-type,operator]
+    filled = whole.join(numbered, on="bin", how="left", maintain_order="left")
+    return filled.select((pl.col("bin") * width_s).alias("start_s"), *columns)
+
+
 def smooth(bins: pl.DataFrame, labels: Sequence[str] = EMOTIONS) -> pl.DataFrame:
     """One student's bins -> `start_s` and, named as the labels, means over three bins each, weighted by the
     samples in which the label was looked for; null where that was less than half of the three."""

@@ -163,12 +163,13 @@ def check_section(section: Section) -> None:
 
 
 def report_tables() -> list[dict[str, pl.DataFrame]]:
-    """What a section may be given: a lecture's tables, the same with the class hidden and without
+    """What a section may be given: a lecture's tables, the same with the class held back and without
     expressions, and none of a lecture at all."""
     import tempfile
     from pathlib import Path
 
     from fertool.report import data
+    from fertool.report.data.digest import digest
     from fertool.report.exports import tables
     from fertool.store import Store
     from fertool.testing.timelines import store_lecture
@@ -178,10 +179,11 @@ def report_tables() -> list[dict[str, pl.DataFrame]]:
         store = Store(Path(folder, "x.duckdb"))
         store_lecture(store, "course", "lecture", people)
         store_lecture(store, "course", "unread", people, policy="behaviour")
-        full = tables.of_lecture(data.load(store, "course", "lecture"))
-        hidden = tables.of_lecture(data.load(store, "course", "lecture", k=99))
-        unread = tables.of_lecture(data.load(store, "course", "unread"))
-    return [full, hidden, unread, tables.together([full, unread]), tables.empty()]
+        full, held_back, unread = (
+            tables.of_lecture(digest(data.load(store, "course", lecture, k)))
+            for lecture, k in (("lecture", 1), ("lecture", 99), ("unread", 1))
+        )
+    return [full, held_back, unread, tables.together([full, unread]), tables.empty()]
 
 
 def _tables(rule: Rule) -> list[pl.DataFrame]:

@@ -73,12 +73,12 @@ def test_behaviour_names_no_expression(fertool, db: Path, form: str) -> None:
             assert not [name for name in EMOTIONS if name in text], path
 
 
-@pytest.mark.parametrize(("k", "hidden"), [(6, False), (7, True)])
-def test_small_groups_are_hidden_in_files(fertool, db: Path, k: int, hidden: bool) -> None:
+@pytest.mark.parametrize(("k", "why"), [(6, None), (7, "few")])
+def test_small_groups_are_hidden_in_files(fertool, db: Path, k: int, why: str | None) -> None:
     assert fertool("report", "--format", "parquet", "--k", k, "--out", "site").code == 0
     rows = pl.read_parquet("site/data/lectures.parquet")
-    assert rows["hidden"].to_list() == [hidden, hidden]
-    assert (rows["present"].null_count() == 2) is hidden
+    assert rows["held_back"].to_list() == [why, why]
+    assert rows["present"].null_count() == (2 if why else 0)
 
 
 def test_names_only_where_they_are_asked_for(fertool, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

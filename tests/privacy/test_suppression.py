@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.privacy.suppression import hidden, too_small
+from fertool.privacy.suppression import suppressed, too_small
 
 SMALL = [(0, 5, False), (1, 5, True), (4, 5, True), (5, 5, False), (1, 1, False), (9, 10, True)]
 
@@ -17,51 +17,56 @@ def test_too_small(people: int, k: int, small: bool) -> None:
 
 
 PARTS = [
-    ([], 5, []),
-    ([7, 8, 9], 5, []),  # nothing small, nothing hidden
-    ([7, 3, 9], 5, [0, 1]),  # one alone would be the whole less the rest: the smallest other keeps it company
-    ([3, 4, 9], 5, [0, 1]),  # two, seven people together
-    ([1, 2, 9, 8], 5, [0, 1, 3]),  # two, but only three people together
-    ([6, 2, 6], 5, [0, 1]),  # the first of equals
-    ([2, 0, 0], 5, [0]),  # nobody is no company, and there is no other
-    ([2, 0, 6], 5, [0, 2]),
-    ([1, 1], 5, [0, 1]),  # all that there is
-    ([1, 5, 6], 1, []),  # k = 1 hides nothing
+    # students behind each part (a letter each), k, what is held back: f for few, s for subtraction
+    ([], 5, ""),
+    (["abcdefg", "abcdefgh"], 5, "--"),  # nothing small, nothing held back
+    (["abcdefg", "abc", "abcdefgh"], 5, "sf-"),  # one alone would be the whole less the rest
+    (["abc", "defg", "abcdefgh"], 5, "ff-"),  # two, seven students together
+    (["abc", "abcd", "abcdefgh"], 5, "ffs"),  # two, but the same four students: together they are too few
+    (["a", "ab", "abcdefgh", "abcdef"], 5, "ff-s"),  # the smallest of the others
+    (["abcdef", "ab", "abcdeg"], 5, "sf-"),  # the first of equals
+    (["ab", "", ""], 5, "f--"),  # nobody is no company, and there is no other
+    (["ab", "", "abcdef"], 5, "f-s"),
+    (["a", "b"], 5, "ff"),  # all that there is
+    (["a", "abcde"], 1, "--"),  # k = 1 holds nothing back
 ]
 
 
-@pytest.mark.parametrize(("people", "k", "expected"), PARTS)
-def test_parts_of_a_whole(people: list[int], k: int, expected: list[int]) -> None:
-    assert [i for i, hide in enumerate(hidden(people, k)) if hide] == expected
+@pytest.mark.parametrize(("parts", "k", "expected"), PARTS)
+def test_parts_of_a_whole(parts: list[str], k: int, expected: str) -> None:
+    found = suppressed([set(part) for part in parts], k)
+    assert "".join((reason or "-")[0] for reason in found) == expected
 
 
-GROUPS = st.lists(st.integers(0, 30), max_size=12)
+GROUPS = st.lists(st.frozensets(st.sampled_from("abcdefghijkl")), max_size=8)
 
 
 @given(GROUPS, st.integers(1, 12))
-def test_nobody_is_found_by_subtraction(people: list[int], k: int) -> None:
-    hide = hidden(people, k)
-    gone = [n for n, is_hidden in zip(people, hide, strict=True) if is_hidden]
-    shown = [n for n, is_hidden in zip(people, hide, strict=True) if not is_hidden]
-    assert not any(too_small(n, k) for n in shown)
-    assert 0 not in gone
-    if gone and any(shown):  # the whole less what is shown is about several groups, and k people
+def test_nobody_is_found_by_subtraction(parts: list[frozenset[str]], k: int) -> None:
+    why = suppressed(parts, k)
+    gone = [part for part, reason in zip(parts, why, strict=True) if reason]
+    shown = [part for part, reason in zip(parts, why, strict=True) if not reason]
+    assert not any(too_small(len(part), k) for part in shown)
+    assert all(gone)
+    if gone and any(shown):  # the whole less what is shown is about several parts, and k students
         assert len(gone) >= 2
-        assert sum(gone) >= k
+        assert len(frozenset().union(*gone)) >= k
 
 
 @given(GROUPS, st.integers(1, 12))
-def test_no_more_is_hidden_than_needed(people: list[int], k: int) -> None:
-    hide = hidden(people, k)
-    company = sorted(n for n, is_hidden in zip(people, hide, strict=True) if is_hidden and n >= k)
-    shown = [n for n, is_hidden in zip(people, hide, strict=True) if not is_hidden and n]
-    assert len(company) <= 1  # whoever is not small covers the rest by itself
-    assert all(n >= company[-1] for n in shown if company)
+def test_no_more_is_suppressed_than_needed(parts: list[frozenset[str]], k: int) -> None:
+    why = suppressed(parts, k)
+    company = [part for part, reason in zip(parts, why, strict=True) if reason == "subtraction"]
+    assert len(company) <= 1  # a part that is not small covers the rest by itself
+    shown = [part for part, reason in zip(parts, why, strict=True) if not reason and part]
+    assert all(len(part) >= len(company[0]) for part in shown if company)
 
 
 @given(GROUPS, st.integers(1, 12), st.randoms())
-def test_the_order_of_the_parts_makes_no_difference(people: list[int], k: int, random) -> None:
-    shuffled = random.sample(people, len(people))
-    before = sorted(n for n, hide in zip(people, hidden(people, k), strict=True) if hide)
-    after = sorted(n for n, hide in zip(shuffled, hidden(shuffled, k), strict=True) if hide)
+def test_the_order_of_the_parts_makes_no_difference(parts: list, k: int, random) -> None:
+    shuffled = random.sample(parts, len(parts))
+    before, after = (
+        sorted((len(part), reason or "") for part, reason in zip(order, suppressed(order, k), strict=True))
+        for order in (parts, shuffled)
+    )
     assert before == after

@@ -163,7 +163,7 @@ def test_one_learner_in_a_course_of_more(store: Store, tmp_path: Path) -> None:
     six = classroom(6)
     teach(store, six, {"student-01": WEEK})
     pages = read(store, tmp_path / "site", k=5)
-    assert "week 2 – 0:03:00 1 not shown: fewer than 5 students" in pages["index"]
+    assert "week 2 – 0:03:00 1 held back: fewer than 5 students" in pages["index"]
     assert "Only student-01 was seen in this lecture" in pages["lectures 1"]
     assert "Seen 83 % n = 180" in pages["lectures 1"]
     assert "Seen 83 % " in pages["lectures 0"]
@@ -176,9 +176,9 @@ def test_a_table_for_others_has_no_class_of_one(store: Store, tmp_path: Path) ->
     read(store, tmp_path / "site", k=5, formats=("html", "csv"))
     with (tmp_path / "site" / "data" / "shares.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["hidden"] for row in rows if not row["student"]} == {"true"}
+    assert {row["held_back"] for row in rows if not row["student"]} == {"few"}
     assert {row["share"] for row in rows if not row["student"]} == {""}
-    assert {row["hidden"] for row in rows if row["student"]} == {"false"}
+    assert {row["held_back"] for row in rows if row["student"]} == {""}
 
 
 # --- moments to look at again ------------------------------------------------------------------

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs_version
 
-from fertool.report import data, language, style
+from fertool.report import data, language, series, style
 from fertool.report.charts import base, classes, people
 from fertool.report.data import story
 from fertool.report.data.course import About, Course
@@ -104,8 +104,8 @@ def test_time_axes_are_clocks_over_the_whole_recording(sampling: Digest, number:
 
 def test_holes_between_bins_are_gaps() -> None:
     bins = pl.DataFrame({"start_s": [0.0, 10.0, 40.0], "p": [1, 2, 3]})
-    assert base.on_grid(bins, 10, ["p"]).rows() == [(0, 1), (10, 2), (20, None), (30, None), (40, 3)]
-    assert base.on_grid(bins.clear(), 10, ["p"]).is_empty()
+    assert series.on_grid(bins, 10, ["p"]).rows() == [(0, 1), (10, 2), (20, None), (30, None), (40, 3)]
+    assert series.on_grid(bins.clear(), 10, ["p"]).is_empty()
 
 
 # --- shares -----------------------------------------------------------------------------------
@@ -146,12 +146,12 @@ def test_the_class_over_time(sampling: Digest) -> None:
     """Of four, Ada leaves at 90 s; Bob is away from 30 to 40 s, and unread until 60 s."""
     seen = named(classes.timeline(sampling, SAY), "Seen")
     shares = dict(zip(times(seen), seen["y"], strict=True))
-    assert shares[11.0] == 100
-    assert shares[35.0] == 75
-    assert shares[101.0] == 75
+    assert shares[10.5] == 100
+    assert shares[35.5] == 75
+    assert shares[100.5] == 75
     negative = named(classes.timeline(sampling, SAY), "Negative")
-    assert negative["y"][times(negative).index(11.0)] == 50  # Bob is sad, student-2 angry
-    assert negative["y"][times(negative).index(101.0)] == 33  # of the three that are read
+    assert negative["y"][times(negative).index(10.5)] == 50  # Bob is sad, student-2 angry
+    assert negative["y"][times(negative).index(100.5)] == 33  # of the three that are read
 
 
 def test_segments_are_a_ribbon_with_numbers(sampling: Digest) -> None:
@@ -171,24 +171,28 @@ def test_lost_moments_are_bands(store: Store) -> None:
     assert (band["x0"], band["x1"]) == (base.stamp(10), base.stamp(20))
 
 
-def test_a_bin_of_too_few_students_is_left_out(store: Store) -> None:
+def test_a_bin_of_too_few_students_is_a_gap(store: Store) -> None:
     """Three recordings of one student each; only two go on after half a minute."""
     store_lecture(store, "c", "l", {"A": timeline("happy*30")}, recording_name="a.mp4")
     store_lecture(store, "c", "l", {"B": timeline("sad*60")}, recording_name="b.mp4")
     store_lecture(store, "c", "l", {"C": timeline("sad*60")}, recording_name="c.mp4")
-    it = digest(data.load(store, "c", "l", k=3))
-    assert times(named(classes.timeline(it, SAY), "Seen"))[-1] == 29.5
-    assert classes.timeline(digest(data.load(store, "c", "l", k=4)), SAY)["data"][0]["y"] == []
+    seen = named(classes.timeline(digest(data.load(store, "c", "l", k=3)), SAY), "Seen")
+    # the first of the others keeps the small ones company: all that is held back is about three students
+    assert seen["y"] == [None] + [100] * 29 + [None] * 30
+    assert set(named(classes.timeline(digest(data.load(store, "c", "l", k=4)), SAY), "Seen")["y"]) == {None}
 
 
-def test_part_of_a_lecture_has_finer_bins(store: Store) -> None:
+def test_part_of_a_lecture_shows_the_same_points_as_the_whole(store: Store) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*1800 sad*1800")})
     it = digest(data.load(store, "c", "l"))
-    assert classes.class_series(it)[1] == 60
-    rows, width = classes.class_series(it, 1500, 2100)
-    assert width == it.class_width_s == 15
-    assert rows["start_s"].to_list() == list(range(1500, 2100, 15))
-    assert rows["negative"].to_list() == [0.0] * 20 + [1.0] * 20
+    assert it.class_width_s == 30
+    whole, part = (named(classes.timeline(it, SAY, *span), "Negative") for span in ((), (1500, 2100)))
+    assert (
+        dict(zip(times(part), part["y"], strict=True)).items()
+        <= dict(zip(times(whole), whole["y"], strict=True)).items()
+    )
+    assert times(part)[0] == 1515
+    assert part["y"] == [0] * 10 + [100] * 10
 
 
 # --- presence ---------------------------------------------------------------------------------

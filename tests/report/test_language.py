@@ -29,7 +29,9 @@ def test_every_language_has_the_same_keys_and_places(code: str) -> None:
 def sources() -> str:
     """All templates and modules of the report."""
     paths = [
-        path for folder in ("templates", "pages", "charts") for path in REPORT.joinpath(folder).iterdir()
+        path
+        for folder in ("templates", "pages", "charts", "data")
+        for path in REPORT.joinpath(folder).iterdir()
     ]
     return "\n".join(
         path.read_text(encoding="utf-8")
@@ -42,7 +44,7 @@ def test_templates_ask_for_words_that_there_are() -> None:
     asked = set(re.findall(r'say\(\s*"([\w.]+)"', sources()))
     known = {key.removesuffix(".one").removesuffix(".other") for key in EN.strings}
     assert len(asked) > 100
-    families = {"figure.", "step.", "reason.", "pose.", "method.", "method.policy_", "why."}
+    families = {"figure.", "step.", "reason.", "pose.", "method.", "method.policy_", "why.", "suppressed."}
     assert asked - known - families == set()
 
 
@@ -59,6 +61,7 @@ def test_no_word_is_left_over() -> None:
         "step.",
         "method.",
         "why.",
+        "suppressed.",
     )
     for key in EN.strings:
         name = key.removesuffix(".one").removesuffix(".other")

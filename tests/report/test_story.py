@@ -161,7 +161,10 @@ def test_the_latest_lecture_against_the_past(tmp_path: Path) -> None:
 
 def test_a_change_of_too_few_is_not_told(tmp_path: Path) -> None:
     weeks = [dict.fromkeys("AB", "happy*20"), dict.fromkeys("AB", "sad*20")]
-    assert taught(Store(tmp_path / "x.duckdb"), *weeks, k=3).changes == []
+    found = taught(Store(tmp_path / "x.duckdb"), *weeks, k=3).changes
+    assert [(one.measure, one.latest.suppressed, one.difference) for one in found] == [
+        (measure, "few", None) for measure in ("presence", "engagement", "negative")
+    ]
 
 
 def test_a_student_against_the_own_usual(tmp_path: Path) -> None:
@@ -187,8 +190,10 @@ def test_figures_are_counted_per_segment(tmp_path: Path) -> None:
 
 def test_figures_of_too_few_are_hidden(tmp_path: Path) -> None:
     one = taught(Store(tmp_path / "x.duckdb"), {"A": "happy*20", "B": "sad*20"}, k=3).lectures[0]
-    assert all(it.hidden and it.value is None for it in (*one.figures().values(), *one.figures(0).values()))
-    assert one.class_bins.is_empty()
+    shown = (*one.figures().values(), *one.figures(0).values(), *(share for _, share in one.shares))
+    assert {(it.value, it.suppressed) for it in shown} == {(None, "few")}
+    assert set(one.class_bins["presence"]) == {None}
+    assert set(one.class_bins["presence:why"]) == {"few"}
 
 
 def test_under_behaviour_lost_is_away(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -78,15 +76,3 @@ def percent_axis() -> dict[str, Any]:
     """A little beyond both ends: a line at 0 % or 100 % would be cut in half."""
     texts = [f"{value}\u00a0%" for value in (0, 50, 100)]
     return {"range": [-3, 103], "tickvals": [0, 50, 100], "ticktext": texts, "fixedrange": True}
-
-
-def on_grid(bins: pl.DataFrame, width_s: float, columns: Sequence[str]) -> pl.DataFrame:
-    """Bins without holes: a row at every `width_s`, null where there was none, so that `steps` holds."""
-    if bins.is_empty():
-        return bins.select("start_s", *columns)
-    index = (pl.col("start_s") / width_s).round().cast(pl.Int64)
-    numbered = bins.select(index.alias("bin"), *columns)
-    first, last = numbered["bin"].min(), numbered["bin"].max()
-    whole = pl.DataFrame({"bin": range(first, last + 1)}, schema={"bin": pl.Int64})  # type: ignore[arg-type,operator]
-    filled = whole.join(numbered, on="bin", how="left", maintain_order="left")
-    return filled.select((pl.col("bin") * width_s).alias("start_s"), *columns)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool.report import series
 from fertool.report.charts import base
 from fertool.report.charts.base import Figure
 from fertool.report.style import color
@@ -22,16 +21,15 @@ if TYPE_CHECKING:
 COLORS = {"presence": "heat-1", "engagement": "happy", "negative": "angry"}
 DASHES = {"presence": "solid", "engagement": "dot", "negative": "dash"}
 SYMBOLS = {"presence": "circle", "engagement": "diamond", "negative": "square"}
-POINTS = 60
-"""A line of the class has at most this many: fewer students and seconds behind a point make it jump."""
 SPREAD_MS = 0.12
 RIBBON = {"top": 1.16, "bottom": 1.04}
 
 
 def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float | None = None) -> Figure:
     """The class over time: who is seen, happy or surprised, negative. Segments are a ribbon above it, lost
-    moments a band behind it."""
-    rows, width = class_series(digest, start_s, end_s)
+    moments a band behind it. Where a share is held back or not measurable, its line has a gap."""
+    end = digest.duration_s if end_s is None else end_s
+    rows, width = digest.over_time(start_s, end), digest.class_width_s
     kinds = ["presence", "engagement", "negative"] if digest.expressions else ["presence"]
     first = rows["start_s"][0] + width / 2 if len(rows) else 0.0
     traces = [
@@ -44,7 +42,6 @@ def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float |
         )
         for kind in kinds
     ]
-    end = digest.duration_s if end_s is None else end_s
     ribbon, titles = _ribbon(digest, start_s, end)
     return base.figure(
         traces,
@@ -56,29 +53,6 @@ def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float |
         margin={"l": 48, "r": 12, "t": 36, "b": 34},
         hovermode="x unified",
     )
-
-
-def class_series(
-    digest: Digest, start_s: float = 0.0, end_s: float | None = None
-) -> tuple[pl.DataFrame, float]:
-    """start_s, presence, engagement, negative (shares; null where nothing was measured), and a bin's width.
-
-    A whole lecture gets wider bins than a part of it.
-    """
-    end = digest.duration_s if end_s is None else end_s
-    width = max(digest.class_width_s, series.bin_width(end - start_s, POINTS))
-    inside = digest.class_bins.filter(pl.col("start_s") >= start_s, pl.col("start_s") < end)
-    names = ("samples", "present", "measured", "positive", "negative")
-    wide = inside.group_by(start_s=(pl.col("start_s") // width) * width).agg(
-        *(pl.col(n).sum() for n in names)
-    )
-    grid = base.on_grid(wide.sort("start_s"), width, names)
-
-    def share(part: str, whole: str) -> pl.Expr:
-        return pl.when(pl.col(whole) > 0).then(pl.col(part) / pl.col(whole))
-
-    shares = {"engagement": share("positive", "measured"), "negative": share("negative", "measured")}
-    return grid.select("start_s", *names[:3], presence=share("present", "samples"), **shares), width
 
 
 def _ribbon(digest: Digest, start_s: float, end_s: float) -> tuple[list[Any], list[Any]]:

@@ -41,8 +41,8 @@ def emotions(digest: Digest, student: str, say: Language) -> Figure:
     bins, width = digest.series[student], digest.width_s
     labels = [name for name in digest.labels if bins[f"n:{name}"].sum()]
     lows, highs = ([f"{end}:{name}" for name in labels] for end in ("low", "high"))
-    raw = base.on_grid(bins, width, [*lows, *highs])
-    mean = base.on_grid(series.smooth(bins, labels), width, labels)
+    raw = series.on_grid(bins, width, [*lows, *highs])
+    mean = series.on_grid(series.smooth(bins, labels), width, labels)
     first = float(bins["start_s"][0])
     traces = [
         base.line(
@@ -74,7 +74,7 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
     """Yaw and pitch, and above them when the student was seen."""
     bins, width = digest.series[student], digest.width_s
     bins = bins.with_columns(seen=pl.col("present") / pl.col("samples"))
-    rows = base.on_grid(bins, width, ["seen", "yaw_deg", "pitch_deg"])
+    rows = series.on_grid(bins, width, ["seen", "yaw_deg", "pitch_deg"])
     x = base.steps(float(bins["start_s"][0]) + width / 2, width)
     lines: list[dict[str, Any]] = [
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import polars as pl
 from fertool import judging
 from fertool.privacy.suppression import too_small
 from fertool.report.data.digest import (
+    MEASURES,
     Digest,
     Estimate,
     Moment,
@@ -30,12 +32,7 @@ if TYPE_CHECKING:
 
     from fertool.store import Store
 
-MEASURES = {
-    "presence": ("present", "samples"),
-    "engagement": ("positive", "measured"),
-    "negative": ("negative", "measured"),
-}
-"""Figure of a report -> which counts it is the ratio of."""
+PSEUDONYM = re.compile(r"student-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +61,19 @@ class Place:
     digest: Digest
     segment: dict[str, Any]
     figures: dict[str, Estimate]
-    lost_s: float
-    """How much of it lies in lost moments."""
     moments: tuple[Moment, ...]
+    """Those that reach into it, as far as they are shown."""
+
+    @property
+    def lost_s(self) -> float:
+        """How much of it lies in lost moments."""
+        return sum(self._within(one) for one in self.moments)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it is known how much the class was lost in it: not where that is held back or could not be
+        measured, which is neither much nor little."""
+        return bool(self.moments) or self.figures["lost"].value is not None
 
     @property
     def weight(self) -> float:
@@ -79,7 +86,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The latest lecture against the earlier ones, student by student."""
+    """The latest lecture against the earlier ones, student by student; `latest.suppressed`: held back."""
 
     measure: str
     latest: Estimate
@@ -138,12 +145,19 @@ class Course:
         return tuple(label for label in (*EMOTIONS, *sorted(found.difference(EMOTIONS))) if label in found)
 
     @cached_property
+    def holds_back(self) -> bool:
+        """Whether any figure of the class is held back."""
+        return self.small or any(one.holds_back for one in self.lectures)
+
+    @cached_property
     def shares(self) -> list[tuple[str, Estimate]]:
-        """Label -> its share of all measured expressions of the course; none when they may not be shown."""
-        if not self.expressions or self.small:
-            return []
+        """Label -> its share of the measured expressions of the course; none without expressions."""
+        read = [one for one in self.lectures if one.expressions]
         # A lecture of too few students stays out: with it, the course less the others would show it.
-        return self._expressions([one.students for one in self.lectures if one.expressions and not one.small])
+        shown = [one.students for one in read if not one.suppressed["measured"][None]]
+        if read and not shown:
+            return [(label, Estimate(None, suppressed="few")) for label in self.labels]
+        return self._expressions(shown)
 
     def shares_of(self, student: str) -> list[tuple[str, Estimate]]:
         """The same of one student: no interval, since there is only one."""
@@ -159,14 +173,27 @@ class Course:
         return expressions(counts.group_by("student").sum().sort("student"), self.labels)
 
     @cached_property
+    def wide(self) -> list[dict[str, Any]]:
+        """What rules say of the whole course or of all courses, with `suppressed`, as those of a `Digest`."""
+        named = [name for name in self.students if not PSEUDONYM.fullmatch(name)]
+        rows = []
+        for row in self.about.assessments:
+            people = self.students if row["course"] else named  # of all courses: see `contracts.Rule.scope`
+            few = row["student"] is None and too_small(len(people), self.k)
+            rows.append(row | {"suppressed": "few" if few else None})
+        return rows
+
+    @cached_property
     def places(self) -> list[Place]:
-        """Segments, the one where the class was lost most first; those that may not be shown come last."""
+        """Segments, the one where the class was lost most first; then, in order of time, those of which that
+        is not known."""
         found = [
-            Place(one, segment, one.figures(segment["segment"]), *_lost(one, segment))
+            Place(one, segment, one.figures(segment["segment"]), _moments(one, segment))
             for one in self.lectures
             for segment in one.segments
         ]
-        return sorted(found, key=_rank)
+        ranked = sorted((place for place in found if place.ranked), key=_rank)
+        return ranked + [place for place in found if not place.ranked]
 
     def about_point(self, point: str) -> list[Place]:
         """Segments of one knowledge point, in order of time."""
@@ -177,8 +204,6 @@ class Course:
     @cached_property
     def changes(self) -> list[Change]:
         """presence, engagement, negative: the latest lecture against those before; of whoever was in both."""
-        if len(self.lectures) < 2 or self.latest.small:
-            return []
         return [
             change
             for measure, (part, whole) in MEASURES.items()
@@ -187,15 +212,20 @@ class Course:
         ]
 
     def _change(self, measure: str, part: str, whole: str) -> Change | None:
-        earlier = [one.whole for one in self.lectures[:-1] if not one.small]
-        if not earlier:
-            return None
+        nothing = Estimate(None, suppressed="few")
+        held_back = Change(measure, nothing, nothing, None, None, None)
+        columns = ("student", part, whole)
+        shown = [one for one in self.lectures if not one.suppressed[whole][None]]
+        earlier = [one.whole.select(columns) for one in shown if one is not self.latest]
+        if not earlier or self.latest not in shown:
+            return held_back if self.lectures[:-1] else None
         past = pl.concat(earlier).group_by("student").agg(pl.col(part, whole).sum()).sort("student")
-        both = self.latest.whole.join(past, on="student", suffix="_past").filter(
-            pl.col(whole) > 0, pl.col(f"{whole}_past") > 0
-        )
-        if both.is_empty() or too_small(len(both), self.k):
+        both = self.latest.whole.select(columns).join(past, on="student", suffix="_past")
+        both = both.filter(pl.col(whole) > 0, pl.col(f"{whole}_past") > 0)
+        if both.is_empty():
             return None
+        if too_small(len(both), self.k):
+            return held_back
         differ = (both[part] / both[whole] - both[f"{part}_past"] / both[f"{whole}_past"]).to_numpy()
         low, high = judging.ratio(differ, np.ones(len(differ))) or (None, None)
         return Change(
@@ -247,15 +277,10 @@ def in_order(lectures: Sequence[str], held: dict[str, date]) -> list[str]:
     return sorted(lectures, key=lambda name: (name not in held, str(held.get(name, "")), natural(name)))
 
 
-def _lost(digest: Digest, segment: dict[str, Any]) -> tuple[float, tuple[Moment, ...]]:
-    """Seconds of a segment in lost moments, and these; nothing where it may not be shown."""
-    if segment["hidden"]:
-        return 0.0, ()
-    spans = [(one, overlap(segment, {"start_s": one.start_s, "end_s": one.end_s})) for one in digest.moments]
-    inside = [(one, seconds) for one, seconds in spans if seconds > 0]
-    return sum(seconds for _, seconds in inside), tuple(one for one, _ in inside)
+def _moments(digest: Digest, segment: dict[str, Any]) -> tuple[Moment, ...]:
+    spans = ((one, {"start_s": one.start_s, "end_s": one.end_s}) for one in digest.moments)
+    return tuple(one for one, span in spans if overlap(segment, span) > 0)
 
 
-def _rank(place: Place) -> tuple[bool, float, float]:
-    lost = place.figures["lost"].value
-    return place.segment["hidden"], -place.weight, -(lost or 0.0)
+def _rank(place: Place) -> tuple[float, float]:
+    return -place.weight, -(place.figures["lost"].value or 0.0)

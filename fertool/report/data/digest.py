@@ -17,14 +17,24 @@ from fertool.report import groups, series
 from fertool.types import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
+    from fertool.privacy.suppression import Reason
     from fertool.report.data.lecture import Lecture, Run, Summary
+    from fertool.report.groups import Reasons
 
-BINS, CLASS_BINS = 80, 240
+BINS, CLASS_BINS = 80, 120
 """A student's lecture is kept in at most so many bins of time, a minute each in an hour; the class's in finer
 ones, since there is only one class."""
+OUTSIDE = -1
+"""Stands for a segment where there is none: the time of a lecture that belongs to no segment."""
+MEASURES = {
+    "presence": ("present", "samples"),
+    "engagement": ("positive", "measured"),
+    "negative": ("negative", "measured"),
+}
+"""Figure of a report -> which counts it is the ratio of."""
 ATTENTION = "attention"
 LOST, STATE, PREFERENCE = "lost-moments", "state", "preference"
 """Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
@@ -35,20 +45,20 @@ class Estimate:
     """A share of the class with its 95 % interval over students: what chance makes of who is in the class."""
 
     value: float | None
-    """None when nothing was measured, or when it may not be shown."""
+    """None when nothing was measured, or when it is held back."""
     low: float | None = None
     high: float | None = None
     n: int = 0
     """Samples behind it."""
     people: int = 0
-    hidden: bool = False
-    """About too few students to be shown."""
+    suppressed: Reason | None = None
+    """Why it is held back; None also where nothing was measured."""
 
 
-def estimate(rows: pl.DataFrame, part: str, whole: str, *, hidden: bool = False) -> Estimate:
+def estimate(rows: pl.DataFrame, part: str, whole: str, suppressed: Reason | None = None) -> Estimate:
     """`rows`: one per student, with counts `part` and `whole`."""
-    if hidden:
-        return Estimate(None, hidden=True)
+    if suppressed:
+        return Estimate(None, suppressed=suppressed)
     sums, counts = (rows[name].to_numpy().astype(np.float64) for name in (part, whole))
     n, people = int(counts.sum()), int((counts > 0).sum())
     if not n:
@@ -57,14 +67,16 @@ def estimate(rows: pl.DataFrame, part: str, whole: str, *, hidden: bool = False)
     return Estimate(float(sums.sum()) / n, low, high, n, people)
 
 
-def expressions(rows: pl.DataFrame, labels: Sequence[str]) -> list[tuple[str, Estimate]]:
+def expressions(
+    rows: pl.DataFrame, labels: Sequence[str], suppressed: Reason | None = None
+) -> list[tuple[str, Estimate]]:
     """Each label with its share of what was measured, all students together; empty where nothing was.
 
     `rows`: one per student, with counts `measured` and `count:LABEL`.
     """
     if not rows["measured"].sum():
         return []
-    return [(label, estimate(rows, f"count:{label}", "measured")) for label in labels]
+    return [(label, estimate(rows, f"count:{label}", "measured", suppressed)) for label in labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +106,24 @@ class Digest:
     labels: tuple[str, ...]
     """As `Lecture.labels`."""
     segments: tuple[dict[str, Any], ...]
-    """Columns of `tables.SEGMENTS`, and `hidden`: about too few students."""
+    """Columns of `tables.SEGMENTS`, in order of time."""
     cells: pl.DataFrame
-    """segment (null: the whole lecture), student, and the counts of `series.counts`, with `lost`: absent or
-    negative, and `known`: absent or measured."""
+    """segment (null: the whole lecture; OUTSIDE), student, and the counts of `series.counts`, with `posed`,
+    `count:LABEL`, `lost`: absent or negative, and `known`: absent or measured."""
+    suppressed: Reasons
+    """`groups.of_segments`: which figures of the class are held back."""
     bins: pl.DataFrame
     """`series.binned`, at most `BINS` bins."""
     width_s: float
     """Of a bin."""
     class_bins: pl.DataFrame
-    """start_s, and sums over students of `series.counts`, by time, at most `CLASS_BINS` bins. There is none
-    where fewer than k students could be seen at all."""
+    """start_s, samples (summed over students), and the shares of the class in each bin: presence, engagement,
+    negative, each null where nothing was measured; at most `CLASS_BINS`, without holes. `presence:why` and so
+    on: why a share is held back (it is null then), or null."""
     class_width_s: float
     assessments: tuple[dict[str, Any], ...]
-    """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `hidden`."""
+    """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `suppressed`:
+    why a figure of the class is held back."""
     with_face: int
     unassigned: int
     dropped: int
@@ -127,7 +143,8 @@ class Digest:
 
     @property
     def small(self) -> bool:
-        return self.summary.small
+        """Whether all figures of the class are held back: it has too few students."""
+        return self.suppressed["samples"][None] is not None
 
     @property
     def duration_s(self) -> float:
@@ -156,17 +173,29 @@ class Digest:
     def figures(self, segment: int | None = None) -> dict[str, Estimate]:
         """presence, engagement (happy or surprised), negative, lost: of the class in a segment or the
         lecture. Without expressions there are only presence, and `lost` for absence."""
-        hide = self.small or (segment is not None and self.segments_hidden[segment])
         rows = self.cell(segment)
-        found = {"presence": estimate(rows, "present", "samples", hidden=hide)}
-        if self.expressions:
-            found["engagement"] = estimate(rows, "positive", "measured", hidden=hide)
-            found["negative"] = estimate(rows, "negative", "measured", hidden=hide)
-        return found | {"lost": estimate(rows, "lost", "known", hidden=hide)}
+        kinds = MEASURES if self.expressions else {"presence": MEASURES["presence"]}
+        return {
+            name: estimate(rows, part, whole, self.suppressed[whole].get(segment))
+            for name, (part, whole) in (kinds | {"lost": ("lost", "known")}).items()
+        }
 
     @cached_property
-    def segments_hidden(self) -> dict[int, bool]:
-        return {row["segment"]: row["hidden"] for row in self.segments}
+    def holds_back(self) -> bool:
+        """Whether any figure of the class is held back, be it of a segment, a moment or a bin of time."""
+        segments = [None, *(one["segment"] for one in self.segments)]
+        shown = (one for segment in segments for one in self.figures(segment).values())
+        bins = self.class_bins.select(pl.col("^.*:why$").is_not_null().any())
+        return (
+            any(one.suppressed for one in shown)
+            or any(row["suppressed"] for row in self.assessments)
+            or any(bins.row(0))
+        )
+
+    def over_time(self, start_s: float, end_s: float) -> pl.DataFrame:
+        """The `class_bins` of a part of the lecture; one that reaches into it belongs to it."""
+        start = pl.col("start_s")
+        return self.class_bins.filter(start > start_s - self.class_width_s, start < end_s)
 
     @cached_property
     def moments(self) -> tuple[Moment, ...]:
@@ -175,8 +204,25 @@ class Digest:
         return tuple(
             Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self.most_of(row))
             for row in sorted(rows, key=_worst)
-            if not row["hidden"]
+            if not row["suppressed"]
         )  # fmt: skip
+
+    @cached_property
+    def silence(self) -> str:
+        """Key of the sentence that says why no lost moment is shown, or no more than those that are; empty
+        where all are. "Never" is only said where the rule said so and nothing is held back."""
+        rows = [row for row in self.assessments if row["rule"] == LOST]
+        if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
+            return f"suppressed.{held_back[0]}"
+        if self.moments:
+            return ""
+        if rows:
+            return "story.never_lost" if rows[0]["value"] is not None else "story.lost_unmeasurable"
+        if not self.names:
+            return "story.nobody_seen"
+        if not self.expressions:
+            return "story.lost_behaviour" if self.policies == ("behaviour",) else "story.lost_unread"
+        return "story.not_judged" if len(self.names) > 1 else "story.lost_alone"
 
     def most_of(self, row: Mapping[str, Any]) -> int | None:
         """The segment in which most of an interval (`start_s`, `end_s`) lies; None if it lies in none."""
@@ -186,8 +232,10 @@ class Digest:
 
     @cached_property
     def shares(self) -> list[tuple[str, Estimate]]:
-        """Label -> its share of all measured expressions; empty when none may be shown."""
-        return expressions(self.students, self.labels) if self.expressions and not self.small else []
+        """Label -> its share of the measured expressions of the class; empty where nothing was measured."""
+        if not self.expressions:
+            return []
+        return expressions(self.students, self.labels, self.suppressed["measured"][None])
 
     @cached_property
     def judged(self) -> set[str]:
@@ -212,9 +260,14 @@ class Digest:
         return {str(name): rows for (name,), rows in self.bins.partition_by("student", as_dict=True).items()}
 
 
-def digest(lecture: Lecture, held: date | None = None) -> Digest:
+def digest(
+    lecture: Lecture, held: date | None = None, signals: Mapping[str, Collection[str]] | None = None
+) -> Digest:
+    """`held`: its day; `signals`: what each rule looks at, which decides whom its figures are about."""
     width, fine = (series.bin_width(lecture.duration_s, bins) for bins in (BINS, CLASS_BINS))
     cells = _cells(lecture)
+    suppressed = groups.of_segments(cells, lecture.k)
+    alone = len(lecture.students) == 1
     return Digest(
         course=lecture.course,
         lecture=lecture.lecture,
@@ -223,18 +276,19 @@ def digest(lecture: Lecture, held: date | None = None) -> Digest:
         runs=lecture.runs,
         students=lecture.students,
         labels=lecture.labels,
-        segments=tuple(_segments(lecture)),
+        segments=tuple(lecture.segments.sort("start_s").to_dicts()),
         cells=cells,
+        suppressed=suppressed,
         bins=series.binned(lecture.seen, width, lecture.labels),
         width_s=width,
-        class_bins=_class_bins(lecture, fine),
+        class_bins=_class_bins(lecture, fine, suppressed),
         class_width_s=fine,
-        assessments=tuple(_assessments(lecture)),
+        assessments=tuple(_assessments(lecture, suppressed, signals or {})),
         with_face=lecture.with_face,
         unassigned=lecture.unassigned,
         dropped=lecture.dropped,
         k=lecture.k,
-        own=digest(replace(lecture, k=1), held) if lecture.small and len(lecture.students) == 1 else None,
+        own=digest(replace(lecture, k=1), held, signals) if alone and lecture.k > 1 else None,
     )
 
 
@@ -263,19 +317,18 @@ def parsed_spans(spans: str | None) -> list[tuple[float, float]]:
     return [(float(start), float(end)) for start, end in json.loads(spans or "[]")]
 
 
+def _counts(lecture: Lecture) -> list[pl.Expr]:
+    """The columns of `Digest.cells` that are sums over rows of `seen`."""
+    counts = {f"count:{label}": (pl.col("emotion") == label).sum() for label in lecture.labels}
+    counts["posed"] = pl.col("pitch_deg").is_not_nan().sum()
+    return [*series.counts(), *(count.cast(pl.Int64).alias(name) for name, count in counts.items())]
+
+
 def _cells(lecture: Lecture) -> pl.DataFrame:
-    segments = lecture.segments.sort("start_s")
-    times = lecture.seen["time_s"].to_numpy()
-    whole = lecture.seen.group_by("student").agg(series.counts())
-    parts = [whole.with_columns(segment=pl.lit(None, pl.Int32))]
-    if len(segments):
-        at = np.searchsorted(segments["start_s"].to_numpy(), times, side="right") - 1
-        inside = (at >= 0) & (times < segments["end_s"].to_numpy()[at])
-        number = pl.Series("segment", segments["segment"].to_numpy()[at]).cast(pl.Int32)
-        seen = lecture.seen.select("student", "present", "emotion").with_columns(number)
-        parts.append(seen.filter(inside).group_by("segment", "student").agg(series.counts()))
+    seen, counts = lecture.seen.with_columns(_segments(lecture, lecture.seen["time_s"])), _counts(lecture)
+    whole = seen.group_by("student").agg(counts).with_columns(segment=pl.lit(None, pl.Int32))
+    cells = pl.concat([whole, seen.group_by("segment", "student").agg(counts)], how="diagonal")
     away = pl.col("samples") - pl.col("present")
-    cells = pl.concat(parts, how="diagonal")
     if (
         lecture.expressions
     ):  # where most faces could not be read, nothing is known: not even absence by itself
@@ -289,27 +342,54 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
     return cells.sort("segment", rank, nulls_last=False)
 
 
-def _class_bins(lecture: Lecture, width_s: float) -> pl.DataFrame:
+def _segments(lecture: Lecture, times: pl.Series) -> pl.Series:
+    """`segment`: the number of the segment in which each time lies, or OUTSIDE."""
+    segments, at = lecture.segments.sort("start_s"), times.to_numpy()
+    if segments.is_empty():
+        return pl.Series("segment", np.full(len(at), OUTSIDE), pl.Int32)
+    place = np.searchsorted(segments["start_s"].to_numpy(), at, side="right") - 1
+    inside = (place >= 0) & (at < segments["end_s"].to_numpy()[place])
+    return pl.Series("segment", np.where(inside, segments["segment"].to_numpy()[place], OUTSIDE), pl.Int32)
+
+
+def _class_bins(lecture: Lecture, width_s: float, suppressed: Reasons) -> pl.DataFrame:
     start = (pl.col("time_s") // width_s) * width_s
-    rows = lecture.seen.group_by(start_s=start).agg(*series.counts(), people=pl.col("student").n_unique())
-    return rows.filter(pl.col("people") >= lecture.k, pl.lit(value=not lecture.small)).sort("start_s")
+    each = lecture.seen.group_by("student", start_s=start).agg(series.counts()).sort("start_s")
+    each = each.with_columns(_segments(lecture, each["start_s"]))
+    why = groups.of_bins(each, suppressed, lecture.k)
+    sums = each.group_by("start_s").agg(pl.exclude("student", "segment").sum())
+    columns: dict[str, pl.Expr] = {}
+    for name, (part, whole) in MEASURES.items():
+        reason = pl.col("start_s").replace_strict(why[whole], default=None, return_dtype=pl.String)
+        known = reason.is_null() & (pl.col(whole) > 0)
+        columns[name] = pl.when(known).then(pl.col(part) / pl.col(whole))
+        columns[f"{name}:why"] = reason
+    bins = sums.select("start_s", "samples", **columns).sort("start_s")
+    return series.on_grid(bins, width_s, ("samples", *columns))
 
 
-def _segments(lecture: Lecture) -> list[dict[str, Any]]:
-    gone = groups.hidden_segments(lecture)
-    whole = too_small(lecture.students.height, lecture.k)
-    rows = lecture.segments.sort("start_s").to_dicts()
-    return [row | {"hidden": whole or row["segment"] in gone} for row in rows]
-
-
-def _assessments(lecture: Lecture) -> list[dict[str, Any]]:
+def _assessments(
+    lecture: Lecture, suppressed: Reasons, signals: Mapping[str, Collection[str]]
+) -> list[dict[str, Any]]:
     titles = dict(zip(lecture.segments["segment"], lecture.segments["title"], strict=True))
-    rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in lecture.assessments.to_dicts():
-        extra = {
+    rows = lecture.assessments.to_dicts()
+    for row in rows:
+        row |= {
             "title": titles.get(row["segment"]),
             "spans": parsed_spans(row["spans"]),
             "message": said(row),
+            "suppressed": None,
         }
-        rules[row["rule"]].append(row | extra)
-    return [row for rows in rules.values() for row in groups.mark(lecture, rows)]
+        if row["student"] is None:
+            counted = groups.counted_over(signals.get(row["rule"], ()))
+            row["suppressed"] = suppressed[counted].get(row["segment"]) or _few(lecture, row, counted)
+    return rows
+
+
+def _few(lecture: Lecture, row: Mapping[str, Any], counted: str) -> Reason | None:
+    """Whether what is said of a stretch of time, a lost moment, is about too few students."""
+    if row["start_s"] is None or row["end_s"] is None:
+        return None
+    inside = lecture.seen.filter(pl.col("time_s").is_between(row["start_s"], row["end_s"], "left"))
+    people = inside.group_by("student").agg(_counts(lecture)).filter(pl.col(counted) > 0)
+    return "few" if too_small(len(people), lecture.k) else None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool import judging
-from fertool.privacy.suppression import too_small
 from fertool.report.text import command, natural
 from fertool.types import EMOTIONS
 
@@ -55,6 +54,8 @@ class Summary:
     lecture: str
     analysed: datetime
     duration_s: float
+    period_s: float
+    """Median time between two samples."""
     samples: int
     students: int
     expected: int
@@ -63,11 +64,6 @@ class Summary:
     """Of these: the expression was read, or, where no expression was computed, a face was seen."""
     expressions: bool
     policies: tuple[str, ...]
-    main: str | None
-    """Most frequent expression, or None."""
-    main_count: int
-    small: bool = False
-    """Too few students for figures about all of them."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +95,6 @@ class Lecture:
     def expressions(self) -> bool:
         """Whether expressions may be shown and there are any."""
         return self.policies != ("behaviour",) and self.seen["emotion"].count() > 0
-
-    @cached_property
-    def small(self) -> bool:
-        """Whether figures about all students would be about too few."""
-        return too_small(self.students.height, self.k)
 
     @cached_property
     def duration_s(self) -> float:
@@ -148,35 +139,20 @@ class Lecture:
         return table.with_columns(main=main).join(rank, on="student").sort("rank").drop("rank")
 
     @cached_property
-    def shares(self) -> pl.DataFrame:
-        """label, n, share of the whole class; share is null when no expression was measured."""
-        counts = [int(self.seen.select((pl.col("emotion") == label).sum()).item()) for label in self.labels]
-        total = sum(counts)
-        shares = [n / total if total else None for n in counts]
-        return pl.DataFrame(
-            {"label": self.labels, "n": counts, "share": shares},
-            schema={"label": pl.String(), "n": pl.Int64(), "share": pl.Float64()},
-        )
-
-    @cached_property
     def summary(self) -> Summary:
         measured = "measured" if self.expressions else "present"
-        top = self.shares.sort("n", descending=True, maintain_order=True).row(0, named=True)
-        main = top["label"] if self.expressions and not self.small else None
         return Summary(
             course=self.course,
             lecture=self.lecture,
             analysed=max(run.started_at for run in self.runs),
             duration_s=self.duration_s,
+            period_s=self.period_s,
             samples=self.samples.height,
             students=self.students.height,
             expected=int(self.students["samples"].sum()),
             measured=int(self.students[measured].sum()),
             expressions=self.expressions,
             policies=self.policies,
-            main=main,
-            main_count=top["n"] if main else 0,
-            small=self.small,
         )
 
     def student(self, name: str) -> pl.DataFrame:

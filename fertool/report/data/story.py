@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fertool import judging
-from fertool.report.data.course import MEASURES
-from fertool.report.data.digest import ATTENTION, PREFERENCE, STATE
+from fertool.privacy.suppression import too_small
+from fertool.report.data.digest import ATTENTION, MEASURES, PREFERENCE, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from fertool.privacy.suppression import Reason as Suppressed
     from fertool.report.data.course import Course, Place
-    from fertool.report.data.digest import Digest
+    from fertool.report.data.digest import Digest, Moment
 
 ASKING = frozenset({ATTENTION, "technical", "absent"})
 """Levels whose evidence is worth a second look: who was cut off or away has missed something, too."""
@@ -63,6 +64,18 @@ class Again:
     """Which ones asked for attention there."""
     segment: int | None
     """Where most of it lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the rule `state` says of the students in a segment (Aly et al. 2023, Fig. 13)."""
+
+    known: int
+    """Of how many it says something."""
+    negative: tuple[dict[str, Any], ...]
+    """What it says of those in a negative state; empty when that is held back."""
+    judged: bool
+    suppressed: Suppressed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +164,29 @@ def lost_places(course: Course) -> list[Place]:
     return [place for place in course.places if place.moments][:TOLD]
 
 
+def lost_elsewhere(course: Course) -> list[tuple[Digest, Moment]]:
+    """Lost moments that lie in no segment."""
+    return [(one, moment) for one in course.lectures for moment in one.moments if moment.segment is None]
+
+
+def silences(course: Course) -> dict[str, list[Digest]]:
+    """`Digest.silence` -> the lectures of which it is said, in order of time."""
+    found: dict[str, list[Digest]] = {}
+    for one in course.lectures:
+        if one.silence:
+            found.setdefault(one.silence, []).append(one)
+    return found
+
+
 def _explain(course: Course, place: Place) -> Reason | None:
     """Explain it again, unless that was done and the class stayed."""
     point = place.segment["point"]
     again = course.about_point(point)
     later = again[again.index(place) + 1 :] if place in again else []
     values = {"place": place, "point": point or place.segment["title"], "lost_s": place.lost_s}
-    if later and not later[-1].segment["hidden"]:
-        if later[-1].moments:
-            return None  # told of the later one
+    if later and later[-1].moments:
+        return None  # told of the later one
+    if later and later[-1].ranked and later[-1].digest.silence in ("", "story.never_lost"):
         return Reason("recovered", values | {"again": later[-1]})
     return Reason("explain", values)
 
@@ -169,20 +196,21 @@ def _ease(course: Course) -> list[Reason]:
     latest = course.latest
     steps = []
     for segment in latest.segments:
-        if segment["hidden"]:
-            continue
-        rows = [r for r in feedback(latest, segment["segment"]) if r["level"] != judging.NOT_MEASURABLE]
-        negative = sum(row["level"] == ATTENTION for row in rows)
-        together = 1 if course.alone else 2
-        if rows and negative >= together and negative >= FLAGGED * len(rows):
-            values = {"lecture": latest.lecture, "segment": segment, "negative": negative, "of": len(rows)}
+        found = feedback(latest, segment["segment"])
+        negative = len(found.negative)
+        if negative >= (1 if course.alone else 2) and negative >= FLAGGED * found.known:
+            values = {"lecture": latest.lecture, "segment": segment, "negative": negative, "of": found.known}
             steps.append(Reason("ease", values | {"digest": latest}))
     return steps
 
 
-def feedback(digest: Digest, segment: int) -> list[dict[str, Any]]:
-    """What the rule `state` says of the students in a segment (Aly et al. 2023, Fig. 13)."""
-    return [row for row in digest.assessments if row["rule"] == STATE and row["segment"] == segment]
+def feedback(one: Digest, segment: int) -> Feedback:
+    """How many students were in a negative state in a segment, of those of whom that could be said."""
+    rows = [row for row in one.assessments if row["rule"] == STATE and row["segment"] == segment]
+    known = [row for row in rows if row["level"] != judging.NOT_MEASURABLE]
+    few = too_small(len(known), one.k)
+    negative = () if few else tuple(row for row in known if row["level"] == ATTENTION)
+    return Feedback(len(known), negative, bool(rows), "few" if few else None)
 
 
 def feedback_of(

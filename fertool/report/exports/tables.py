@@ -1,22 +1,23 @@
 """A lecture as flat tables to calculate with: for files, learning record stores, and sections of plugins.
 
-They say what the pages say and no more: figures about too few students are null, and so are expressions that
-were not computed. `DICTIONARY` describes every column and is the order they come in.
+They are made of the `Digest` that the pages are made of, and say no more: figures of the class that are held
+back are null, and so are expressions that were not computed. `DICTIONARY` describes every column and is the
+order they come in.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from fertool.report import groups
+from fertool.report.data.digest import OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
 
-    from fertool.report.data import Lecture
+    from fertool.report.data.digest import Digest
 
 Tables = dict[str, pl.DataFrame]
 """Name -> table, for every name of `DICTIONARY`."""
@@ -28,7 +29,11 @@ _WHERE: dict[str, Column] = {
 }
 _SEGMENT: Column = (pl.Int32(), "number of the segment, from 0; null: the whole lecture")
 _STUDENT: Column = (pl.String(), "label of the student; null: the class")
-_HIDDEN: Column = (pl.Boolean(), "figures about the class left out: they would be about too few students")
+_HELD_BACK: Column = (
+    pl.String(),
+    "why figures of the class are left out: few (they are counted over fewer than k students) or subtraction "
+    "(with them, such a figure could be computed); null: nothing is left out",
+)
 _COUNTS: dict[str, Column] = {
     "samples": (pl.Int64(), "samples at which a student could have been seen; summed over students"),
     "present": (pl.Int64(), "of these: the face was seen"),
@@ -46,7 +51,7 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         "policy": (pl.String(), "full or behaviour; both, if recordings differ"),
         "students": (pl.Int64(), "students seen"),
         **_COUNTS,
-        "hidden": _HIDDEN,
+        "held_back": _HELD_BACK,
     },
     "segments": {
         **_WHERE,
@@ -58,7 +63,7 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         "point": (pl.String(), "knowledge point"),
         "students": (pl.Int64(), "students seen in it"),
         **_COUNTS,
-        "hidden": _HIDDEN,
+        "held_back": _HELD_BACK,
     },
     "students": {
         **_WHERE,
@@ -84,7 +89,7 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         "start_s": (pl.Float64(), "from, in seconds of the lecture"),
         "end_s": (pl.Float64(), "up to, not included"),
         "spans": (pl.String(), "where the evidence lies: JSON, [[start_s, end_s], ...]"),
-        "hidden": _HIDDEN,
+        "held_back": _HELD_BACK,
     },
     "shares": {
         **_WHERE,
@@ -94,23 +99,22 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         "n": (pl.Int64(), "samples at which it was the most probable one"),
         "measured": (pl.Int64(), "samples at which an expression was read"),
         "share": (pl.Float64(), "n / measured; null: not measurable"),
-        "hidden": _HIDDEN,
+        "held_back": _HELD_BACK,
     },
 }
 """Table -> column -> (type, meaning). Samples of a student are those of recordings with that student."""
 
 
-def of_lecture(lecture: Lecture, day: date | None = None) -> Tables:
-    """The tables of one lecture, each in the order of its keys; `day`: when it was held."""
-    gone = groups.hidden_segments(lecture)
+def of_lecture(one: Digest) -> Tables:
+    """The tables of one lecture, each in the order of its keys."""
     found = {
-        "lectures": _lectures(lecture, day),
-        "segments": _segments(lecture, gone),
-        "students": lecture.students,
-        "assessments": _assessments(lecture),
-        "shares": _shares(lecture, gone) if lecture.expressions else pl.DataFrame(),
+        "lectures": _lectures(one),
+        "segments": _segments(one),
+        "students": one.students,
+        "assessments": _assessments(one),
+        "shares": _shares(one) if one.expressions else pl.DataFrame(),
     }
-    return {name: _fit(name, lecture, rows) for name, rows in found.items()}
+    return {name: _fit(name, one, rows) for name, rows in found.items()}
 
 
 def empty() -> Tables:
@@ -143,107 +147,81 @@ def schema(name: str) -> pl.Schema:
     return pl.Schema({column: kind for column, (kind, _) in DICTIONARY[name].items()})
 
 
-def _fit(name: str, lecture: Lecture, rows: pl.DataFrame) -> pl.DataFrame:
+def _fit(name: str, one: Digest, rows: pl.DataFrame) -> pl.DataFrame:
     """Exactly the columns of the dictionary; what is not a number becomes null."""
-    where = {"course": pl.lit(lecture.course), "lecture": pl.lit(lecture.lecture)}
+    where = {"course": pl.lit(one.course), "lecture": pl.lit(one.lecture)}
     if rows.is_empty():
         return pl.DataFrame(schema=schema(name))
     rows = rows.with_columns(**where)
-    if not lecture.expressions and "measured" in rows.columns:
+    if not one.expressions and "measured" in rows.columns:
         rows = rows.with_columns(measured=None)
     rows = rows.select(*DICTIONARY[name]).cast(schema(name))
     return rows.with_columns(pl.selectors.float().fill_nan(None))
 
 
-def _lectures(lecture: Lecture, day: date | None) -> pl.DataFrame:
-    counts = lecture.students.select(pl.col(*_COUNTS).sum())
-    row = counts.with_columns(
-        day=pl.lit(day, pl.Date()),
-        analysed_at=pl.lit(lecture.summary.analysed).cast(pl.Datetime("us", "UTC")),
-        duration_s=pl.lit(lecture.duration_s),
-        period_s=pl.lit(lecture.period_s),
-        policy=pl.lit(", ".join(lecture.policies)),
-        students=pl.lit(lecture.students.height),
-        hidden=pl.lit(lecture.small),
-    )
-    return _without_hidden(row, list(_COUNTS))
+def _lectures(one: Digest) -> pl.DataFrame:
+    about = {
+        "day": one.held,
+        "analysed_at": one.summary.analysed,
+        "duration_s": one.duration_s,
+        "period_s": one.summary.period_s,
+        "policy": ", ".join(one.policies),
+    }
+    row = _counts(one, None).with_columns(pl.lit(value).alias(name) for name, value in about.items())
+    return _without_held_back(row.with_columns(students=pl.lit(len(one.names))), list(_COUNTS))
 
 
-def _segments(lecture: Lecture, gone: set[int]) -> pl.DataFrame:
-    counts = [_counts(lecture, part) for part in lecture.segments.iter_rows(named=True)]
-    if not counts:
+def _segments(one: Digest) -> pl.DataFrame:
+    if not one.segments:
         return pl.DataFrame()
-    whole = lecture.segments.with_columns(pl.concat(counts)).with_columns(hidden=_hidden(lecture, gone))
-    return _without_hidden(whole, ["students", *_COUNTS])
+    counts = pl.concat(_counts(one, row["segment"]) for row in one.segments)
+    rows = pl.concat([pl.DataFrame(one.segments, infer_schema_length=None), counts], how="horizontal")
+    return _without_held_back(rows.sort("segment"), ["students", *_COUNTS])
 
 
-def _counts(lecture: Lecture, part: dict[str, float]) -> pl.DataFrame:
-    return _within(lecture, part).select(
-        students=pl.col("student").filter("present").n_unique(),
-        samples=pl.len(),
-        present=pl.col("present").sum(),
-        measured=pl.col("emotion").count(),
-        posed=pl.col("pitch_deg").is_not_nan().sum(),
-    )
+def _counts(one: Digest, segment: int | None) -> pl.DataFrame:
+    """One row: sums over the students of a segment, how many were seen in it, and why that is held back."""
+    counts = one.cell(segment).select(pl.col(*_COUNTS).sum(), students=(pl.col("present") > 0).sum())
+    return counts.with_columns(held_back=pl.lit(one.suppressed["samples"].get(segment), pl.String()))
 
 
-def _assessments(lecture: Lecture) -> pl.DataFrame:
-    """With nothing said where it would be about too few."""
+def _assessments(one: Digest) -> pl.DataFrame:
+    """With nothing said where it is held back."""
+    if not one.assessments:
+        return pl.DataFrame()
     rows = [
         row
-        for rule in lecture.assessments.partition_by("rule", maintain_order=True)
-        for row in groups.mark(lecture, rule.to_dicts())
+        | {"message": str(row["message"]), "spans": json.dumps(row["spans"]) if row["spans"] else None}
+        | {"held_back": row["suppressed"]}
+        for row in one.assessments
     ]
-    if not rows:
-        return pl.DataFrame()
-    table = pl.DataFrame(rows, schema_overrides=lecture.assessments.schema, infer_schema_length=None)
+    table = pl.DataFrame(rows, schema=pl.Schema(schema("assessments")))
     said = ["value", "low", "high", "coverage", "level", "message", "spans"]
-    return _without_hidden(table, said)
+    return _without_held_back(table, said)
 
 
-def _shares(lecture: Lecture, gone: set[int]) -> pl.DataFrame:
+def _shares(one: Digest) -> pl.DataFrame:
     """Of the whole lecture, then of each segment; the class first, then its students."""
-    whole = {"segment": None, "start_s": 0.0, "end_s": float("inf")}
-    parts = [whole, *lecture.segments.select("segment", "start_s", "end_s").to_dicts()]
-    found = []
-    for part in parts:
-        seen = _within(lecture, part)
-        if seen.is_empty():
-            continue
-        whose = (pl.lit(None, pl.String()), pl.col("student"))
-        one = pl.concat(_most_probable(lecture, seen, who) for who in whose)
-        found.append(one.with_columns(segment=pl.lit(part["segment"], pl.Int32())))
-    table = pl.concat(found)
-    hidden = pl.col("student").is_null() & _hidden(lecture, gone)
-    return _without_hidden(table.with_columns(hidden=hidden), ["n", "measured", "share"])
-
-
-def _most_probable(lecture: Lecture, seen: pl.DataFrame, student: pl.Expr) -> pl.DataFrame:
-    """student, label, n, measured, share: a row per student (or the class) and label."""
-    counts = seen.group_by(student.alias("student"), maintain_order=True).agg(
-        pl.col("emotion").count().alias("measured"),
-        *((pl.col("emotion") == label).sum().alias(f"count:{label}") for label in lecture.labels),
-    )
-    order = pl.DataFrame({"student": [None, *lecture.students["student"]]}, schema={"student": pl.String()})
-    ranked = order.with_row_index("rank").join(counts, on="student", nulls_equal=True)
-    long = ranked.unpivot(index=["rank", "student", "measured"], variable_name="label", value_name="n")
-    return long.sort("rank", maintain_order=True).select(
-        "student",
-        "measured",
-        "n",
+    counts = [f"count:{label}" for label in one.labels]
+    each = one.cells.filter(pl.col("segment").is_null() | (pl.col("segment") != OUTSIDE))
+    each = each.select("segment", "student", "measured", *counts)
+    sums = each.group_by("segment", maintain_order=True).agg(pl.col("measured", *counts).sum())
+    order = pl.DataFrame({"student": [None, *one.names]}, schema={"student": pl.String()})
+    order = order.with_row_index("rank")
+    wide = pl.concat([sums.with_columns(student=pl.lit(None, pl.String())), each], how="diagonal")
+    wide = wide.join(order, on="student", nulls_equal=True).sort("segment", "rank", nulls_last=False)
+    index = ["row", "segment", "student", "measured"]
+    long = wide.with_row_index("row").unpivot(counts, index=index, variable_name="label", value_name="n")
+    why = one.suppressed["measured"]
+    reason = pl.col("segment").map_elements(why.get, pl.String, skip_nulls=False)
+    table = long.sort("row", maintain_order=True).with_columns(
         label=pl.col("label").str.strip_prefix("count:"),
         share=pl.when(pl.col("measured") > 0).then(pl.col("n") / pl.col("measured")),
+        held_back=pl.when(pl.col("student").is_null()).then(reason),
     )
+    return _without_held_back(table, ["n", "measured", "share"])
 
 
-def _within(lecture: Lecture, part: dict[str, float]) -> pl.DataFrame:
-    return lecture.seen.filter(pl.col("time_s").is_between(part["start_s"], part["end_s"], "left"))
-
-
-def _hidden(lecture: Lecture, gone: set[int]) -> pl.Expr:
-    """Whether a row's figure of the class is hidden: with the whole, all of its parts are."""
-    return pl.lit(lecture.small) | pl.col("segment").is_in(list(gone)).fill_null(value=False)
-
-
-def _without_hidden(rows: pl.DataFrame, figures: list[str]) -> pl.DataFrame:
-    return rows.with_columns(pl.when(~pl.col("hidden")).then(pl.col(name)).alias(name) for name in figures)
+def _without_held_back(rows: pl.DataFrame, figures: list[str]) -> pl.DataFrame:
+    shown = pl.col("held_back").is_null()
+    return rows.with_columns(pl.when(shown).then(pl.col(name)).alias(name) for name in figures)

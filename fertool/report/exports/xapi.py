@@ -77,7 +77,7 @@ def statements(
         if row["present"]:
             yield _identified(words.attended(row))
     for row in tables["assessments"].iter_rows(named=True):
-        if not row["hidden"]:
+        if row["held_back"] is None:
             yield _identified(words.assessed(row))
 
 

@@ -31,8 +31,8 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         "least": story.USUAL,
         "charts": _charts(site, course),
         "people": _people(course, found),
-        "wide": course.about.assessments,
-        "judged": any("lost-moments" in one.judged for one in course.lectures),
+        "elsewhere": story.lost_elsewhere(course),
+        "silences": story.silences(course),
     }
     yield Page(site.course_path(course.course), "course.html", course.course, context)
 
@@ -49,8 +49,8 @@ def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
     """Everybody with counts over all lectures: who needs attention first, then by name."""
     if not course.students:
         return []
-    whole = pl.concat([one.whole for one in course.lectures])
     names = ("samples", "present", "measured", "negative")
+    whole = pl.concat([one.whole.select("student", *names) for one in course.lectures])
     sums = whole.group_by("student").agg(*(pl.col(name).sum() for name in names), lectures=pl.len())
     rows = {row["student"]: row for row in sums.to_dicts()}
     concerns = {one.student: one for one in found}
@@ -62,6 +62,6 @@ def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
     say = site.say
     drawn: dict[str, Chart | None] = {"trend": None, **expressions(site, course.shares)}
     shown = [one for one in course.lectures if one.figures()["presence"].value is not None]
-    if not course.small and len(shown) > 1:  # the points of one lecture are no line
+    if len(shown) > 1:  # the points of one lecture are no line
         drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
     return drawn

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fertool import judging
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
-from fertool.report.data.digest import ATTENTION
+from fertool.report.data.digest import ATTENTION, LOST
 from fertool.report.pages.site import Page, Site, expressions
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 def build(site: Site, course: Course) -> Iterator[Page]:
     for i, one in enumerate(course.lectures):
         one = one.own or one
-        series, width = classes.class_series(one)
         context: dict[str, Any] = {
             "it": one,
             "course": course,
@@ -33,11 +31,10 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "quiet": _quiet(one, grid),
             "kinds": ["lost", "presence", *(["engagement", "negative"] if one.expressions else [])],
             "again": story.again(one, one.of_student(one.alone)) if one.alone else [],
-            "feedback": [(segment, _counted(one, segment)) for segment in one.segments],
+            "feedback": [(segment, story.feedback(one, segment["segment"])) for segment in one.segments],
             "feedback_of": story.feedback_of(one, one.alone) if one.alone else [],
-            "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] != "lost-moments"],
-            "series": series.to_dicts(),
-            "width_s": width,
+            "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] != LOST],
+            "series": one.class_bins.to_dicts(),
             "charts": _charts(site, one),
         }
         yield Page(site.lecture_path(one.course, one.lecture), "lecture.html", one.lecture, context)
@@ -72,20 +69,12 @@ def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
     return [name for name in one.names if name not in flagged and one.of_student(name)]
 
 
-def _counted(one: Digest, segment: dict[str, Any]) -> dict[str, Any]:
-    """Of the rule `state`: how many students were negative in a segment, who, when, and of how many."""
-    rows = story.feedback(one, segment["segment"])
-    known = [row for row in rows if row["level"] != judging.NOT_MEASURABLE]
-    negative = [row for row in known if row["level"] == ATTENTION]
-    return {"known": len(known), "negative": negative, "all": len(rows)}
-
-
 def _charts(site: Site, one: Digest) -> dict[str, Chart | None]:
     say = site.say
     drawn = {"timeline": None, "presence": None, **expressions(site, one.shares)}
     if not one.names:
         return drawn
-    if len(one.class_bins):
+    if any(one.class_bins["presence"].is_not_null()):
         drawn["timeline"] = Chart("timeline", say("lecture.timeline.chart"), classes.timeline(one, say))
     drawn["presence"] = Chart("presence", say("lecture.presence.chart"), classes.presence(one, say))
     return drawn

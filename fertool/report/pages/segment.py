@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data.digest import overlap
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fertool.report.data.course import Course
-    from fertool.report.data.digest import Digest
+    from fertool.report.data.digest import Digest, Estimate
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
@@ -30,9 +32,9 @@ def _page(
     site: Site, course: Course, one: Digest, i: int, segment: dict[str, Any], grid: dict[str, Any]
 ) -> Page:
     number, start, end = segment["segment"], segment["start_s"], segment["end_s"]
-    series, width = classes.class_series(one, start, end)
+    series = one.over_time(start, end)
     drawn: dict[str, Chart | None] = {"timeline": None}
-    if len(series) and not segment["hidden"]:
+    if any(series["presence"].is_not_null()):
         figure = classes.timeline(one, site.say, start, end)
         drawn["timeline"] = Chart("timeline", site.say("lecture.timeline.chart"), figure)
     said: dict[str | None, list[dict[str, Any]]] = {}
@@ -45,7 +47,8 @@ def _page(
         "before": one.segments[i - 1] if i else None,
         "after": one.segments[i + 1] if i + 1 < len(one.segments) else None,
         "film": site.film(one),
-        "figures": one.figures(number),
+        "figures": (figures := one.figures(number)),
+        "holds_back": _holds_back(figures, series, said.get(None, [])),
         "whole": one.figures(),
         "moments": [m for m in one.moments if overlap(segment, {"start_s": m.start_s, "end_s": m.end_s})],
         "cells": {name: cells[number] for name, cells in grid.items() if number in cells},
@@ -59,9 +62,14 @@ def _page(
             for place in course.about_point(segment["point"])
             if (place.digest.lecture, place.segment["segment"]) != (one.lecture, number)
         ],
-        "series": [] if segment["hidden"] else series.to_dicts(),
-        "width_s": width,
+        "series": series.to_dicts(),
         "charts": drawn,
     }
     path = site.segment_path(one.course, one.lecture, number)
     return Page(path, "segment.html", segment["title"] or str(number), context)
+
+
+def _holds_back(figures: dict[str, Estimate], series: pl.DataFrame, said: list[dict[str, Any]]) -> bool:
+    """Whether anything on the page is held back."""
+    bins = series.select(pl.col("^.*:why$").is_not_null().any()).row(0)
+    return any(one.suppressed for one in figures.values()) or any(bins) or any(r["suppressed"] for r in said)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fertool.report.data.digest import Digest, Estimate
     from fertool.report.data.lecture import Run
     from fertool.report.language import Language
+    from fertool.types import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Site:
         self._lectures = slugs(lecture for _, lecture in self.lectures)
         self._students = {course: slugs(names) for course, names in (students or {}).items()}
 
+    @property
+    def signals(self) -> dict[str, frozenset[Signal]]:
+        """Rule -> what it looks at, of those that are installed here."""
+        return {name: rule.signals for name, rule in self.say.rules.items()}
+
     def course_path(self, course: str) -> str:
         return "index.html" if len(self._courses) == 1 else f"courses/{self._courses[course]}.html"
 
@@ -99,7 +105,7 @@ class Site:
 
 def expressions(site: Site, shares: Sequence[tuple[str, Estimate]]) -> dict[str, Chart | None]:
     """`shares` and `pie` of a page (Aly et al. 2023, Fig. 14); None where there is nothing to draw."""
-    if not shares:
+    if not shares or shares[0][1].suppressed:
         return {"shares": None, "pie": None}
     say = site.say
     return {

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from fertool.report import data
+from fertool.report.data.digest import digest
 from fertool.report.exports import tables
 from fertool.store import Store
 from fertool.tables import ASSESSMENTS, SEGMENTS, frame
@@ -50,7 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def of(store: Store, lecture: str = "week 1", k: int = 1) -> tables.Tables:
-    return tables.of_lecture(data.load(store, "signals", lecture, k), date(2026, 10, 5))
+    return tables.of_lecture(digest(data.load(store, "signals", lecture, k), date(2026, 10, 5)))
 
 
 def test_every_table_has_the_columns_and_types_of_the_dictionary(store: Store) -> None:
@@ -75,7 +76,7 @@ def test_a_lecture_in_one_row(store: Store) -> None:
         "present": 100,
         "measured": 100,
         "posed": 80,
-        "hidden": False,
+        "held_back": None,
     }
 
 
@@ -106,34 +107,42 @@ def test_shares_of_a_group_add_up(store: Store) -> None:
     assert (sums["n"] == sums["measured"]).all()
 
 
-HIDDEN = [
-    (1, set()),
-    (3, set()),
-    (4, {0, 2}),  # two of three people each: in company already
-    (5, {0, 1, 2, None}),  # the whole class is too small
+ALL = dict.fromkeys([0, 1, 2, None], "few")
+HELD_BACK = [
+    # k, why of each segment and of the lecture: what is counted over everybody, what over those who were read
+    (1, {}, {}),
+    (3, {}, {}),
+    # all four could be seen in each part; read were three in parts 0 and 2, together all four
+    (4, {}, {0: "few", 2: "few"}),
+    (5, ALL, ALL),  # the class is too small
 ]
 
 
-@pytest.mark.parametrize(("k", "gone"), HIDDEN)
+@pytest.mark.parametrize(("k", "everybody", "read"), HELD_BACK)
 def test_figures_of_groups_too_small_are_null_in_every_table(
-    store: Store, k: int, gone: set[int | None]
+    store: Store, k: int, everybody: dict[int | None, str], read: dict[int | None, str]
 ) -> None:
     found = of(store, k=k)
-    segments = found["segments"]
-    assert set(segments.filter("hidden")["segment"]) == gone - {None}
-    assert found["lectures"]["hidden"].to_list() == [None in gone]
+    held_back = pl.col("held_back").is_not_null()
+    segments = found["segments"].filter(held_back)
+    assert dict(segments.select("segment", "held_back").iter_rows()) == {
+        part: why for part, why in everybody.items() if part is not None
+    }
+    assert found["lectures"]["held_back"].to_list() == [everybody.get(None)]
+    shares = found["shares"].filter(held_back)
+    assert dict(shares.select("segment", "held_back").iter_rows()) == read
     for name, figures in {
         "lectures": ["samples", "present", "measured", "posed"],
         "segments": ["students", "samples", "present", "measured", "posed"],
         "assessments": ["value", "low", "high", "coverage", "level", "message", "spans"],
         "shares": ["n", "measured", "share"],
     }.items():
-        rows = found[name].filter("hidden")
+        rows = found[name].filter(held_back)
         assert rows.select(pl.col(figures).count()).sum_horizontal().item() == 0, name
         if "student" in rows.columns:
             assert rows["student"].count() == 0, "a student's own figure is no group's"
-    classes = found["shares"].filter(pl.col("student").is_null() & ~pl.col("hidden"))
-    assert set(classes["segment"]) == {None, 0, 1, 2} - gone
+    classes = found["shares"].filter(pl.col("student").is_null() & ~held_back)
+    assert set(classes["segment"]) == {None, 0, 1, 2} - set(read)
     assert found["assessments"].filter(student="ann")["message"].to_list() == ["ann herself"]
 
 
@@ -150,7 +159,7 @@ def test_under_the_policy_behaviour_no_table_knows_an_expression(store: Store) -
 def test_a_lecture_without_a_face_has_rows_but_no_student(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
     store_lecture(store, "signals", "slides", {"": timeline("absent*30")})
-    found = tables.of_lecture(data.load(store, "signals", "slides", 5))
+    found = tables.of_lecture(digest(data.load(store, "signals", "slides", 5)))
     assert {name: len(rows) for name, rows in found.items()} == {
         "lectures": 1,
         "segments": 1,
@@ -158,7 +167,7 @@ def test_a_lecture_without_a_face_has_rows_but_no_student(tmp_path: Path) -> Non
         "assessments": 0,
         "shares": 0,
     }
-    assert found["lectures"].select("students", "samples", "hidden").row(0) == (0, 0, False)
+    assert found["lectures"].select("students", "samples", "held_back").row(0) == (0, 0, None)
 
 
 def test_names_stand_where_pseudonyms_did_in_their_course_only(store: Store) -> None:

@@ -25,7 +25,7 @@ HOME = "https://learning.example.org"
 
 def rows(name: str, *given: dict[str, Any]) -> pl.DataFrame:
     where = {"course": "signals", "lecture": "week 1"}
-    filled = [dict.fromkeys(tables.DICTIONARY[name]) | where | {"hidden": False} | row for row in given]
+    filled = [dict.fromkeys(tables.DICTIONARY[name]) | where | {"held_back": None} | row for row in given]
     schema = tables.schema(name)
     return pl.DataFrame([{key: row[key] for key in schema} for row in filled], schema=schema)
 
@@ -62,7 +62,7 @@ def lecture(**changes: Any) -> tables.Tables:
             },
             judged | {"segment": 1, "value": 0.5, "level": "good", "message": "of the class"},
             judged | {"segment": None, "student": "student-02", "level": "not measurable"},
-            judged | {"segment": 1, "rule": "hidden", "hidden": True},
+            judged | {"segment": 1, "rule": "hidden", "held_back": "few"},
         ),
         "shares": rows("shares"),
     }
