@@ -438,6 +438,18 @@ class Store:
             ):
                 con.execute(stamp, {"c": course, "l": lecture, "t": now})
 
+    def judged_by(self) -> list[tuple[str, str, str, str]]:
+        """(course, lecture, rule, version): what made the latest assessments of each lecture, those of its
+        course and of all courses included."""
+        # Distinct before the join: there may be a million rows, and this comes before every command.
+        sql = """WITH made AS (SELECT DISTINCT course, lecture, rule, version, assessed_at FROM assessments)
+                 SELECT DISTINCT l.course, l.lecture, made.rule, made.version
+                 FROM made JOIN lectures l ON made.assessed_at = l.assessed_at
+                     AND coalesce(made.course, l.course) = l.course
+                     AND coalesce(made.lecture, l.lecture) = l.lecture
+                 ORDER BY ALL"""
+        return [(row[0], row[1], row[2], row[3]) for row in self._rows(sql, {})]
+
     # --- anything else ------------------------------------------------------------------------
 
     def query(self, sql: str, **params: Any) -> pl.DataFrame:

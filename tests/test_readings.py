@@ -139,6 +139,23 @@ def test_what_is_said_of_a_whole_course_or_of_all_is_the_latest_with_its_lecture
     assert rows == [("law", 0.3), (None, 0.2), (None, 0.4)]  # withdrawn with its history
 
 
+def test_what_made_the_latest_assessments(store):
+    for lecture in ("a", "b"):
+        store_lecture(store, "signals", lecture, {"Ada": timeline("happy*3")}, recording_name=lecture)
+    assert store.judged_by() == []
+    row = {"rule": "r", "version": "1", "options": "{}"}
+    everywhere = [{"course": c, "lecture": n} | row for c, n in (("signals", "a"), ("signals", "b"))]
+    wide = [{"course": None, "lecture": None} | row | {"rule": "w"}]
+    pairs = store.lectures()
+    store.save_assessments(frame([*everywhere, *wide], ASSESSMENTS), judged=pairs)
+    one = [("signals", "a", "r", "1"), ("signals", "a", "w", "1")]
+    other = [("signals", "b", "r", "1"), ("signals", "b", "w", "1")]
+    assert store.judged_by() == one + other
+    again = [everywhere[0] | {"version": "2"}]
+    store.save_assessments(frame(again, ASSESSMENTS), judged=pairs[:1])  # history does not count
+    assert store.judged_by() == [("signals", "a", "r", "2"), *other]
+
+
 def test_baselines_are_medians_and_shares_over_the_course(store):
     store_lecture(
         store, "signals", "a", {"Ada": timeline("neutral*2 happy/down*1"), "Bob": timeline("sad*3")}

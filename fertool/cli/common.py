@@ -47,12 +47,15 @@ def settings(**flags: Any) -> Settings:
 
 
 def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:
-    """The database, which has to be there unless `create`; what has become of consent takes effect first."""
+    """The database, which has to be there unless `create`; what has become of consent takes effect first, and
+    other versions of rules."""
     from fertool.cli.people import settle
+    from fertool.cli.renewal import renew
     from fertool.store import Store
 
-    store = Store(Path(db), read_only=read_only, create=create)
-    settle(store, settings(db=db))
+    store, chosen = Store(Path(db), read_only=read_only, create=create), settings(db=db)
+    settle(store, chosen)  # before `renew`, which would judge without rendering known reports anew
+    renew(store, chosen)
     return store
 
 
