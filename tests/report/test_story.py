@@ -245,3 +245,41 @@ def test_times_lead_into_a_recording_that_is_there(tmp_path: Path, place: str) -
     film.touch()
     address = {"out": "a%20b.mp4", "beside": "../a%20b.mp4", "where it was": "../v/a%20b.mp4"}[place]
     assert site.film(one) == (address, 0.0)
+
+
+def speaker_view(order: list[int]) -> dict[str, str]:
+    """Four people, each shown for 45 s of a lecture, one after another; nobody together with anybody."""
+    found = {}
+    for turn, n in enumerate(order):
+        blocks = {"absent": 45 * turn, "neutral": 45, "absent ": 45 * (len(order) - 1 - turn)}
+        found[f"student-{n}"] = " ".join(
+            f"{state.strip()}*{count}" for state, count in blocks.items() if count
+        )
+    return found
+
+
+def test_a_speaker_view_after_a_gallery_makes_nobody_need_help(tmp_path: Path) -> None:
+    gallery = {f"student-{n}": "neutral*180" for n in range(4)}
+    told = taught(Store(tmp_path / "x.duckdb"), gallery, speaker_view([0, 1, 2, 3]))
+    assert [one.one_at_a_time for one in told.lectures] == [False, True]
+    assert story.concerns(told) == []  # seen in a quarter of the samples, and all of them there
+    told = taught(Store(tmp_path / "y.duckdb"), gallery, speaker_view([0, 1]))
+    assert story.concerns(told) == []  # who is not shown is not missing
+    seen_less = dict.fromkeys(gallery, "neutral*45 absent*135")
+    told = taught(Store(tmp_path / "z.duckdb"), gallery, seen_less)  # together, then nobody: that is measured
+    assert len(story.concerns(told)) == 4
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "one face at a time"), ("de", "ein Gesicht nach dem anderen")]
+)
+def test_pages_say_that_a_speaker_view_measures_nobodys_absence(tmp_path: Path, lang: str, said: str) -> None:
+    from fertool.report import render
+
+    store = Store(tmp_path / "x.duckdb")
+    taught(store, {f"student-{n}": "neutral*180" for n in range(4)}, speaker_view([3, 2, 1, 0]))
+    out = render(store, tmp_path / "site", lang=lang, k=1).parent
+    pages = {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html")}
+    having = [path for path, text in pages.items() if said in text]
+    assert {path.parent.name for path in having} == {"lectures", "students", "handouts"}
+    assert len([path for path in having if path.parent.name == "students"]) == 4

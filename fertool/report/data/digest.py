@@ -127,6 +127,7 @@ class Digest:
     with_face: int
     unassigned: int
     dropped: int
+    one_at_a_time: bool
     k: int
     own: Digest | None = None
     """Of a lecture of one student, the same with nothing held back: there is no class to protect, and its own
@@ -287,6 +288,7 @@ def digest(
         with_face=lecture.with_face,
         unassigned=lecture.unassigned,
         dropped=lecture.dropped,
+        one_at_a_time=lecture.one_at_a_time,
         k=lecture.k,
         own=digest(replace(lecture, k=1), held, signals) if alone and lecture.k > 1 else None,
     )

@@ -84,6 +84,8 @@ class Lecture:
     """Faces that belong to no student: too little of them was seen."""
     dropped: int = 0
     """Faces of people without consent, of whom nothing else is stored."""
+    one_at_a_time: bool = False
+    """As in `types.Context`: nobody's absence is measured."""
     k: int = 1
     """Figures about fewer students are not shown."""
 
@@ -221,6 +223,7 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
         assessments=assessments,
         unassigned=int(unassigned["n"].item()),
         dropped=int(dropped["n"].item()),
+        one_at_a_time=store.one_at_a_time(course, lecture),
         k=k,
     )
 

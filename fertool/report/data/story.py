@@ -101,10 +101,14 @@ def _concern(course: Course, student: str) -> Concern | None:
     latest = course.latest
     reasons: list[tuple[float, Reason]] = []
     before = [one for one in course.lectures[:-1] if student in one.names]
-    if before and student not in latest.names:
+    if before and student not in latest.names and not latest.one_at_a_time:
         reasons.append((1.0, Reason("missing", {"lecture": latest.lecture, "n": len(before)})))
     for measure, key, sign in (("presence", "falling", -1), ("negative", "rising", 1)):
-        now, then = _share([latest], student, measure), _share(before, student, measure)
+        now, then = (
+            # Of a student who is not shown in a speaker view nothing is known.
+            _share([one for one in some if measure != "presence" or not one.one_at_a_time], student, measure)
+            for some in ([latest], before)
+        )
         if now is not None and then is not None and sign * (now - then) >= CHANGE:
             values = {"lecture": latest.lecture, "now": now, "then": then}
             reasons.append((abs(now - then), Reason(key, values)))
