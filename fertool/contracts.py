@@ -1,4 +1,4 @@
-"""What a plugin is. One screen; everything an author needs is importable from `fertool`.
+"""What a plugin is. Everything an author needs is importable from `fertool`.
 
 A plugin is a dataclass: its fields are its options (`-o name.field=value`), with their defaults
 and, in `field(metadata={"help": ...})`, their help texts. Heavy imports belong in `load`, so that
@@ -120,7 +120,8 @@ class Trainable(Classifier):
     """
 
     recipes: ClassVar[dict[str, Recipe]]
-    """`paper`: as published; `best`: what was found to work best. Others as the network needs them."""
+    """`best`: the default of `fertool train`. `paper`, of a published network: as published, as far as the
+    paper says. Others as the network needs them."""
 
     @abstractmethod
     def network(self) -> torch.nn.Module:

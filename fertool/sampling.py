@@ -57,7 +57,7 @@ def parse_time(text: str) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Every video packet of a recording **in decode order**; one frame each. About 30 bytes a frame."""
+    """Every video packet of a recording **in decode order**; one frame each. It takes 37 bytes a frame."""
 
     pts: npt.NDArray[np.int64]
     """(n,) presentation stamps; in the stream's time base, or mere ranks where it has none."""

@@ -165,3 +165,16 @@ def test_a_gallery_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
     demo.store_demo(store)
     assert (COURSE, GALLERY) not in store.lectures()
     assert len(store.lectures()) == 6
+
+
+def test_which_rules_give_an_interval_and_a_coverage(found: pl.DataFrame) -> None:
+    """As README says: all but one a coverage, seven an interval."""
+    measured = found.filter(pl.col("value").is_not_null())
+    given = {
+        name: {*measured.filter(pl.col(column).is_not_null())["rule"]}
+        for name, column in {"coverage": "coverage", "interval": "low"}.items()
+    }
+    assert {rule.name for rule in RULES} - given["coverage"] == {"presence"}
+    assert given["interval"] == {
+        "focus", "engagement", "involvement", "preference", "state", "concentration", "synchrony"
+    }  # fmt: skip

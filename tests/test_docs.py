@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
 from rich.text import Text
 
-from fertool import contracts, hookspecs, types
+from fertool import contracts, hookspecs, plugins, types
 from fertool.cli import app
 from fertool.config import Settings
+from fertool.contracts import Trainable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CORE = (ROOT / "fertool" / "README.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
+WORDS = {6: "six", 7: "seven", 8: "eight", 11: "eleven", 12: "twelve", 13: "thirteen"}
 
 
 def commands() -> list[str]:
@@ -60,6 +67,87 @@ def test_no_help_has_words_in_brackets_which_a_terminal_takes_for_markup() -> No
 @pytest.mark.parametrize("flag", [f for f in flags("analyze") if f not in {"--help", "--option"}])
 def test_readme_names_every_flag_of_analyze(flag: str) -> None:
     assert f"`{flag}" in README
+
+
+# A command that a document shows, in a code span or as a line of a block.
+COMMAND = re.compile(r"`(fertool [^`]+)`|^    (?:.*&& )?(fertool .*)$", re.MULTILINE)
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob("[efp]*/**/*.md")]
+
+
+def resolved(text: str) -> tuple[str, list[str]]:
+    """The command that a line begins with, and the flags that follow; KeyError if there is none."""
+    words = text.replace("\\|", "|").partition("  #")[0].split()
+    found, name = typer.main.get_command(app), words.pop(0)
+    while commands := getattr(found, "commands", {}):
+        if not words or words[0].startswith("-"):
+            break
+        word = words.pop(0)
+        name, found = f"{name} {word}", commands[word]
+    return name, [re.split("[=|]", word)[0] for word in words if word.startswith("-")]
+
+
+def unknown(command: str, flags: Iterable[str]) -> list[str]:
+    every = helps()
+    return [
+        f"{command} {flag}"
+        for flag in flags
+        if flag not in ("-o", "--help") and f"{command} {flag}" not in every
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_in_documents_exist_with_these_flags(document: Path) -> None:
+    found = COMMAND.findall(document.read_text(encoding="utf-8"))
+    assert [one for pair in found for one in unknown(*resolved("".join(pair)))] == []
+
+
+def test_flags_in_a_table_of_commands_are_of_the_command_in_that_row() -> None:
+    wrong, seen = [], 0
+    for first, rest in re.findall(r"^\| (`fertool [^|]*?(?:\\\|[^|]*?)*) \| (.*) \|$", README, re.MULTILINE):
+        spans = re.findall(r"`([^`]+)`", first)
+        name, _ = resolved(spans[0])
+        # `fertool models list`, `pull`: the other words are of the same group.
+        names = [name, *(resolved(f"{name.rpartition(' ')[0]} {span}")[0] for span in spans[1:])]
+        flags = re.findall(r"`(--[a-z-]+)", rest)
+        wrong += [flag for flag in flags if all(unknown(one, [flag]) for one in names)]
+        seen += len(flags)
+    assert wrong == []
+    assert seen > 15
+
+
+def table(after: str) -> list[list[str]]:
+    """Cells of the rows of the README's table whose first line begins so."""
+    lines = README[README.index(f"\n| {after}") :].strip().splitlines()[2:]
+    rows = list(itertools.takewhile(lambda line: line.startswith("|"), lines))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip("|"))] for row in rows]
+
+
+def test_readme_says_which_classifier_has_which_recipe() -> None:
+    there: dict[str, set[str]] = {}
+    for found in plugins.load().of_kind("classifier"):
+        if issubclass(found.plugin, Trainable):
+            for recipe in found.plugin.recipes:
+                there.setdefault(recipe, set()).add(found.plugin.name)
+    rows = table("`--recipe` | of")
+    assert {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in rows} == there
+
+
+def test_readme_names_every_rule_and_counts_those_that_follow_the_paper() -> None:
+    rules = {found.plugin.name: found.plugin for found in plugins.load().of_kind("rule")}
+    said = README.split("## What the rules say\n")[1].split("##")[0]
+    number, listed = re.match(r"(\w+) rules come with fertool: (.*?)\. Their", said, re.DOTALL).groups()
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == rules.keys()
+    assert number.lower() == WORDS[len(rules)]
+    following = [name for name, rule in rules.items() if "Reference: Aly et al. 2023" in one_line(rule)]
+    assert f"{WORDS[len(following)]} follow aly et al. 2023" in " ".join(said.split()).lower()
+    table_of_rules = re.findall(
+        r"^\| `([a-z-]+)` \|", PLUGINS.split("## The rules\n")[1].split("##")[0], re.MULTILINE
+    )
+    assert set(table_of_rules) == rules.keys()
+
+
+def one_line(rule: type) -> str:
+    return " ".join((rule.__doc__ or "").split())
 
 
 def test_the_two_lines_open_the_readme() -> None:

@@ -220,3 +220,11 @@ def test_parsers_answer_or_refuse_and_nothing_else(text: str) -> None:
         except ConfigError:
             continue
         assert isinstance(value, str) or 0 <= value < math.inf
+
+
+def test_an_index_takes_as_many_bytes_as_is_said() -> None:
+    """Stamp 8, time 8, keyframe 1, size 4; then its order and sorted times, 8 each."""
+    frames = index(np.arange(1000.0))
+    arrays = [frames.pts, frames.time_s, frames.keyframe, frames.size, frames.order, frames.times]
+    assert sum(array.nbytes for array in arrays) == 37 * 1000
+    assert "37 bytes a frame" in (Index.__doc__ or "")

@@ -42,7 +42,7 @@ def pull(
         Path | None, typer.Option("--from", help="Take the file from this folder: no network.", metavar="DIR")
     ] = None,
 ) -> None:
-    """Fetch a model and check it; nothing else in fertool uses the network."""
+    """Fetch a model and check it. Other commands use the network only for addresses given to them."""
     from fertool import models
 
     model = _model(name)

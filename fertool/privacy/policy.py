@@ -60,7 +60,7 @@ def _safeguards(settings: Settings) -> list[Line]:
     return [
         Line("faces stored", "consenting" if required else "all", kept if required else everybody),
         Line("consent needed", "on" if required else "off", f"consent {settings.consent}; {BIOMETRIC}"),
-        Line("pseudonyms", "on", "names stand in an encrypted file of their own, if anywhere"),
+        Line("pseudonyms", "on", "numbers until a name is given, with --names in an encrypted file only"),
         Line("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
         _groups(settings.k),
         _retention(settings.retention),

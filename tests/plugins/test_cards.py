@@ -66,3 +66,19 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     # Recall, weighted by faces, is accuracy: the two tables are of one measurement.
     right = sum(int(row[1]) * float(row[3]) for row in each)
     assert right / faces["public"] == pytest.approx(float(rows[0][2].rstrip("%")) / 100, abs=6e-4)
+
+
+README = (TOOLS.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
+def test_readme_compares_networks_with_the_figures_of_their_cards(name: str) -> None:
+    size, accuracy = re.findall(rf"^\| `{name}` \| ([\d.]+) million \| ([\d.]+) % \|", README, re.MULTILINE)[
+        0
+    ]
+    parameters = sum(one.numel() for one in CLASSIFIERS[name]().network().parameters())
+    assert size == f"{parameters / 1e6:.1f}"
+    card = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
+    public = re.search(r"^\| public \| 3589 \| ([\d.]+)%", card, re.MULTILINE)
+    assert public
+    assert float(accuracy) == pytest.approx(float(public[1]), abs=0.051)

@@ -10,7 +10,7 @@ import pytest
 
 from fertool import plugins
 from fertool.report import data, language, render
-from fertool.report.data import method
+from fertool.report.data import method, story
 from fertool.testing import store_lecture, timeline
 from fertool_plugins.classifiers.compact import Compact
 
@@ -118,3 +118,18 @@ def test_without_a_card_no_figures_are_announced(store: Store, tmp_path: Path) -
     page = Marked((render(store, tmp_path / "out").parent / "method.html").read_text("utf-8")).all
     assert language.load("en").strings["method.no_card"] in page
     assert language.load("en").strings["method.cards_how"] not in page
+
+
+# What the page says of the order of students, in each language: the thresholds by which they are listed.
+THRESHOLDS = {
+    "en": "20 points less, or negative 20 points more, .* in 25 % or more of its segments of the latest 2",
+    "de": "20 Punkte weniger .* 20 Punkte öfter negativ .* 25 % oder mehr ihrer Abschnitte der letzten 2",
+}
+
+
+@pytest.mark.parametrize("lang", language.available())
+def test_the_thresholds_on_the_page_are_those_in_force(store: Store, tmp_path: Path, lang: str) -> None:
+    store_lecture(store, "c", "l", {"A": timeline("happy*5")})
+    page = Marked((render(store, tmp_path / "out", lang=lang).parent / "method.html").read_text("utf-8"))
+    assert re.search(THRESHOLDS[lang].replace(" ", r"\s"), page.all), page.all
+    assert (story.CHANGE, story.FLAGGED, story.RECENT) == (0.2, 0.25, 2)
