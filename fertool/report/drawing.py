@@ -13,10 +13,10 @@ from fertool.report.style import color
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from fertool.report.data.digest import Digest
+    from fertool.report.data.digest import Digest, Estimate
     from fertool.report.language import Language
 
-WIDTH, HEIGHT, SEEN = 720, 120, 10
+WIDTH, HEIGHT, SEEN, BAR, PART_GAP = 720, 120, 10, 20, 1
 LEAST = 0.1
 """An expression that is never more probable than this is not drawn."""
 SHOWN = ("happy", "surprise", "sad", "angry", "fear", "disgust", "neutral")
@@ -43,6 +43,20 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
     box = f"0 0 {WIDTH} {height + SEEN + 4}"
     return Markup('<svg class="sketch" role="img" aria-label="{}" viewBox="{}">{}</svg>').format(
         label, box, Markup("").join(parts)
+    )
+
+
+def distribution(shares: Sequence[tuple[str, Estimate]], say: Language) -> Markup:
+    """The share of each expression as its part of one bar."""
+    path = Markup('<path class="part {}" d="M{:.1f} {}H{:.1f}"/>')
+    left, parts = 0.0, []
+    for name, it in shares:
+        right = left + (it.value or 0.0) * WIDTH
+        if right - left >= PART_GAP:
+            parts.append(path.format(color(name), left, BAR // 2, right - PART_GAP))
+        left = right
+    return Markup('<svg class="sketch" role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>').format(
+        say("handout.shares"), WIDTH, BAR, Markup("").join(parts)
     )
 
 

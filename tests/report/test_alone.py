@@ -218,6 +218,24 @@ def test_moments_to_look_at_again(
 
 
 @pytest.mark.parametrize(
+    ("span", "parts"),
+    [
+        ((0, 10), ["part 1"]),  # it ends where part 2 begins
+        ((0, 20), ["part 1", "part 2"]),
+        ((12, 30), ["part 2"]),
+        ((20, 40), []),  # beyond all of them
+    ],
+)
+def test_a_moment_names_the_segments_that_it_touches(
+    store: Store, span: tuple[float, float], parts: list[str]
+) -> None:
+    teach(store, {"Ada": "neutral*20"})
+    one = digest(data.load(store, "signals", "week 1"))
+    (moment,) = story.again(one, [row("state", span)])
+    assert [segment["title"] for segment in moment.segments] == parts
+
+
+@pytest.mark.parametrize(
     ("lang", "title", "moments"),
     [
         ("en", "Moments to look at again", ("part 1: negative expressions", "part 2: face not seen")),

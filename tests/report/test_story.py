@@ -221,8 +221,8 @@ def test_a_sheet_is_about_one_student_alone(demo: Store, told: Course) -> None:
     assert "synchrony" not in text
     assert "<script" not in text
     assert "<a " not in text
-    assert text.count('class="sketch"') == 4
-    assert text.count("<b>0</b>") >= 4, "not seen at all in five segments"
+    assert text.count('class="sketch"') == 5, "one a lecture, and the bar of all expressions"
+    assert text.count("</strong>, 0.0\u00a0%") == 5, "not seen at all in five segments"
 
 
 @pytest.mark.parametrize("place", ["out", "beside", "where it was"])

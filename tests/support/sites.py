@@ -16,11 +16,11 @@ LONELY = re.compile(r" ([,.:;])")
 """A sign that a tag has parted from its word."""
 
 
-def teach(store, *weeks, course="signals", parts=2, points=(), further=(), **more):
+def teach(store, *weeks, course="signals", parts=2, points=(), difficulty="", further=(), **more):
     """A lecture a week, cut into equal parts, judged by all rules; `weeks`: student -> spec of `timeline`.
 
-    `points`: the knowledge point of each part; parts without one have none. `further`: labels of the
-    classifier beyond the seven.
+    `points`: the knowledge point of each part; parts without one have none. `difficulty`: of all parts.
+    `further`: labels of the classifier beyond the seven.
     """
     for week, people in enumerate(weeks, 1):
         students = {name: timeline(spec, further=further) for name, spec in people.items()}
@@ -28,7 +28,7 @@ def teach(store, *weeks, course="signals", parts=2, points=(), further=(), **mor
         rows = [
             {
                 "segment": i, "title": f"part {i + 1}", "start_s": i * length, "end_s": (i + 1) * length,
-                "point": points[i] if i < len(points) else "",
+                "point": points[i] if i < len(points) else "", "difficulty": difficulty,
             }
             for i in range(parts)
         ]  # fmt: skip

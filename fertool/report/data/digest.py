@@ -36,6 +36,7 @@ MEASURES = {
 }
 """Figure of a report -> which counts it is the ratio of."""
 ATTENTION = "attention"
+PREFERRED = "preferred"
 LOST, STATE, PREFERENCE = "lost-moments", "state", "preference"
 """Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
 
@@ -203,7 +204,7 @@ class Digest:
         """The worst first; none when they may not be shown."""
         rows = [row for row in self.assessments if row["rule"] == LOST and row["level"] == ATTENTION]
         return tuple(
-            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self.most_of(row))
+            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self._most_of(row))
             for row in sorted(rows, key=_worst)
             if not row["suppressed"]
         )  # fmt: skip
@@ -225,8 +226,12 @@ class Digest:
             return "story.lost_behaviour" if self.policies == ("behaviour",) else "story.lost_unread"
         return "story.not_judged" if len(self.names) > 1 else "story.lost_alone"
 
-    def most_of(self, row: Mapping[str, Any]) -> int | None:
-        """The segment in which most of an interval (`start_s`, `end_s`) lies; None if it lies in none."""
+    def touched(self, start_s: float, end_s: float) -> tuple[dict[str, Any], ...]:
+        """The segments in which some of an interval lies, in order of time."""
+        interval = {"start_s": start_s, "end_s": end_s}
+        return tuple(one for one in self.segments if overlap(interval, one) > 0)
+
+    def _most_of(self, row: Mapping[str, Any]) -> int | None:
         shared = {one["segment"]: overlap(row, one) for one in self.segments}
         best = max(shared, key=lambda segment: shared[segment], default=None)
         return best if best is not None and shared[best] > 0 else None

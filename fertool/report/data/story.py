@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool import judging
 from fertool.privacy.suppression import too_small
-from fertool.report.data.digest import ATTENTION, MEASURES, PREFERENCE, STATE
+from fertool.report.data.digest import ATTENTION, MEASURES, PREFERENCE, PREFERRED, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 ASKING = frozenset({ATTENTION, "technical", "absent"})
 """Levels whose evidence is worth a second look: who was cut off or away has missed something, too."""
+MATTERS = {
+    "difficulty": "difficult",
+    "state": "negative",
+    "involvement": "lowered",
+    "presence": "unseen",
+    "focus": "unseen",
+    "concentration": "index",
+}
+"""Rule -> what its advice is about: two rules on one matter advise the same."""
 RECENT = 2
 """Lectures that decide who needs help now: what was long ago is history."""
 CHANGE = 0.2
@@ -62,8 +71,19 @@ class Again:
     end_s: float
     rules: tuple[str, ...]
     """Which ones asked for attention there."""
-    segment: int | None
-    """Where most of it lies."""
+    segments: tuple[dict[str, Any], ...]
+    """Where it lies, in order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What rules advise one student on one matter."""
+
+    about: str
+    """A matter of `MATTERS`, or the name of a rule that is not among them."""
+    parts: tuple[tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]], ...]
+    """Segment (None: the whole lecture), the student's counts in it (as in `Digest.cells`), and what the rule
+    said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +178,7 @@ def next_steps(course: Course) -> list[Reason]:
     if names := [one.student for one in concerns(course)][:TOLD]:
         steps.append(Reason("talk", {"students": names, "n": len(names)}))
     for row in course.about.assessments:
-        if row["rule"] == PREFERENCE and row["level"] == "preferred" and row["student"] in course.students:
+        if row["rule"] == PREFERENCE and row["level"] == PREFERRED and row["student"] in course.students:
             steps.append(Reason("preference", {"student": row["student"], "message": row["message"]}))
     return steps
 
@@ -226,6 +246,20 @@ def feedback_of(
     return [(it, cells.get(it["segment"]), said.get(it["segment"])) for it in digest.segments]
 
 
+def advice(digest: Digest, student: str, rows: Iterable[dict[str, Any]]) -> list[Advice]:
+    """What rules advise, in the order of `MATTERS`, then by name; `rows`: assessments of the student."""
+    segments = {it["segment"]: it for it in digest.segments}
+    cells = {row["segment"]: row for row in digest.cells.filter(student=student).to_dicts()}
+    found: dict[str, dict[int | None, Any]] = {}
+    for row in rows:
+        if row["level"] in ASKING:
+            where, about = row["segment"], MATTERS.get(row["rule"], row["rule"])
+            found.setdefault(about, {}).setdefault(where, (segments.get(where), cells.get(where), row))
+    known = [about for about in dict.fromkeys(MATTERS.values()) if about in found]
+    order = [*known, *sorted(found.keys() - known)]
+    return [Advice(about, tuple(found[about].values())) for about in order]
+
+
 def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
     """Where rules found what they ask attention for, in order of time; `rows`: assessments of one student."""
     spans = sorted((*span, row["rule"]) for row in rows if row["level"] in ASKING for span in row["spans"])
@@ -238,7 +272,7 @@ def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
             found.append((start, end, [rule]))
     long = sorted((it for it in found if it[1] - it[0] >= LEAST_S), key=lambda it: it[0] - it[1])
     return [
-        Again(start, end, tuple(dict.fromkeys(rules)), digest.most_of({"start_s": start, "end_s": end}))
+        Again(start, end, tuple(dict.fromkeys(rules)), digest.touched(start, end))
         for start, end, rules in sorted(long[:AGAIN])
     ]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fertool.report.data import story
-from fertool.report.drawing import in_order, sketch
-from fertool.report.pages.matrix import columns, matrix
+from fertool.report.data.digest import PREFERRED
+from fertool.report.drawing import distribution, in_order, sketch
 from fertool.report.pages.site import Page, Site
 
 if TYPE_CHECKING:
@@ -22,21 +22,35 @@ def build(site: Site, course: Course) -> Iterator[Page]:
     alone = _alone(site)
     for name in course.students:
         lectures = story.own(course, name)
+        said_of = {
+            own.digest.lecture: [row for row in own.digest.of_student(name) if row["rule"] in alone]
+            for own in lectures
+        }
+        shares = dict(course.shares_of(name))
+        shown = [(label, shares[label]) for label in in_order(list(shares))]
         context: dict[str, Any] = {
             "it": course,
             "student": name,
             "style": site.style,
-            "emotions": in_order(course.labels),
             "lectures": lectures,
-            "matrix": matrix,
-            "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},
             "usual": story.usual(course, name),
             "least": story.USUAL,
             "sketches": {own.digest.lecture: sketch(own.digest, name, site.say) for own in lectures},
-            "said_of": {
-                own.digest.lecture: [row for row in own.digest.of_student(name) if row["rule"] in alone]
+            "shares": shown,
+            "distribution": distribution(shown, site.say),
+            "said_of": said_of,
+            "advice": {
+                own.digest.lecture: story.advice(own.digest, name, said_of[own.digest.lecture])
                 for own in lectures
             },
+            "again": {
+                own.digest.lecture: story.again(own.digest, said_of[own.digest.lecture]) for own in lectures
+            },
+            "wide": [
+                row
+                for row in course.about.assessments
+                if row["student"] == name and row["rule"] in alone and row["level"] == PREFERRED
+            ],
         }
         yield Page(site.handout_path(course.course, name), "handout.html", name, context)
 
