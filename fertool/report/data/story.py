@@ -88,7 +88,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the rule `state` says of the students in a segment (Aly et al. 2023, Fig. 13)."""
+    """What the rule `state` says of the students in a segment (Aly et al. 2023, IV.B)."""
 
     known: int
     """Of how many it says something."""
