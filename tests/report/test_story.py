@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SAY = language.load("en")
+RULES = [found.plugin() for found in plugins.load().of_kind("rule")]
+SIGNALS = {rule.name: rule.signals for rule in RULES}
 
 
 def course(store: Store, name: str, k: int = 1) -> Course:
     about = describe(store, name)
     lectures = in_order([lecture for of, lecture in store.lectures(name) if of == name], about.held)
-    digests = [digest(data.load(store, name, lecture, k), about.held.get(lecture)) for lecture in lectures]
+    digests = [
+        digest(data.load(store, name, lecture, k), about.held.get(lecture), SIGNALS) for lecture in lectures
+    ]
     return Course(name, tuple(digests), about, k)
 
 
@@ -37,7 +41,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The simulated lectures of the demo, judged by all rules."""
     store = Store(tmp_path_factory.mktemp("demo") / "fertool.duckdb")
     store_demo(store)
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    pipeline.assess(store, RULES, store.lectures())
     return store
 
 
@@ -97,6 +101,14 @@ def test_it_was_explained_again_and_then_the_class_stayed(told: Course) -> None:
     assert not [one for one in story.next_steps(told) if one.key == "explain"]
 
 
+def test_aliasing_was_difficult_for_the_class_and_then_was_not(told: Course) -> None:
+    """4 of 8 in week 3, nobody in week 4; told as the segment that lost the class, and not twice."""
+    assert [place.hard for place in told.about_point("aliasing")] == [True, False]
+    (place,) = story.hard_places(told)
+    assert place in story.lost_places(told)
+    assert not [one for one in story.next_steps(told) if one.key == "hard"]
+
+
 def test_student_06_drops_out(told: Course) -> None:
     first = story.concerns(told)[0]
     assert first.student == "student-06"
@@ -146,6 +158,52 @@ def test_the_same_point_elsewhere(told: Course) -> None:
 def test_reasons(tmp_path: Path, weeks: list[dict[str, str]], keys: list[str]) -> None:
     found = story.concerns(taught(Store(tmp_path / "x.duckdb"), *weeks))
     assert [one.key for concern in found for one in concern.reasons] == keys
+
+
+def class_of(n: int, spec: str, others: int = 0, other: str = "neutral*40") -> dict[str, str]:
+    """n students who show `spec`, and others."""
+    return {f"s{i}": spec if i < n else other for i in range(n + others)}
+
+
+CALM = "neutral*40"
+LATE, EARLY = "neutral*20 sad*20", "sad*20 neutral*20"
+HARD = [
+    # weeks of two halves about one point, k, half and week of what is to be explained again
+    ([class_of(4, CALM), class_of(4, CALM)], 1, []),
+    ([class_of(4, CALM), class_of(3, LATE, 1)], 1, [("half 1", "w1")]),
+    ([class_of(4, CALM), class_of(2, LATE, 2)], 1, []),  # two are too few
+    ([class_of(4, CALM), class_of(3, LATE, 4)], 1, []),  # less than half of the class
+    ([class_of(4, CALM), class_of(4, EARLY)], 1, []),  # in the half after it, it was not difficult any more
+    ([class_of(4, LATE), class_of(4, CALM)], 1, []),  # nor a week later
+    ([class_of(4, LATE), class_of(4, "present*40")], 1, [("half 1", "w0")]),  # of which nothing is known
+    ([class_of(4, LATE), class_of(4, LATE)], 1, [("half 1", "w1")]),  # told of the later one
+    ([class_of(4, CALM), class_of(4, LATE)], 5, []),  # about too few
+    ([class_of(5, CALM), class_of(5, LATE)], 5, [("half 1", "w1")]),
+    # six are seen, four of them are measured in that half, which are fewer than five
+    ([class_of(6, CALM), class_of(4, LATE, 2, "neutral*20 present*20")], 5, []),
+    ([class_of(6, CALM), class_of(4, LATE, 2, "neutral*20 present*20")], 4, [("half 1", "w1")]),
+]
+
+
+@pytest.mark.parametrize(("weeks", "k", "expected"), HARD)
+def test_points_that_the_class_shows_to_be_difficult(
+    store: Store, weeks: list[dict[str, str]], k: int, expected: list[tuple[str, str]]
+) -> None:
+    taught(store, *weeks)
+    pipeline.assess(store, [rule for rule in RULES if rule.name == "hard-points"], store.lectures())
+    steps = [one for one in story.next_steps(course(store, "c", k)) if one.key == "hard"]
+    assert [
+        (it.values["place"].segment["title"], it.values["place"].digest.lecture) for it in steps
+    ] == expected
+    assert all(it.values["point"] == "p" for it in steps)
+
+
+def test_a_point_that_lost_the_class_is_not_told_twice(store: Store) -> None:
+    taught(store, class_of(4, "neutral*120"), class_of(4, "neutral*90 sad*30"))
+    pipeline.assess(store, RULES, store.lectures())
+    it = course(store, "c")
+    assert story.hard_places(it) == story.lost_places(it)
+    assert [one.key for one in story.next_steps(it) if one.key in ("explain", "hard")] == ["explain"]
 
 
 def test_the_latest_lecture_against_the_past(tmp_path: Path) -> None:

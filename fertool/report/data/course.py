@@ -13,6 +13,7 @@ import polars as pl
 from fertool import judging
 from fertool.privacy.suppression import too_small
 from fertool.report.data.digest import (
+    ATTENTION,
     MEASURES,
     Digest,
     Estimate,
@@ -74,6 +75,12 @@ class Place:
         """Whether it is known how much the class was lost in it: not where that is held back or could not be
         measured, which is neither much nor little."""
         return bool(self.moments) or self.figures["lost"].value is not None
+
+    @property
+    def hard(self) -> bool | None:
+        """Whether the class shows it to be difficult, marked so or not; None where that is not known."""
+        said = self.digest.hard.get(self.segment["segment"])
+        return None if said is None else said["level"] == ATTENTION
 
     @property
     def weight(self) -> float:

@@ -37,7 +37,7 @@ MEASURES = {
 """Figure of a report -> which counts it is the ratio of."""
 ATTENTION = "attention"
 PREFERRED = "preferred"
-LOST, STATE, PREFERENCE = "lost-moments", "state", "preference"
+LOST, STATE, PREFERENCE, HARD = "lost-moments", "state", "preference", "hard-points"
 """Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
 
 
@@ -208,6 +208,12 @@ class Digest:
             for row in sorted(rows, key=_worst)
             if not row["suppressed"]
         )  # fmt: skip
+
+    @cached_property
+    def hard(self) -> dict[int, dict[str, Any]]:
+        """Segment -> what the rule `hard-points` says of it, as far as it has a value that may be shown."""
+        rows = [row for row in self.assessments if row["rule"] == HARD and not row["suppressed"]]
+        return {row["segment"]: row for row in rows if row["value"] is not None}
 
     @cached_property
     def silence(self) -> str:

@@ -173,7 +173,10 @@ def _share(lectures: list[Digest], student: str, measure: str) -> float | None:
 
 def next_steps(course: Course) -> list[Reason]:
     """What to do next week, in order of weight."""
-    steps = [step for place in lost_places(course) if (step := _explain(course, place)) is not None]
+    lost = lost_places(course)
+    steps = [step for place in lost if (step := _explain(course, place)) is not None]
+    hard = [place for place in hard_places(course) if place not in lost]
+    steps += [step for place in hard if (step := _hard(course, place)) is not None]
     steps += _ease(course)
     if names := [one.student for one in concerns(course)][:TOLD]:
         steps.append(Reason("talk", {"students": names, "n": len(names)}))
@@ -186,6 +189,13 @@ def next_steps(course: Course) -> list[Reason]:
 def lost_places(course: Course) -> list[Place]:
     """The segments in which the class was lost, the worst first."""
     return [place for place in course.places if place.moments][:TOLD]
+
+
+def hard_places(course: Course) -> list[Place]:
+    """The segments that the class shows to be difficult, marked so or not, those of the largest share of
+    students first."""
+    found = [place for place in course.places if place.hard]
+    return sorted(found, key=lambda it: -it.digest.hard[it.segment["segment"]]["value"])[:TOLD]
 
 
 def lost_elsewhere(course: Course) -> list[tuple[Digest, Moment]]:
@@ -204,15 +214,32 @@ def silences(course: Course) -> dict[str, list[Digest]]:
 
 def _explain(course: Course, place: Place) -> Reason | None:
     """Explain it again, unless that was done and the class stayed."""
-    point = place.segment["point"]
-    again = course.about_point(point)
-    later = again[again.index(place) + 1 :] if place in again else []
-    values = {"place": place, "point": point or place.segment["title"], "lost_s": place.lost_s}
-    if later and later[-1].moments:
+    values = {"place": place, "point": _point(place), "lost_s": place.lost_s}
+    later = _later(course, place)
+    if later and (later.moments or later.hard):
         return None  # told of the later one
-    if later and later[-1].ranked and later[-1].digest.silence in ("", "story.never_lost"):
-        return Reason("recovered", values | {"again": later[-1]})
+    if later and later.ranked and later.digest.silence in ("", "story.never_lost"):
+        return Reason("recovered", values | {"again": later})
     return Reason("explain", values)
+
+
+def _hard(course: Course, place: Place) -> Reason | None:
+    """Explain it again, unless more is known of a later segment about the same point."""
+    later = _later(course, place)
+    if later and (later.moments or later.hard is not None):
+        return None
+    message = place.digest.hard[place.segment["segment"]]["message"]
+    return Reason("hard", {"place": place, "point": _point(place), "message": message})
+
+
+def _later(course: Course, place: Place) -> Place | None:
+    """The last segment about the same knowledge point, if it comes after this one."""
+    last = course.about_point(place.segment["point"])[-1:]
+    return last[0] if last and last[0] is not place else None
+
+
+def _point(place: Place) -> str:
+    return str(place.segment["point"] or place.segment["title"])
 
 
 def _ease(course: Course) -> list[Reason]:

@@ -21,8 +21,6 @@ MARKS = {
     False: "not marked as difficult",
     None: "its mark of difficulty '{mark}' is not understood",
 }
-
-
 ABOUT_DE = """\
 Wert = Studierende, die häufiger als sonst negativ schauten / Studierende, die verglichen werden konnten
 (0 bis 1).
@@ -37,7 +35,7 @@ häufiger als sonst negativ schauten. Bezeichnungen der Schwierigkeit spielen ke
 nennt, ob es eine gibt.
 
 Quelle: keine; Aly et al. 2023, Abschnitt IV.C.2, sagt nicht, woran ein System erkennt, dass ein
-Wissenspunkt schwer ist. Betrachtet: Anwesenheit, Ausdruck. Geprüft an: nichts; ein Film oder ein
+Wissenspunkt schwer ist. Betrachtet: Ausdruck. Geprüft an: nichts; ein Film oder ein
 trauriges Thema sieht genauso aus.
 """
 
@@ -56,13 +54,13 @@ class HardPoints(Rule):
     usual. Marks of difficulty play no part in it; the message says whether there is one.
 
     Reference: none; Aly et al. 2023, section IV.C.2, does not say how a system finds out that a knowledge
-    point is challenging. Signals: presence, expression. Needs the four negative labels. Validated on:
-    nothing; a film or a sad subject looks the same.
+    point is challenging. Signals: expression. Needs the four negative labels. Validated on: nothing; a film
+    or a sad subject looks the same.
     """
 
     name = "hard-points"
     version = "1"
-    signals = frozenset({"presence", "expression"})
+    signals = frozenset({"expression"})
     needs = ("angry", "disgust", "fear", "sad")
     label = "students with a negative expression more often than usual"
     unit = "share"
@@ -75,7 +73,7 @@ class HardPoints(Rule):
                 "negative Ausdrücke"
             ),
             SHOWN: "schwierig für die Klasse: {said}",
-            OTHERS: "{said}; {others} waren nicht vergleichbar",
+            OTHERS: "{said}; nicht vergleichbar: {others}",
             SILENT: "{compared} von {students} Studierenden waren mit ihrem Üblichen vergleichbar",
             MARKS[True]: "als schwierig gekennzeichnet",
             MARKS[False]: "nicht als schwierig gekennzeichnet",
