@@ -89,6 +89,12 @@ class Analysis:
         """`required`, or `off`."""
         return str(self.run.config.get("consent", {}).get("mode", "off"))
 
+    @property
+    def gate_state(self) -> str | None:
+        """`Gate.state` of whose faces were kept; None: everybody's."""
+        state: str | None = self.run.config.get("consent", {}).get("state")
+        return state
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True, default=str)
 

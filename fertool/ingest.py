@@ -111,12 +111,10 @@ def _unfit(store: Store, analysis: Analysis, measured: AbstractSet[int]) -> str:
     missing = len({*analysis.chunks} - measured)
     if missing:
         return f"{missing} of {len(analysis.chunks)} chunks are not measured yet: analyze it again"
-    if analysis.consent != "required":
-        return ""
     try:
         gate = pipeline.gate(store, analysis)
     except ConfigError as error:
         return str(error)
-    if gate is None or gate.state != analysis.run.config["consent"]["state"]:
+    if (gate.state if gate else None) != analysis.gate_state:
         return "consents or enrolled pictures have changed since it was measured: analyze it again"
     return ""

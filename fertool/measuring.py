@@ -152,7 +152,7 @@ class _Writer:
     def commit(self, number: int, tables: dict[str, pl.DataFrame]) -> None:
         """Hand over one chunk; raises what the one before ran into.
 
-        Whoever has not consented stays behind here: nothing of them is even waiting to be stored.
+        Faces that may not be kept go here: nothing of them is even waiting to be stored.
         """
         if self.gate is not None:
             tables = self.gate.keep(tables)

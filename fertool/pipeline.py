@@ -103,13 +103,13 @@ def _in_place(store: Store, analysis: Analysis) -> bool:
 
 
 def _let_go(store: Store, analysis: Analysis) -> list[str]:
-    """Older runs of the recording with what this run was not allowed to keep; a note if there were any."""
-    run = analysis.run
-    behaviour, required = analysis.policy == "behaviour", analysis.consent == "required"
-    count = Removal(store.database).drop_superseded(
-        run.recording, run.run, expression=behaviour, everything=required
-    )
-    why = "without consent" if required else "with expressions"
+    """Rows of students who refuse, as far as only linking could tell, and older runs of the recording with
+    what this run was not allowed to keep; a note if there were any."""
+    run, removal = analysis.run, Removal(store.database)
+    removal.drop_refused(run.run)
+    behaviour, gated = analysis.policy == "behaviour", analysis.gate_state is not None
+    count = removal.drop_superseded(run.recording, run.run, expression=behaviour, ungated=gated)
+    why = "without consent" if gated else "with expressions"
     return [f"{count} earlier run{'' if count == 1 else 's'} {why} deleted"] if count else []
 
 
@@ -191,17 +191,22 @@ def _assess_wide(
 
 
 def gate(store: Store, request: Asked) -> consent.Gate | None:
-    """Who may be kept, on today's date; None when no consent is required."""
+    """Who may be kept, on today's date; None for everybody, where nobody refuses who could be recognized."""
+    answers, roster = Answers(store.database), Roster(store.database)
+    refusing = answers.refusing(request.course)
+    if request.student in refusing:
+        what = f"--student {request.student}: this student refuses to be analyzed"
+        raise ConfigError(what, "`fertool students consent` records that this has changed")
     if request.consent != "required":
-        return None
-    roster = Roster(store.database)
+        pictures = roster.enrolled(request.course, model=request.model) if refusing else {}
+        return consent.unless_refused(pictures, refusing, request.same_person)
     today = datetime.now().date()  # the user's day, not London's
-    agreed = Answers(store.database).consenting(request.course, today)
+    agreed = answers.consenting(request.course, today)
     if request.student and request.student not in agreed:
         what = f"--student {request.student}: consent is required, and none of this student's is in force"
         raise ConfigError(what, "see `fertool students show`")
     pictures = roster.enrolled(request.course, model=request.model)
-    return consent.gate(request.course, pictures, agreed, request.same_person)
+    return consent.required(request.course, pictures, agreed, request.same_person)
 
 
 # --- segments --------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ class Request:
     end_s: float = math.inf
     policy: str = "full"
     consent: str = "off"
-    """`required`: nothing is kept of faces that are not a consenting student's but their number."""
+    """`required`: nothing is kept of faces that are not a consenting student's but their number. `off`: of
+    those who refuse, as far as pictures tell who that is."""
     device: str = "cpu"
     student: str | None = None
     """Name of the only person of a webcam recording."""

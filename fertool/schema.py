@@ -242,6 +242,55 @@ MIGRATIONS: list[tuple[str, str]] = [
             SELECT DISTINCT unnest(json_keys(any_value(others))) FROM observations GROUP BY run;
         """,
     ),
+    (
+        "0011_refused",
+        """
+        -- Students who said no, or had withdrawn by today: not to be stored, whatever an analysis asked for.
+        -- A no has no end. Consent that expired or is not yet given is silence.
+        CREATE VIEW refused AS
+            SELECT DISTINCT course, student FROM consents
+            WHERE coalesce(withdrawn <= current_date, NOT consent);
+        -- Tracks of the current runs. `withheld`: on no page today, because the student refused, or because
+        -- the run was made under `consent = required` and no consent is in force.
+        CREATE VIEW current_tracks AS
+            SELECT c.course, c.lecture, c.recording, c.consent, t.*,
+                (c.course, t.student) IN (SELECT (course, student) FROM refused)
+                OR (c.consent = 'required'
+                    AND (c.course, t.student) NOT IN (SELECT (course, student) FROM consenting)) AS withheld
+            FROM tracks t JOIN current_runs c USING (run);
+        CREATE OR REPLACE VIEW samples_seen AS
+            WITH hidden AS (
+                SELECT run, sample, count(*)::INTEGER AS faces
+                FROM observations JOIN current_tracks USING (run, track) WHERE withheld GROUP BY run, sample)
+            SELECT c.course, c.lecture, c.recording, s.sample, s.time_s,
+                s.faces - coalesce(h.faces, 0) AS faces,
+                coalesce(s.dropped, 0) + coalesce(h.faces, 0) AS dropped
+            FROM samples s JOIN current_runs c USING (run) LEFT JOIN hidden h USING (run, sample);
+        CREATE OR REPLACE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s,
+                coverage, low, high, spans, said
+            FROM assessments a
+            WHERE assessed_at = (SELECT max(l.assessed_at) FROM lectures l
+                    WHERE (a.course IS NULL OR l.course = a.course)
+                        AND (a.lecture IS NULL OR l.lecture = a.lecture))
+                AND (student IS NULL OR (course, student) IN (SELECT (course, student) FROM consenting)
+                    OR NOT EXISTS (FROM current_runs c WHERE (a.course IS NULL OR c.course = a.course)
+                        AND (a.lecture IS NULL OR c.lecture = a.lecture) AND c.consent = 'required'))
+                AND NOT EXISTS (FROM refused r
+                    WHERE r.student = a.student AND (a.course IS NULL OR r.course = a.course));
+        -- A hash of the students shown today where consent is required, and of those left out elsewhere (a
+        -- tab, which no name has, tells these apart); null where nobody is left out.
+        CREATE OR REPLACE VIEW agreed AS
+            WITH marked AS (
+                SELECT run, CASE WHEN consent = 'required' THEN CASE WHEN NOT withheld THEN student END
+                    WHEN withheld THEN chr(9) || student END AS mark
+                FROM current_tracks)
+            SELECT course, lecture,
+                CASE WHEN bool_or(consent = 'required') OR count(mark) > 0
+                THEN md5(coalesce(string_agg(DISTINCT mark, chr(10) ORDER BY mark), '')) END AS agreed
+            FROM current_runs LEFT JOIN marked USING (run) GROUP BY course, lecture;
+        """,
+    ),
 ]
 
 
@@ -256,10 +305,9 @@ def frame_emotions(further: Sequence[str]) -> str:
     more = "".join(f', {probability(label)} AS "{label}"' for label in further)
     return f"""
         CREATE OR REPLACE VIEW frame_emotions AS
-            SELECT c.course, c.lecture, c.recording, t.student, o.sample, s.time_s,
+            SELECT t.course, t.lecture, t.recording, t.student, o.sample, s.time_s,
                 o.x1, o.y1, o.x2, o.y2, o.detection, o.yaw_deg, o.pitch_deg, o.roll_deg,
                 o.angry, o.disgust, o.fear, o.happy, o.sad, o.surprise, o.neutral, o.emotion, o.confidence
                 {more}
-            FROM observations o JOIN current_runs c USING (run)
-            JOIN samples s USING (run, sample) JOIN tracks t USING (track)
-            WHERE c.consent = 'off' OR (c.course, t.student) IN (SELECT (course, student) FROM consenting)"""  # noqa: S608
+            FROM observations o JOIN current_tracks t USING (run, track) JOIN samples s USING (run, sample)
+            WHERE NOT t.withheld"""  # noqa: S608

@@ -66,7 +66,7 @@ class Spool:
         self._begun.add(analysis.run.run)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
-        if "dropped" not in tables["samples"].columns:  # no consent was required
+        if "dropped" not in tables["samples"].columns:  # nobody had to be left out
             tables = tables | {"samples": tables["samples"].with_columns(dropped=pl.lit(0, pl.Int32))}
         facts = pl.DataFrame({"chunk": [chunk], "seconds": [seconds]}, schema=TABLES["chunks"])
         rows = [

@@ -325,7 +325,8 @@ class Store:
 
     def dropped(self, course: str) -> int:
         """Number of recordings of whose current run faces were not kept."""
-        sql = "SELECT count(DISTINCT recording) FROM samples_seen WHERE course = $c AND dropped > 0"
+        sql = """SELECT count(DISTINCT recording) FROM samples JOIN current_runs USING (run)
+                 WHERE course = $c AND dropped > 0"""
         return int(self._rows(sql, {"c": course})[0][0])
 
     def faces(self, recordings: Sequence[str]) -> pl.DataFrame:

@@ -57,7 +57,8 @@ def test_an_empty_file_gets_every_table_and_view(path):
         "sites", "students", "syllabi", "tracks",
     }  # fmt: skip
     assert views == {
-        "agreed", "assessments_latest", "consenting", "current_runs", "frame_emotions", "samples_seen"
+        "agreed", "assessments_latest", "consenting", "current_runs", "current_tracks", "frame_emotions",
+        "refused", "samples_seen",
     }  # fmt: skip
     assert applied == [name for name, _ in schema.MIGRATIONS]
 

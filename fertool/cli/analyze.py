@@ -61,7 +61,8 @@ def analyze(
         str | None,
         typer.Option(
             "--consent",
-            help="off, or required: of faces that are no consenting student's, only the number is stored.",
+            help="off, or required: of faces that are no consenting student's, only the number is stored. "
+            "Who refuses is left out either way.",
             metavar="C",
         ),
     ] = None,

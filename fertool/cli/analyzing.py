@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fertool.cli.common import open_store
+from fertool.cli.people import remind, unrecognizable
 from fertool.cli.summary import judge, note, summary
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def run_all(
 
     tools = setup.toolbox(chosen, pairs, plugin_files)
     asked = requests(files, chosen, flags, tools)
-    store = open_store(chosen.db, create=True)
+    store = open_store(chosen.db, create=True, remind=False)
+    unrecognizable(store, chosen, tools.model)
     if course := flags.syllabus:
         held = {lecture.name: lecture.held for lecture in course.lectures}
         store.describe_course(course.course, course.instructor, course.topics, held)
@@ -56,6 +58,7 @@ def run_all(
     recut = _cut(store, flags, outcomes, failed)
     problems = judge(store, tools, outcomes, recut)
     summary(store, outcomes, failed, json=json, lines=where is not None)
+    remind(store)
     for problem in problems:
         print(f"fertool: {problem}", file=sys.stderr)
     if failed and where is not None:

@@ -82,6 +82,6 @@ def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
     agreed = Answers(store.database).consenting(chosen.course, datetime.now().date())
     pictures = roster.enrolled(chosen.course, model=tools.model)
     limit = Engine.limit(tools.detector.plugin, tools.encoder.plugin)
-    gate = consent.gate(chosen.course, pictures, agreed, limit)
+    gate = consent.required(chosen.course, pictures, agreed, limit)
     record(store, "blur", chosen.course, agreed & pictures.keys(), str(video))
     return gate

@@ -46,16 +46,21 @@ def settings(**flags: Any) -> Settings:
     return config.load(Path.cwd(), **flags)
 
 
-def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:
+def open_store(db: str, *, read_only: bool = False, create: bool = False, remind: bool = True) -> Store:
     """The database, which has to be there unless `create`; what has become of consent takes effect first, and
-    other versions of rules."""
-    from fertool.cli.people import settle
+    other versions of rules.
+
+    `remind`: say who refuses and is still stored. Commands that change this say it at their end instead.
+    """
+    from fertool.cli import people
     from fertool.cli.renewal import renew
     from fertool.store import Store
 
     store, chosen = Store(Path(db), read_only=read_only, create=create), settings(db=db)
-    settle(store, chosen)  # before `renew`, which would judge without rendering known reports anew
+    people.settle(store, chosen)  # before `renew`, which would judge without rendering known reports again
     renew(store, chosen)
+    if remind:
+        people.remind(store)
     return store
 
 

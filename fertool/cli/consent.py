@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Course, Db, open_store, settings
-from fertool.cli.people import record, settle
+from fertool.cli.people import record, remind, settle, unrecognizable
 from fertool.cli.students import Student
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def withdraw(
     course: Course = None,
     db: Db = None,
 ) -> None:
-    """Record that a student has withdrawn consent; reports made under --consent required are made anew."""
+    """Record that a student refuses from a day on: off all pages and reports, whatever --consent says."""
     from datetime import datetime
 
     day = _date("--on", on) or datetime.now().date()
@@ -61,12 +61,14 @@ def _answer(student: str, chosen: Settings, **dates: date | None) -> None:
     """Put it on record, and let it take effect."""
     from fertool.privacy.answers import Answers
 
-    store = open_store(chosen.db)
+    store = open_store(chosen.db, remind=False)
     Answers(store.database).answer(chosen.course, student, **dates)
     said = ", ".join(f"{name} {day}" for name, day in dates.items() if day)
     record(store, "students consent", chosen.course, [student], said)
     print(f"{student} in course {chosen.course}: {said}")
     settle(store, chosen)
+    remind(store)
+    unrecognizable(store, chosen)
 
 
 def _date(flag: str, text: str | None) -> date | None:

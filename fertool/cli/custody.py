@@ -17,7 +17,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import catch_up, passphrase, record
+from fertool.cli.people import catch_up, passphrase, record, unrecognizable
 from fertool.cli.students import Student
 
 if TYPE_CHECKING:
@@ -39,29 +39,55 @@ def register_students(students: typer.Typer) -> None:
     students.command(name="export")(export)
 
 
-def forget(student: Student, course: Course = None, names: NamesFile = None, db: Db = None) -> None:
+def forget(
+    student: Student,
+    keep_answer: Annotated[
+        bool,
+        typer.Option(
+            "--keep-answer",
+            help="Of a student who refuses: only what recordings showed. Answer and pictures stay, so that "
+            "later analyses leave the student out.",
+        ),
+    ] = False,
+    course: Course = None,
+    names: NamesFile = None,
+    db: Db = None,
+) -> None:
     """Remove a student from the database and known reports, rewrite the file, and check that it is so."""
+    from fertool.errors import FertoolError
     from fertool.privacy import erasure
     from fertool.privacy import names as files
+    from fertool.privacy.answers import Answers
     from fertool.privacy.removal import Removal
 
     chosen = settings(course=course, db=db)
+    if keep_answer and names:
+        raise FertoolError("--keep-answer leaves the name where it is", "leave out --names")
     secret = passphrase() if names else ""
     known = files.load(names, secret) if names else files.Names()  # a wrong passphrase stops here
-    store = open_store(chosen.db)
+    store = open_store(chosen.db, remind=False)
+    if keep_answer and student not in Answers(store.database).refusing(chosen.course):
+        what = f"--keep-answer: {student} does not refuse in course {chosen.course}"
+        raise FertoolError(what, "`fertool students withdraw` records a no; without the flag, all is removed")
     erasure.check_room(store.database)
-    removed = Removal(store.database).forget(chosen.course, student)
-    name = known.known.pop((chosen.course, student), None)
+    removed = Removal(store.database).forget(chosen.course, student, keep_answer=keep_answer)
+    name = None if keep_answer else known.known.pop((chosen.course, student), None)
     if names and name is not None:
         files.save(known, names, secret)
         print(f"{names}: the name was removed")
-    what = f"one student, {sum(removed.rows.values())} rows"
+    of = "what recordings showed of one student" if keep_answer else "one student"
+    what = f"{of}, {sum(removed.rows.values())} rows"
     sites, whole = _let_go(store, chosen, removed, "students forget", chosen.course, what)
-    _verify(store, removed.embeddings, [student, *([name] if name else [])], sites)
-    print(
-        "Nothing is left. An analysis of the same recordings with --force would find the face again: with "
-        "--consent required it is only counted, otherwise it becomes a new student."
-    )
+    labels = [] if keep_answer else [student, *([name] if name else [])]
+    _verify(store, removed.embeddings, labels, sites)
+    if keep_answer:
+        print(f"Nothing that recordings showed of {student} is left; the answer is, and holds.")
+        unrecognizable(store, chosen)
+    else:
+        print(
+            "Nothing is left. An analysis of the same recordings with --force would find the face again: "
+            "with --consent required it is only counted, otherwise it becomes a new student."
+        )
     if not whole:
         raise typer.Exit(3)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.common import Course, Db, NamesFile, Options, PluginFiles, open_store, settings
-from fertool.cli.people import judge, known, open_names, record, stale
+from fertool.cli.people import judge, known, open_names, record, remind, stale
 from fertool.cli.students import Student
 
 if TYPE_CHECKING:
@@ -60,12 +60,17 @@ def merge(
     plugin: PluginFiles = None,
     db: Db = None,
 ) -> None:
-    """Make two students one: all that is OTHER's becomes STUDENT's, and their lectures are judged again."""
+    """Make two students one: all that is OTHER's becomes STUDENT's, and their lectures are judged again.
+
+    A number that turns out to be a student who refuses is off all pages and known reports from then on.
+    """
+    from fertool.privacy.answers import Answers
+    from fertool.report.sites import refresh
     from fertool.students.decisions import Decisions
 
     chosen = settings(course=course, db=db)
     secret, people = open_names(names)
-    store = open_store(chosen.db)
+    store = open_store(chosen.db, remind=False)
     lectures = Decisions(store.database).merge(chosen.course, student, other)
     if people is not None and names is not None:
         from fertool.privacy import names as files
@@ -76,7 +81,15 @@ def merge(
         files.save(people, names, secret)
     record(store, "students merge", chosen.course, [student])
     print(f"{other} is {student} now")
-    _judge(store, chosen, lectures, option or [], plugin or [])
+    whole = _judge(store, chosen, lectures, option or [], plugin or [])
+    if student in Answers(store.database).refusing(chosen.course):
+        for told in refresh(store, chosen.course, retention=chosen.retention):
+            print(told)
+    else:
+        stale(store, chosen.course)
+    remind(store)
+    if not whole:
+        raise typer.Exit(3)
 
 
 def split(
@@ -107,15 +120,15 @@ def split(
     new, lectures = Decisions(store.database).split(chosen.course, student, part)
     record(store, "students split", chosen.course, [student, new])
     print(f"{new} is new: what was split off {student}")
-    _judge(store, chosen, lectures, option or [], plugin or [])
+    whole = _judge(store, chosen, lectures, option or [], plugin or [])
+    stale(store, chosen.course)
+    if not whole:
+        raise typer.Exit(3)
 
 
 def _judge(
     store: Store, chosen: Settings, lectures: list[tuple[str, str]], pairs: list[str], files: list[Path]
-) -> None:
+) -> bool:
     from fertool import setup
 
-    whole = not lectures or judge(store, setup.toolbox(chosen, pairs, files).rules, lectures)
-    stale(store, chosen.course)
-    if not whole:
-        raise typer.Exit(3)
+    return not lectures or judge(store, setup.toolbox(chosen, pairs, files).rules, lectures)

@@ -21,7 +21,7 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import catch_up, open_names, record
+from fertool.cli.people import catch_up, open_names, record, remind, settle, unrecognizable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -79,7 +79,7 @@ def enroll(
     if any(looked.values()) and not any(good.values()):
         _print_rejected(bad)
         raise typer.Exit(2)
-    store = open_store(chosen.db, create=True)
+    store = open_store(chosen.db, create=True, remind=False)
     labels = _labels(
         store, chosen.course, [one.student for one in listed if one.answer or good[one.student]], known
     )
@@ -106,7 +106,11 @@ def enroll(
         print(f"fertool: {line}", file=sys.stderr)
     with redirect_stdout(sys.stderr if json else sys.stdout):
         # Of the policy that holds here: pictures of a roster are looked at under `behaviour`.
-        whole = not found or catch_up(store, settings(db=db), lectures, chosen.course)
+        here = settings(course=course, db=db)
+        whole = not found or catch_up(store, here, lectures, chosen.course)
+    settle(store, here)  # answers of this roster
+    remind(store)
+    unrecognizable(store, here, tools.model)
     if not whole:
         raise typer.Exit(3)
 

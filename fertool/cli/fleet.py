@@ -125,14 +125,15 @@ def _jobs(requests: list[tuple[File, Request]], store: Store) -> tuple[list[Job]
     now = datetime.now(UTC).isoformat()
     jobs: list[Job] = []
     refused: list[tuple[str, str]] = []
-    for number, (file, request) in enumerate(requests):
-        try:
-            allowed = gate(store, request)
-        except ConfigError as error:
-            refused.append((str(file), str(error)))
-            continue
-        place = str(file.resolve())
-        jobs.append(Job(number, place, request.facts(), allowed, (now, number), request.force))
+    with store.database.kept():  # thousands of recordings ask
+        for number, (file, request) in enumerate(requests):
+            try:
+                allowed = gate(store, request)
+            except ConfigError as error:
+                refused.append((str(file), str(error)))
+                continue
+            place = str(file.resolve())
+            jobs.append(Job(number, place, request.facts(), allowed, (now, number), request.force))
     return jobs, refused
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
@@ -128,8 +129,8 @@ def catch_up(store: Store, chosen: Settings, lectures: Sequence[tuple[str, str]]
 
 
 def settle(store: Store, chosen: Settings) -> None:
-    """Let consent take effect that was given, withdrawn, or has expired since lectures were judged: class
-    figures and reports are made anew. The views leave people out by themselves.
+    """Let consent take effect that was refused, given, withdrawn, or has expired since lectures were judged:
+    lectures are judged and reports rendered again. The views leave people out by themselves.
 
     What cannot be done now, for example in a database that cannot be written to, is said.
     """
@@ -147,3 +148,50 @@ def settle(store: Store, chosen: Settings) -> None:
             catch_up(writable, chosen, lectures, courses.pop() if len(courses) == 1 else None)
         except FertoolError as error:
             print(f"fertool: class figures may still count people without consent: {error}")
+
+
+def remind(store: Store) -> None:
+    """Name those who refuse and are still stored, with what to type: a line for each course."""
+    from fertool.cli.common import settings
+    from fertool.privacy.answers import Answers
+
+    found: dict[str, list[str]] = {}
+    for course, student in Answers(store.database).still_stored():
+        found.setdefault(course, []).append(student)
+    path = str(store.database.path)
+    flags = [] if path == settings().db else ["--db", path]
+    for course, students in found.items():
+        who = students[0] if len(students) == 1 else "NAME"
+        command = shlex.join(
+            ["fertool", "students", "forget", who, "--course", course, *flags, "--keep-answer"]
+        )
+        print(
+            f"fertool: {_some(students)} of course {course}: refused and on no page, but rows of earlier "
+            f"analyses are still stored; `{command}` removes them",
+            file=sys.stderr,
+        )
+
+
+def unrecognizable(store: Store, chosen: Settings, model: str | None = None) -> None:
+    """Name those of the course who refuse and have no picture (made by `model`, if given): unless consent is
+    required, an analysis takes their face for somebody new."""
+    from fertool.privacy.answers import Answers
+    from fertool.students.roster import Roster
+
+    if chosen.consent == "required":
+        return
+    refusing = Answers(store.database).refusing(chosen.course)
+    if blind := sorted(refusing - Roster(store.database).enrolled(chosen.course, model=model).keys()):
+        command = shlex.join(["fertool", "students", "merge", blind[0], "NUMBER", "--course", chosen.course])
+        print(
+            f"fertool: {_some(blind)} of course {chosen.course}: refused, but no picture tells whose face "
+            f"that is, so new recordings show it under a number; enroll a picture, or type `{command}`, "
+            "which takes that number off all pages",
+            file=sys.stderr,
+        )
+
+
+def _some(students: Sequence[str]) -> str:
+    """Up to three of them by label."""
+    more = f" and {len(students) - 3} more" if len(students) > 3 else ""
+    return ", ".join(students[:3]) + more

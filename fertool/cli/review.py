@@ -89,6 +89,7 @@ def _cards(
             row["recordings"],
             row["seen_s"],
             tuple(shots.get(row["student"], ())),
+            row["refused"],
         )
         for row in roster.overview(course).to_dicts()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -105,7 +105,7 @@ def show(
 
 def _print_student(student: str, about: dict[str, Any], tables: dict[str, pl.DataFrame]) -> None:
     name = f", {about['name']}" if about.get("name") else ""
-    print(f"{student}{name}: consent {consent_text(about, date.today()) or 'not on record'}")
+    print(f"{student}{name}: {consent_text(about, date.today())}")
     print_table(
         ["lecture", "recording", "from", "to", "samples"],
         [
@@ -123,15 +123,17 @@ def _print_student(student: str, about: dict[str, Any], tables: dict[str, pl.Dat
 
 
 def consent_text(row: dict[str, Any], today: date) -> str:
-    """An answer in a few words; empty if there is none."""
+    """An answer in a few words."""
+    given, expires, withdrawn = row["given"], row["expires"], row["withdrawn"]
+    if withdrawn and withdrawn <= today:
+        return f"withdrawn {withdrawn}"
     if row["consent"] is None:
-        return ""
-    if not row["consent"]:
-        return "no"
-    if row["withdrawn"] and row["withdrawn"] <= today:
-        return f"withdrawn {row['withdrawn']}"
-    if row["given"] and row["given"] > today:
-        return f"from {row['given']}"
-    if not row["expires"]:
-        return "yes"
-    return f"{'until' if today <= row['expires'] else 'expired'} {row['expires']}"
+        return "not asked"
+    if not row["consent"]:  # a withdrawal by somebody who was not asked before is a no from that day on
+        return f"withdraws {withdrawn}" if withdrawn else "refused"
+    if given and given > today:
+        return f"agreed from {given}"
+    last = min(filter(None, (expires, withdrawn and withdrawn - timedelta(days=1))), default=None)
+    if last is None:
+        return "agreed"
+    return f"{'agreed until' if today <= last else 'expired'} {last}"

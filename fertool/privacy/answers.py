@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool.errors import FertoolError
 from fertool.labels import know
 from fertool.privacy.custody import unknown
+from fertool.students import decisions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
+
+    import duckdb
 
     from fertool.database import Database
 
@@ -49,6 +54,7 @@ class Answers:
             )
             con.unregister("answers")
             know(con, course, consents["student"].to_list())
+            _anchor(con, course, consents["student"].to_list())
 
     def consenting(self, course: str, on: date) -> set[str]:
         """Students whose consent is in force on that day: given by then, not withdrawn by then, and not past
@@ -59,30 +65,47 @@ class Answers:
         with self.database.transaction() as con:
             return {row[0] for row in con.execute(sql, {"course": course, "on": on}).fetchall()}
 
+    def refusing(self, course: str) -> set[str]:
+        """Students who said no, or had withdrawn by today: the view `refused`."""
+        with self.database.transaction() as con:
+            rows = con.execute("SELECT student FROM refused WHERE course = $c", {"c": course}).fetchall()
+        return {row[0] for row in rows}
+
+    def still_stored(self) -> list[tuple[str, str]]:
+        """(course, student) pairs of those who refuse although rows of a recording are theirs, in superseded
+        or unfinished runs too; in order of course and label."""
+        sql = """SELECT course, student FROM refused WHERE (course, student) IN (
+                     SELECT (r.course, t.student) FROM tracks t JOIN runs USING (run)
+                     JOIN recordings r USING (recording))
+                 ORDER BY course, length(student), student"""
+        return [(course, student) for course, student in self._table(sql).rows()]
+
     def answer(self, course: str, student: str, **dates: date | None) -> None:
         """Consent that was given (`given`, `expires`: a new answer) or withdrawn (`withdrawn`: ends the one
-        on record). Raises StoreError for a student nobody has heard of."""
+        on record). Raises StoreError for a student who is not there, FertoolError for a withdrawal from a
+        later day on by somebody who refuses today."""
         who = {"c": course, "s": student}
         with self.database.transaction() as con:
             if not con.execute("FROM students WHERE course = $c AND student = $s", who).fetchall():
                 raise unknown(self.database, course, student)
-            sql = "SELECT consent FROM consents WHERE course = $c AND student = $s"
-            there = con.execute(sql, who).fetchall()
-            if "withdrawn" in dates and there:
-                sql = "UPDATE consents SET withdrawn = $withdrawn WHERE course = $c AND student = $s"
-                con.execute(sql, who | dates)
+            if "withdrawn" not in dates:
+                con.execute("DELETE FROM consents WHERE course = $c AND student = $s", who)
+                insert = "INSERT INTO consents VALUES ($c, $s, true, $given, $expires, NULL)"
+                con.execute(insert, {"given": None, "expires": None} | who | dates)
                 return
-            con.execute("DELETE FROM consents WHERE course = $c AND student = $s", who)
-            row = {"given": None, "expires": None, "withdrawn": None} | dates
-            yes = "withdrawn" not in dates
-            con.execute(
-                "INSERT INTO consents VALUES ($c, $s, $yes, $given, $expires, $withdrawn)",
-                who | row | {"yes": yes},
-            )
+            later = "FROM refused WHERE course = $c AND student = $s AND $withdrawn > current_date"
+            if con.execute(later, who | dates).fetchall():
+                what = f"{student} refuses already: expected a day up to today, got {dates['withdrawn']}"
+                raise FertoolError(what, "`fertool students consent` records that this has changed")
+            sql = "UPDATE consents SET withdrawn = $withdrawn WHERE course = $c AND student = $s"
+            if not con.execute(sql, who | dates).fetchall()[0][0]:  # not asked before: a no from that day on
+                insert = "INSERT INTO consents VALUES ($c, $s, false, NULL, NULL, $withdrawn)"
+                con.execute(insert, who | dates)
+            _anchor(con, course, [student])
 
     def outdated(self) -> list[tuple[str, str]]:
-        """(course, lecture) pairs, analyzed with consent required, that were not judged with the students who
-        may be seen today: since then, consent was given or withdrawn, or has begun or expired."""
+        """(course, lecture) pairs that were not judged with the students who may be seen today: since then,
+        consent was refused, given or withdrawn, or has begun or expired."""
         sql = """SELECT course, lecture FROM agreed a JOIN lectures l USING (course, lecture)
                  WHERE l.agreed IS DISTINCT FROM a.agreed ORDER BY ALL"""
         return [(course, lecture) for course, lecture in self._table(sql).rows()]
@@ -90,3 +113,14 @@ class Answers:
     def _table(self, sql: str, **params: Any) -> pl.DataFrame:
         with self.database.transaction() as con:
             return pl.DataFrame(con.sql(sql, params=params or None).pl())
+
+
+def _anchor(con: duckdb.DuckDBPyConnection, course: str, students: Sequence[str]) -> None:
+    """Write down where those of these students are seen who say no and have no picture, as a decision on who
+    they are: by a picture the next analysis recognizes them, by their number alone it would not."""
+    sql = """SELECT student FROM consents WHERE course = $c AND list_contains($s, student)
+                 AND (withdrawn IS NOT NULL OR NOT consent)
+                 AND student NOT IN (SELECT student FROM enrolled WHERE course = $c)
+             ORDER BY length(student), student"""
+    for (student,) in con.execute(sql, {"c": course, "s": [*students]}).fetchall():
+        decisions.record(con, course, "answer", student, [student])

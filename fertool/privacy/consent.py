@@ -1,8 +1,10 @@
 """Whose faces may be kept. Pure.
 
-To know whether a face belongs to somebody who agreed, it has to be compared: what is measured of the others
-exists in memory until the end of its chunk (60 s of video), expression included. Nothing of it is stored but
-the number of faces.
+A no holds always: a face that looks like the enrolled picture of a student who refuses is counted, and
+nothing else of it is stored. Where consent is required, silence is a no as well.
+
+To know whose a face is, it has to be compared: what is measured of everybody exists in memory until the end
+of its chunk (60 s of video), expression included.
 """
 
 from __future__ import annotations
@@ -31,19 +33,22 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets through who looks like a student whose consent is in force, and like nobody who is known and
-    has not consented."""
+    """Lets through what looks like a picture of YES and is clearly nearer to it than to any of NO; where
+    silence is no no, also what looks like no picture of NO."""
 
     known: Mapping[str, Floats]
-    """YES and NO -> (n, d) float32 unit rows of enrolled pictures; NO may be missing."""
+    """YES and NO -> (n, d) float32 unit rows of enrolled pictures; one of them may be missing."""
     limit: float
     """Distance up to which an embedding is somebody's."""
     state: str
-    """Hash of whose consent was in force and of their pictures: part of a run's identity."""
+    """Hash of who is YES and NO, and of their pictures: part of a run's identity."""
+    silence: bool
+    """Whether a face that looks like no picture may be kept."""
 
     def keep(self, tables: Tables) -> Tables:
         """The tables of a chunk (`Chunk.finish`) with the rows of those who may be kept; `samples` counts the
-        faces left in `faces` and the others in `dropped`. Tracks without an embedding cannot be anybody's."""
+        faces left in `faces` and the others in `dropped`. A track without an embedding may be anybody's, so
+        it is not kept."""
         tracks, faces = tables["tracks"], tables["observations"]
         tracks = tracks.filter(self._passes(tracks["embedding"]))
         known = pl.col("track").is_in(tracks["track"].implode())
@@ -65,11 +70,17 @@ class Gate:
 
     def passes(self, embeddings: Floats) -> list[bool]:
         """(n, d) float32 unit rows -> whether each may be kept; n may be 0."""
-        return [who == YES for who in identity.match(embeddings, self.known, self.limit)]
+        yes = [who == YES for who in identity.match(embeddings, self.known, self.limit)]
+        if not self.silence:
+            return yes
+        refused = {NO: self.known[NO]}  # the margin protects: on the edge, a face counts as refused
+        no = identity.match(embeddings, refused, self.limit, margin=0)
+        return [sure or looks is None for sure, looks in zip(yes, no, strict=True)]
 
 
-def gate(course: str, pictures: Mapping[str, Floats], consenting: AbstractSet[str], limit: float) -> Gate:
-    """`pictures`: student -> (k, d) unit rows of everybody enrolled; `consenting`: whose consent is in force.
+def required(course: str, pictures: Mapping[str, Floats], consenting: AbstractSet[str], limit: float) -> Gate:
+    """Only those who agreed. `pictures`: student -> (k, d) unit rows of everybody enrolled; `consenting`:
+    whose consent is in force.
 
     Raises ConfigError when that leaves nobody: the whole analysis would be for nothing.
     """
@@ -81,8 +92,26 @@ def gate(course: str, pictures: Mapping[str, Floats], consenting: AbstractSet[st
     known = {YES: np.concatenate([*agreed.values()])}
     if others:
         known[NO] = np.concatenate(others)
-    text = json.dumps([sorted(agreed), [_digest(known[kind]) for kind in sorted(known)]])
-    return Gate(known, limit, hashlib.sha256(text.encode()).hexdigest()[:12])
+    state = _hash([sorted(agreed), [_digest(known[kind]) for kind in sorted(known)]])
+    return Gate(known, limit, state, silence=False)
+
+
+def unless_refused(pictures: Mapping[str, Floats], refusing: AbstractSet[str], limit: float) -> Gate | None:
+    """Everybody but those who refuse; None if there is no picture of any of them. `pictures` as for
+    `required`; those of the others are what a face that looks like two students may be nearer to."""
+    kinds = {student: NO if student in refusing else YES for student in pictures}
+    if NO not in kinds.values():
+        return None
+    known = {
+        kind: np.concatenate([rows for student, rows in pictures.items() if kinds[student] == kind])
+        for kind in sorted({*kinds.values()})
+    }
+    state = _hash(sorted((kinds[student], _digest(rows)) for student, rows in pictures.items()))
+    return Gate(known, limit, state, silence=True)
+
+
+def _hash(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
 def _digest(rows: Floats) -> str:

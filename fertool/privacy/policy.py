@@ -56,10 +56,19 @@ def _rule(settings: Settings, name: str, signals: Collection[str]) -> Line:
 def _safeguards(settings: Settings) -> list[Line]:
     required = settings.consent == "required"
     kept = "of faces that are no consenting student's, only the number per sample is stored"
-    everybody = "consent off: everybody in the picture is stored, under a number"
+    everybody = (
+        "consent off: everybody in the picture is stored, under a number; of faces that look like the "
+        "picture of a student who said no or withdrew, only the number per sample"
+    )
+    no = (
+        "students who said no or withdrew are on no page and in no export, under every setting; without an "
+        "enrolled picture, new recordings show them under a number until you merge it"
+    )
+    stored = "consenting" if required else "all but refused"
     return [
-        Line("faces stored", "consenting" if required else "all", kept if required else everybody),
+        Line("faces stored", stored, kept if required else everybody),
         Line("consent needed", "on" if required else "off", f"consent {settings.consent}; {BIOMETRIC}"),
+        Line("a no", "holds", no),
         Line("pseudonyms", "on", "numbers until a name is given, with --names in an encrypted file only"),
         Line("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
         _groups(settings.k),

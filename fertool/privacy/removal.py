@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from fertool.database import Database
 
-PERSONAL = ("students", "enrolled", "consents", "assessments")
-"""Tables with a course and a student, whose rows are about that student alone."""
+PERSONAL = ("students", "enrolled", "consents")
+"""Tables with a course and a student, whose rows are about that student alone and come from no recording."""
 FORGOTTEN = "(forgotten)"
 """Stands where a name stood in a text that has to stay, such as the path of a recording."""
 
@@ -57,22 +57,27 @@ class Removal:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def forget(self, course: str, student: str) -> Removed:
+    def forget(self, course: str, student: str, *, keep_answer: bool = False) -> Removed:
         """Delete all that is about a student; only the number of their faces stays, as that of people
         without consent does.
 
         Tracks without a student, in recordings that show this one, might be theirs and go too; so do runs
         of these recordings that were never finished, and recordings that show nobody else. The bytes stay
         in the file until it is rewritten. Raises StoreError for a student that nothing is held on.
+
+        With `keep_answer`, only what recordings showed and what was concluded from it goes. Answer, pictures,
+        decisions and recordings stay: a later analysis needs them to know whose face it may not keep.
         """
         Custody(self.database).held(course, student)  # raises before anything is touched
         removed = Removed()
         with self.database.transaction() as con:
             erase = _Eraser(con, course, student, removed)
             erase.tracks()
-            erase.rows()
-            erase.recordings()
-            erase.mentions()
+            erase.assessments()
+            if not keep_answer:
+                erase.rows()
+                erase.recordings()
+                erase.mentions()
         return removed
 
     def purge(self, before: datetime) -> Removed:
@@ -94,19 +99,29 @@ class Removal:
             _delete(con, removed, "students", UNSEEN, {})
         return removed
 
-    def drop_superseded(
-        self, recording: str, keep: str, *, expression: bool = False, everything: bool = False
-    ) -> int:
-        """Delete other runs of a recording than `keep`, those with expressions or all; returns how many.
+    def drop_refused(self, run: str) -> None:
+        """Delete the tracks of a run that are a refusing student's; the number of faces per sample stays."""
+        theirs = """track IN (SELECT track FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)
+            WHERE run = $run AND (course, student) IN (SELECT (course, student) FROM refused))"""
+        with self.database.transaction() as con:
+            _count_only(con, Removed(), theirs, {"run": run})
 
-        For a re-analysis under the policy `behaviour`, or with consent required: what it may not keep must
-        not lie beside it, nor become current again.
+    def drop_superseded(
+        self, recording: str, keep: str, *, expression: bool = False, ungated: bool = False
+    ) -> int:
+        """Delete other runs of a recording than `keep`, those with expressions or those whose faces passed
+        another gate or none; returns how many.
+
+        For a re-analysis under the policy `behaviour`, or with faces that may not be kept: what it leaves out
+        must not lie beside it, nor become current again.
         """
-        sql = """SELECT run FROM runs WHERE recording = $r AND run <> $keep
-                 AND ($everything OR ($expression AND policy <> 'behaviour'))"""
+        sql = """SELECT run FROM runs WHERE recording = $r AND run <> $keep AND (
+                     ($ungated AND (config -> '$.consent') IS DISTINCT FROM (
+                         SELECT config -> '$.consent' FROM runs WHERE run = $keep))
+                     OR ($expression AND policy <> 'behaviour'))"""
         removed = Removed()
         with self.database.transaction() as con:
-            which = {"r": recording, "keep": keep, "expression": expression, "everything": everything}
+            which = {"r": recording, "keep": keep, "expression": expression, "ungated": ungated}
             runs = [row[0] for row in con.execute(sql, which).fetchall()]
             _delete_runs(con, runs, removed)
         return removed.rows.get("runs", 0)
@@ -141,23 +156,21 @@ class _Eraser:
         where = self.who | {"shown": self.shown}
         del where["c"]
         self.removed.embeddings += _embeddings(self.con, f"FROM tracks WHERE {theirs}", where)
-        self.removed.embeddings += _embeddings(
-            self.con, "FROM enrolled WHERE course = $c AND student = $s", self.who
-        )
         _delete_runs(self.con, runs, self.removed)
-        count = f"""
-            UPDATE samples SET faces = faces - n, dropped = coalesce(dropped, 0) + n FROM (
-                SELECT run, sample, count(*) AS n FROM observations WHERE {theirs} GROUP BY run, sample) gone
-            WHERE samples.run = gone.run AND samples.sample = gone.sample"""  # noqa: S608
-        self.con.execute(count, where)
-        for table in ("observations", "tracks"):
-            _delete(self.con, self.removed, table, theirs, where)
+        _count_only(self.con, self.removed, theirs, where)
+
+    def assessments(self) -> None:
+        """Also what was said of the class with the label in it. Of no course is what was said of all courses
+        together, which only students with names have."""
+        theirs = """(course = $c OR course IS NULL) AND (student = $s
+            OR contains(coalesce(message, ''), $s) OR contains(coalesce(evidence, ''), $s))"""
+        _delete(self.con, self.removed, "assessments", theirs, self.who)
 
     def rows(self) -> None:
         retire(self.con, self.course, self.student)
+        theirs = "course = $c AND student = $s"
+        self.removed.embeddings += _embeddings(self.con, f"FROM enrolled WHERE {theirs}", self.who)
         for table in PERSONAL:
-            # Of no course is what was said of all courses together, which only students with names have.
-            theirs = "(course = $c OR course IS NULL) AND student = $s"
             _delete(self.con, self.removed, table, theirs, self.who)
         decided = "course = $c AND $s IN (student, label)"
         _delete(self.con, self.removed, "decisions", decided, self.who)
@@ -170,10 +183,7 @@ class _Eraser:
         _delete_recordings(self.con, [name for name in self.shown if name not in kept], self.removed)
 
     def mentions(self) -> None:
-        """The label as a word of other texts: what rules said of the class goes, the rest is painted over."""
-        own = """(course = $c OR course IS NULL)
-            AND (contains(coalesce(message, ''), $s) OR contains(coalesce(evidence, ''), $s))"""
-        _delete(self.con, self.removed, "assessments", own, self.who)
+        """The label as a word of other texts is painted over."""
         for table, column in MENTIONS:
             sql = f"SELECT rowid, {column} FROM {table} WHERE contains({column}, $s)"  # noqa: S608
             for row, text in self.con.execute(sql, {"s": self.student}).fetchall():
@@ -202,6 +212,19 @@ def _delete(
 ) -> None:
     rows = con.execute(f"DELETE FROM {table} WHERE {where}", dict(params)).fetchall()  # noqa: S608
     removed.count(table, rows[0][0])
+
+
+def _count_only(
+    con: duckdb.DuckDBPyConnection, removed: Removed, theirs: str, params: Mapping[str, Any]
+) -> None:
+    """Delete tracks and their observations, which `theirs` is true of in both tables, and count the faces."""
+    count = f"""
+        UPDATE samples SET faces = faces - n, dropped = coalesce(dropped, 0) + n FROM (
+            SELECT run, sample, count(*) AS n FROM observations WHERE {theirs} GROUP BY run, sample) gone
+        WHERE samples.run = gone.run AND samples.sample = gone.sample"""  # noqa: S608
+    con.execute(count, dict(params))
+    for table in ("observations", "tracks"):
+        _delete(con, removed, table, theirs, params)
 
 
 def _delete_runs(con: duckdb.DuckDBPyConnection, runs: list[str], removed: Removed) -> None:

@@ -54,6 +54,8 @@ class Card:
     recordings: int
     seen_s: float
     shots: tuple[Shot, ...]
+    refused: bool = False
+    """Refuses to be analyzed: shown only beside somebody who looks alike, and so may have to leave too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def sheet(
     return pages.get_template("contact.html").render(
         course=course,
         cards=[card for card in cards if card.recordings],
-        unseen=[card for card in cards if not card.recordings],
+        unseen=[card for card in cards if not card.recordings and not card.refused],
         pairs=pairs,
         notes=notes,
         style=stylesheet(),

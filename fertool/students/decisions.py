@@ -37,8 +37,8 @@ DECISIONS: dict[str, pl.DataType] = {
     "y": pl.Float32(),
     "decided_at": pl.Datetime("us", "UTC"),
 }
-"""One row per track that a decision is about. `kind`: rename, merge or split; `student`: who was spoken of;
-`label`: whose track it is since; `x`, `y`: centre of the face in pixels."""
+"""One row per track that a decision is about. `kind`: rename, merge, split, or answer (the student said no);
+`student`: who was spoken of; `label`: whose track it is since; `x`, `y`: centre of the face in pixels."""
 
 _ANCHOR = """
     INSERT INTO decisions
@@ -107,7 +107,7 @@ class Decisions:
             con.execute("UPDATE decisions SET label = $b WHERE course = $c AND label = $a",
                         {"a": student, "b": name, "c": course})  # fmt: skip
             _relabel_tracks(con, course, student, name)
-            _record(con, course, "rename", name, [name])
+            record(con, course, "rename", name, [name])
         return []
 
     def merge(self, course: str, keep: str, other: str) -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ class Decisions:
             _require(con, course, other)
             _merge_consents(con, course, keep, other)
             lectures = _join(con, course, keep, other)
-            _record(con, course, "merge", other, [keep])
+            record(con, course, "merge", other, [keep])
         return lectures
 
     def recognise(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -134,20 +134,22 @@ class Decisions:
     def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[tuple[str, str]]]:
         """Some tracks of a student are somebody else's: a new student, whose label is returned first.
 
-        Raises FertoolError if that is none of the tracks, or all, or of more than one recording and not
-        meant so.
+        Raises FertoolError if that is none of the tracks, or of more than one recording and not meant so, or
+        all of a student who has neither a picture nor an answer.
         """
         with self.database.transaction() as con:
             _require(con, course, student)
             tracks = _tracks(con, course, student)
             chosen = _chosen(tracks, part, student)
+            if len(chosen) == len(tracks) and not (len(tracks) and _enrolled(con, course, student)):
+                raise FertoolError(f"{student}: nothing would be left", "to give another label, use rename")
             (new,) = new_numbers(con, course, 1)
             con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": new})
             con.execute(
                 "UPDATE tracks SET student = $s WHERE track IN (SELECT unnest($t))",
                 {"s": new, "t": chosen["track"].to_list()},
             )
-            _record(con, course, "split", student, [student, new])
+            record(con, course, "split", student, [student, new])
             return new, _lectures(con, course, new)
 
     def newcomers(self, course: str, count: int) -> list[str]:
@@ -173,6 +175,13 @@ def _known(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool:
     return bool(con.execute(sql, {"c": course, "s": student}).fetchall())
 
 
+def _enrolled(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool:
+    """Whether there is a picture or an answer of a student."""
+    sql = """SELECT course, student FROM enrolled UNION ALL SELECT course, student FROM consents"""
+    rows = con.execute(f"FROM ({sql}) WHERE course = $c AND student = $s", {"c": course, "s": student})
+    return bool(rows.fetchall())
+
+
 def _relabel(con: duckdb.DuckDBPyConnection, table: str, course: str, old: str, new: str) -> None:
     con.execute(
         f"UPDATE {table} SET student = $new WHERE course = $c AND student = $old",  # noqa: S608 (our own names)
@@ -189,7 +198,7 @@ def _relabel_tracks(con: duckdb.DuckDBPyConnection, course: str, old: str, new: 
     )
 
 
-def _record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str, labels: list[str]) -> None:
+def record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str, labels: list[str]) -> None:
     """Write down where and when the students of `labels` are seen from now on. Decided on once, a student is
     no longer one of the numbers that an analysis hands out."""
     number = con.execute("SELECT coalesce(max(decision), 0) + 1 FROM decisions").fetchall()[0][0]
@@ -282,6 +291,4 @@ def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:
         names = ", ".join(f"{name} ({key})" for name, key in found)
         hint = "add --recording with a file name, or with the key in brackets"
         raise FertoolError(f"{student} is seen in {names}: expected one of them", hint)
-    if len(chosen) == len(tracks):
-        raise FertoolError(f"{student}: nothing would be left", "to give another label, use rename")
     return chosen

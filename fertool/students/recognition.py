@@ -43,7 +43,7 @@ def recognise(
     others = {label: rows for label, rows in known.items() if label not in asked}
     found = identity.assign(faces, together(list(tracks_of.values())), others, limit)
     likely = {*enrolled}.intersection(found)
-    seen_in = {label: {*roster.sightings(course, label)["recording"]} for label in likely}
+    seen_in = {label: roster.recordings(course, label) for label in likely}
     recognised = {
         number: label
         for ((number,), rows), label in zip(tracks_of.items(), found, strict=True)

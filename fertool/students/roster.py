@@ -121,18 +121,20 @@ class Roster:
 
     def overview(self, course: str) -> pl.DataFrame:
         """student, lectures, recordings (counts), seen_s (seconds on screen), pictures, consent, given,
-        expires, withdrawn: every student of the course, in order of label."""
+        expires, withdrawn, refused (today): every student of the course, in order of label. Of those who may
+        not be shown, nothing counts as seen."""
         sql = """
             WITH seen AS (
                 SELECT student, count(DISTINCT lecture) AS lectures, count(DISTINCT recording) AS recordings,
                     sum(last_s - first_s) AS seen_s
-                FROM tracks JOIN current_runs c USING (run) WHERE c.course = $c GROUP BY student
+                FROM current_tracks WHERE course = $c AND NOT withheld GROUP BY student
             ), known AS (
                 SELECT student, count(*) AS pictures FROM enrolled WHERE course = $c GROUP BY student
             )
             SELECT student, coalesce(lectures, 0) AS lectures, coalesce(recordings, 0) AS recordings,
                 coalesce(seen_s, 0) AS seen_s, coalesce(pictures, 0) AS pictures,
-                a.consent, a.given, a.expires, a.withdrawn
+                a.consent, a.given, a.expires, a.withdrawn,
+                (s.course, s.student) IN (SELECT (course, student) FROM refused) AS refused
             FROM students s LEFT JOIN seen USING (student) LEFT JOIN known USING (student)
             LEFT JOIN (FROM consents WHERE course = $c) a USING (student)
             WHERE s.course = $c ORDER BY length(student), student"""
@@ -140,11 +142,17 @@ class Roster:
 
     def sightings(self, course: str, student: str) -> pl.DataFrame:
         """lecture, name (of the recording), recording, first_s, last_s, samples: a student's tracks in the
-        current runs, by lecture and time."""
-        sql = """SELECT c.lecture, r.name, recording, t.first_s, t.last_s, t.samples
-                 FROM tracks t JOIN current_runs c USING (run) JOIN recordings r USING (recording)
-                 WHERE c.course = $c AND t.student = $s ORDER BY c.lecture, r.name, t.first_s, t.last_s"""
+        current runs, by lecture and time; none of a student who may not be shown."""
+        sql = """SELECT t.lecture, r.name, recording, t.first_s, t.last_s, t.samples
+                 FROM current_tracks t JOIN recordings r USING (recording)
+                 WHERE t.course = $c AND t.student = $s AND NOT t.withheld
+                 ORDER BY t.lecture, r.name, t.first_s, t.last_s"""
         return self._table(sql, c=course, s=student)
+
+    def recordings(self, course: str, student: str) -> set[str]:
+        """Recordings whose current run has tracks of a student, also of one who may not be shown."""
+        sql = "SELECT DISTINCT recording FROM current_tracks WHERE course = $c AND student = $s"
+        return {*self._table(sql, c=course, s=student)["recording"]}
 
     def pictures(self, course: str, student: str) -> pl.DataFrame:
         """picture, model, added_at: what a student was enrolled with."""
@@ -157,13 +165,12 @@ class Roster:
         student of the current runs, spread over the course, large and frontal ones rather than others."""
         sql = """
             WITH faces AS (
-                SELECT t.student, c.lecture, r.name, recording, r.path, r.bytes, s.time_s,
+                SELECT t.student, t.lecture, r.name, recording, r.path, r.bytes, s.time_s,
                     o.x1, o.y1, o.x2, o.y2, coalesce(abs(o.yaw_deg), 90) >= 30 AS turned,
-                    ntile($each) OVER (PARTITION BY t.student ORDER BY c.lecture, r.name, s.time_s) AS part
-                FROM observations o JOIN current_runs c USING (run) JOIN samples s USING (run, sample)
-                JOIN tracks t USING (run, track) JOIN recordings r USING (recording)
-                WHERE c.course = $c AND t.student IS NOT NULL AND (c.consent = 'off'
-                    OR (c.course, t.student) IN (SELECT (course, student) FROM consenting))
+                    ntile($each) OVER (PARTITION BY t.student ORDER BY t.lecture, r.name, s.time_s) AS part
+                FROM observations o JOIN current_tracks t USING (run, track)
+                JOIN samples s USING (run, sample) JOIN recordings r USING (recording)
+                WHERE t.course = $c AND t.student IS NOT NULL AND NOT t.withheld
             )
             SELECT * EXCLUDE (turned, part) FROM faces
             QUALIFY row_number() OVER (

@@ -151,7 +151,7 @@ def test_split_by_time_and_recording(fertool, tmp_path: Path) -> None:
     assert again.out.startswith("student-02 is new")
     *shown, first, second = lines(fertool("students", "show", "Ann").out)
     assert shown == [
-        ["Ann: consent not on record"],
+        ["Ann: not asked"],
         ["on screen for 0:01:28"],
         ["lecture", "recording", "from", "to", "samples"],
         ["week 2", "w2.mp4", "0:00:00", "0:00:59", "60"],
@@ -252,15 +252,20 @@ def test_review_of_an_empty_course(fertool, filled: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        ((None, None, None, None), ""),
-        ((False, None, None, None), "no"),
-        ((True, None, None, None), "yes"),
-        ((True, "2026-03-01", "2026-04-01", None), "until 2026-04-01"),
-        ((True, None, "2026-03-15", None), "until 2026-03-15"),
+        ((None, None, None, None), "not asked"),
+        ((False, None, None, None), "refused"),
+        ((False, "2026-03-01", "2026-03-14", None), "refused"),  # a no has no end
+        ((True, None, None, None), "agreed"),
+        ((True, "2026-03-01", "2026-04-01", None), "agreed until 2026-04-01"),
+        ((True, None, "2026-03-15", None), "agreed until 2026-03-15"),  # the last day still counts
         ((True, None, "2026-03-14", None), "expired 2026-03-14"),
-        ((True, "2026-03-16", None, None), "from 2026-03-16"),
+        ((True, "2026-03-16", None, None), "agreed from 2026-03-16"),
         ((True, None, "2026-04-01", "2026-03-15"), "withdrawn 2026-03-15"),
-        ((True, None, None, "2026-03-16"), "yes"),
+        ((True, None, "2026-03-14", "2026-03-15"), "withdrawn 2026-03-15"),  # of the two, the refusal
+        ((True, None, None, "2026-03-16"), "agreed until 2026-03-15"),  # the first day without is the 16th
+        ((True, None, "2026-04-01", "2026-03-20"), "agreed until 2026-03-19"),  # whichever ends first
+        ((False, None, None, "2026-03-15"), "withdrawn 2026-03-15"),  # was never asked before
+        ((False, None, None, "2026-03-16"), "withdraws 2026-03-16"),
     ],
 )
 def test_consent_in_a_few_words(answer: tuple, text: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertool.errors import StoreError
+from fertool.errors import FertoolError, StoreError
 from fertool.privacy.answers import CONSENTS, Answers
 from fertool.store import Store
+from fertool.students.decisions import Decisions
+from fertool.students.roster import ENROLLED, Roster
 from fertool.tables import ASSESSMENTS
 from fertool.testing import store_lecture, timeline
 
@@ -102,16 +104,16 @@ def test_as_long_as_answers_stay_nothing_is_outdated(course: Store) -> None:
     assert answers.outdated() == []
 
 
-WEEK_1, WEEK_2 = ("signals", "week 1"), ("signals", "week 2")
+WEEK_1, WEEK_2, OPEN = ("signals", "week 1"), ("signals", "week 2"), ("signals", "open")
 
 
 @pytest.mark.parametrize(
     ("who", "answer", "outdated"),
     [
         ("ann", (True, None, TODAY - timedelta(1), None), [WEEK_1, WEEK_2]),  # expired
-        ("ann", (True, None, None, TODAY), [WEEK_1, WEEK_2]),  # withdrawn
+        ("ann", (True, None, None, TODAY), [OPEN, WEEK_1, WEEK_2]),  # withdrawn: under `off` as well
         ("ann", (True, TODAY + timedelta(1), None, None), [WEEK_1, WEEK_2]),  # not yet given
-        ("bob", (False, None, None, None), [WEEK_1]),  # no longer
+        ("bob", (False, None, None, None), [OPEN, WEEK_1]),  # a no, the same
         ("bob", (True, None, None, TODAY + timedelta(1)), []),  # from tomorrow on
     ],
 )
@@ -119,8 +121,8 @@ def test_lectures_are_outdated_when_somebody_else_may_be_seen(course: Store, who
     answers = Answers(course.database)
     answers.set_consents("signals", consents((who, *answer)))
     assert answers.outdated() == outdated
-    judged(course, "week 1")
-    assert answers.outdated() == outdated[1:]
+    judged(course, "open", "week 1")
+    assert answers.outdated() == [pair for pair in outdated if pair == WEEK_2]
     judged(course, "week 2")
     assert answers.outdated() == []
 
@@ -128,9 +130,9 @@ def test_lectures_are_outdated_when_somebody_else_may_be_seen(course: Store, who
 def test_an_answer_that_comes_back_counts_too(course: Store) -> None:
     answers = Answers(course.database)
     answers.answer("signals", "bob", withdrawn=TODAY)
-    judged(course, "week 1")
+    judged(course, "open", "week 1")
     answers.answer("signals", "bob", given=TODAY)
-    assert answers.outdated() == [WEEK_1]
+    assert answers.outdated() == [OPEN, WEEK_1]
 
 
 def test_what_was_never_judged_is_outdated(store: Store) -> None:
@@ -143,6 +145,88 @@ def test_what_was_never_judged_is_outdated(store: Store) -> None:
 def test_answers_about_somebody_nobody_has_heard_of(course: Store) -> None:
     with pytest.raises(StoreError, match="nothing is held on 'zoe' in course 'signals'"):
         Answers(course.database).answer("signals", "zoe", given=TODAY)
+
+
+# --- who refuses ----------------------------------------------------------------------------------
+
+DAY = timedelta(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "refuses"),
+    [
+        ((True, None, None, None), False),
+        ((False, None, None, None), True),
+        ((False, TODAY + DAY, None, None), True),  # whatever the date: a no begins at once
+        ((False, None, TODAY - DAY, None), True),  # and has no end
+        ((True, TODAY + DAY, None, None), False),  # not yet given: silence
+        ((True, None, TODAY - DAY, None), False),  # expired: silence
+        ((True, None, None, TODAY + DAY), False),
+        ((True, None, None, TODAY), True),  # the first day without
+        ((True, None, TODAY - DAY, TODAY), True),  # expired, and withdrawn
+        ((False, None, None, TODAY + DAY), False),  # not asked before: a no from that day on
+        ((False, None, None, TODAY), True),
+    ],
+)
+def test_what_is_a_refusal(shared: Store, answer: tuple, refuses: bool) -> None:
+    answers = Answers(shared.database)
+    answers.set_consents("signals", consents(("ann", *answer), ("bob", True, None, None, None)))
+    assert answers.refusing("signals") == ({"ann"} if refuses else set())
+    assert answers.refusing("algebra") == set(), "an answer is given to a course"
+
+
+def test_a_refusal_is_not_put_off(course: Store) -> None:
+    answers = Answers(course.database)
+    for row in (("ann", False, None, None, None), ("ann", True, None, None, TODAY - DAY)):
+        answers.set_consents("signals", consents(row))
+        with pytest.raises(FertoolError, match="ann refuses already: expected a day up to today"):
+            answers.answer("signals", "ann", withdrawn=TODAY + DAY)
+        assert answers.refusing("signals") == {"ann"}
+    answers.answer("signals", "ann", withdrawn=TODAY)
+    assert answers.consents("signals").row(0) == ("ann", True, None, None, TODAY)
+    answers.answer("signals", "ann", given=TODAY)
+    assert answers.refusing("signals") == set()
+    answers.answer("signals", "ann", withdrawn=TODAY + DAY)  # of a yes it may be said in advance
+    assert answers.refusing("signals") == set()
+
+
+def test_who_refuses_and_is_still_stored(course: Store) -> None:
+    answers = Answers(course.database)
+    assert answers.still_stored() == []
+    no = [(name, False, None, None, None) for name in ("zoe", "bob")]
+    answers.set_consents("signals", consents(*no))
+    assert answers.still_stored() == [("signals", "bob")], "of Zoe there is nothing"
+    with course.database.transaction() as con:  # also where another analysis is in force by now
+        con.execute("UPDATE runs SET state = 'running'")
+    assert answers.still_stored() == [("signals", "bob")]
+    with course.database.transaction() as con:
+        con.execute("DELETE FROM tracks WHERE student = 'bob'")
+    assert answers.still_stored() == []
+
+
+@pytest.mark.parametrize(
+    ("who", "answer", "pictures", "anchors"),
+    [
+        ("student-01", {"withdrawn": TODAY}, False, 2),  # a track in each of two lectures
+        ("student-01", {"withdrawn": TODAY + DAY}, False, 2),  # then, nobody gives a command
+        ("student-01", {"withdrawn": TODAY}, True, 0),  # the picture tells
+        ("student-01", {"given": TODAY}, False, 0),  # nobody has to be kept out
+    ],
+)
+def test_a_no_without_a_picture_is_about_faces_in_places(
+    store: Store, who, answer, pictures, anchors
+) -> None:
+    """Another analysis may give the number to somebody else; what was decided is found again by place."""
+    for name in ("w1.mp4", "w2.mp4"):
+        both = {who: timeline("happy*9"), "student-02": timeline("sad*9")}
+        store_lecture(store, "signals", name, both, recording_name=name)
+    if pictures:
+        row = {"student": who, "picture": "a.jpg", "sha256": "ab", "embedding": [1.0, 0.0], "model": "m"}
+        Roster(store.database).enrol("signals", pl.DataFrame([row], schema=ENROLLED))
+    Answers(store.database).answer("signals", who, **answer)
+    found = Decisions(store.database).all("signals")
+    assert found.select("kind", "student", "label").rows() == [("answer", who, who)] * anchors
+    assert found["recording"].n_unique() == anchors
 
 
 dates = st.none() | st.dates(TODAY - timedelta(3), TODAY + timedelta(3))

@@ -183,5 +183,14 @@ def test_a_run_without_expression_takes_the_older_ones_with_it(tmp_path: Path) -
     assert rows(store, "SELECT count(*) FROM observations") == [(0,)]
     assert store.run_state("older") == store.run_state("newest") == "finished"
     assert drop(str(home), "newest", expression=True) == 0
-    assert drop(str(home), "newest", everything=True) == 1
+    assert drop(str(home), "newest", ungated=True) == 0, "neither kept anybody out"
+    with store.database.transaction() as con:
+        con.execute("""UPDATE runs SET config = '{"consent": {"mode": "off", "state": "a"}}'""")
+        con.execute(
+            """INSERT INTO runs SELECT 'same' AS run, * EXCLUDE (run) FROM runs WHERE run = 'older'"""
+        )
+        con.execute("""UPDATE runs SET config = '{"consent": {"mode": "off", "state": "b"}}'
+                       WHERE run = 'older'""")
+    assert drop(str(home), "newest", ungated=True) == 1, "the one that kept other people"
     assert store.run_state("older") is None
+    assert store.run_state("same") == "finished"

@@ -275,7 +275,7 @@ def test_faces_without_consent_are_counted_in_the_coverage(store: Store, tmp_pat
         con.execute("UPDATE samples SET dropped = 2 WHERE sample < 3")
     assert data.load(store, "signals", "week 1").dropped == 6
     shown = page(store, tmp_path / "site")
-    assert "Faces without consent, of which nothing else is stored</th><td>6</td>" in shown
+    assert "Faces without consent: only counted</th><td>6</td>" in shown
 
 
 def test_nobody_seen_is_no_small_group(tmp_path: Path) -> None:

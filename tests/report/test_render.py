@@ -344,7 +344,7 @@ def test_faces_that_belong_to_nobody(store: Store, tmp_path: Path) -> None:
         con.execute("UPDATE tracks SET student = NULL")
     folder = render(store, tmp_path / "out").parent
     page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
-    assert "Faces were found in 5 of 10 samples, but none of them belongs to a student." in page.text
+    assert "Faces were found in 5 of 10 samples, but there is nobody to report on." in page.text
     assert re.search("Faces that belong to no student +5", page.text)
 
 

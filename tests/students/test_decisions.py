@@ -226,6 +226,19 @@ def test_split_by_recording(store, decisions) -> None:
     assert set(labels(store, "r2").values()) == {new}
 
 
+def test_all_may_be_split_off_who_is_known_by_more_than_recordings(store, decisions) -> None:
+    """A number that was merged into an enrolled student by mistake is a number again."""
+    analyse(store, "r1", {"a": ONE, "b": TWO})
+    answer(store, "Ann", consent=False)
+    decisions.merge("signals", "Ann", ONE)
+    new, lectures = decisions.split("signals", "Ann", Stretch("r1"))
+    assert (new, lectures) == ("student-03", [("signals", "week r1")])
+    assert set(labels(store).values()) == {TWO, new}
+    assert ("Ann", None) in students(store)
+    with pytest.raises(FertoolError, match="nothing would be left"):
+        decisions.split("signals", "Ann", Stretch())  # of nothing, nothing can be split off
+
+
 def test_a_number_is_never_given_twice(store, decisions) -> None:
     """A names file may still know it, and would give somebody the name of somebody else."""
     analyse(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})

@@ -149,11 +149,12 @@ def test_overview_has_everybody(course: Store) -> None:
     table = Roster(course.database).overview("signals")
     assert table.columns == [
         "student", "lectures", "recordings", "seen_s", "pictures", "consent", "given", "expires", "withdrawn",
+        "refused",
     ]  # fmt: skip
     assert table.rows() == [
-        ("Ann", 2, 2, 59.0 + 29.0 + 10.0, 2, True, FROM, TO, None),
-        ("Bob", 1, 1, 29.0, 0, None, None, None, None),
-        ("Cem", 0, 0, 0.0, 0, True, None, None, None),
+        ("Ann", 2, 2, 59.0 + 29.0 + 10.0, 2, True, FROM, TO, None, False),
+        ("Bob", 1, 1, 29.0, 0, None, None, None, None, False),
+        ("Cem", 0, 0, 0.0, 0, True, None, None, None, False),
     ]
     assert Roster(course.database).overview("algebra").is_empty()
 
@@ -185,6 +186,20 @@ def test_glimpses_are_spread_over_the_course_and_frontal(course: Store) -> None:
     assert [row[0] for row in rows] == ["Ann", "Ann", "Bob", "Bob"]
     assert rows[1][2] > 50 or rows[1][1] == "w2.mp4"
     assert table.select("x1", "y1", "x2", "y2").row(0) == (100.0, 80.0, 180.0, 180.0)
+
+
+def test_who_refuses_counts_as_seen_nowhere_and_is_told_apart_all_the_same(course: Store) -> None:
+    roster = Roster(course.database)
+    Answers(course.database).set_consents("signals", consents(("Ann", False, None, None, None)))
+    assert roster.overview("signals").rows()[0] == (
+        "Ann", 0, 0, 0.0, 2, False, None, None, None, True
+    )  # fmt: skip
+    assert roster.sightings("signals", "Ann").is_empty()
+    assert {*roster.glimpses("signals", 2)["student"]} == {"Bob"}
+    # Nobody else in these recordings may become Ann.
+    assert len(roster.recordings("signals", "Ann")) == 2
+    assert roster.recordings("signals", "Cem") == set()
+    assert {*roster.prototypes("signals")} >= {"Ann"}
 
 
 def test_glimpses_of_consenting_students_only_where_consent_was_required(store: Store) -> None:

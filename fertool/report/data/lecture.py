@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from fertool import judging
+from fertool.privacy.answers import Answers
+from fertool.privacy.removal import word
 from fertool.report.text import command, natural
 from fertool.types import EMOTIONS
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fertool.store import Store
+
+LEFT_OUT = "…"
+"""Stands where the name of a student who refuses stood in a text, such as the path of a recording."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ class Lecture:
     lecture: str
     runs: tuple[Run, ...]
     samples: pl.DataFrame
-    """recording, sample, time_s, faces: one row per sample, face-less ones too; by time."""
+    """recording, sample, time_s, faces (those that are only counted, too): one row per sample, face-less
+    ones too; by time."""
     seen: pl.DataFrame
     """`tables.SEEN`; empty when nobody was found."""
     segments: pl.DataFrame
@@ -83,7 +90,7 @@ class Lecture:
     unassigned: int
     """Faces that belong to no student: too little of them was seen."""
     dropped: int = 0
-    """Faces of people without consent, of whom nothing else is stored."""
+    """Faces of people without consent, who are in no other figure."""
     one_at_a_time: bool = False
     """As in `types.Context`: nobody's absence is measured."""
     k: int = 1
@@ -193,7 +200,7 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     )
     names = {"c": course, "l": lecture}
     samples = store.query(
-        """SELECT recording, sample, time_s, faces FROM samples_seen
+        """SELECT recording, sample, time_s, faces + dropped AS faces FROM samples_seen
            WHERE course = $c AND lecture = $l ORDER BY time_s, recording""",
         **names,
     )
@@ -213,10 +220,12 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
            ORDER BY rule, segment NULLS FIRST, student NULLS FIRST, start_s, message""",
         **names,
     )
+    rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
+    refusing = Answers(store.database).refusing(course)
     return Lecture(
         course=course,
         lecture=lecture,
-        runs=tuple(_run(row) for row in runs.join(offsets, "recording").sort("name", "run").to_dicts()),
+        runs=tuple(_run(row, refusing) for row in rows),
         samples=samples,
         seen=store.seen(course, lecture),
         segments=store.segments(course, lecture),
@@ -234,12 +243,19 @@ def median_step(times: pl.Series) -> float:
     return float(step) if isinstance(step, (int, float)) else 0.0
 
 
-def _run(row: Mapping[str, Any]) -> Run:
+def _run(row: Mapping[str, Any], refusing: Collection[str]) -> Run:
+    """Without the names of those who refuse: a webcam's file is often named after its student."""
     config = _parsed(row["config"], dict)
+    names = [re.compile(word(label).pattern, re.IGNORECASE) for label in sorted(refusing)]
+
+    def without(text: str) -> str:
+        return reduce(lambda left, name: name.sub(LEFT_OUT, left), names, text)
+
+    path = without(row["path"])
     return Run(
         run=row["run"],
-        recording=row["name"],
-        path=row["path"],
+        recording=without(row["name"]),
+        path=path,
         sha256=row["sha256"],
         duration_s=row["duration_s"],
         started_at=row["started_at"],
@@ -249,8 +265,8 @@ def _run(row: Mapping[str, Any]) -> Run:
         fertool=row["fertool"],
         policy=row["policy"],
         config=config,
-        notes=tuple(str(note) for note in _parsed(row["notes"], list)),
-        command=command(row["path"], row["course"], row["lecture"], {**config, "policy": row["policy"]}),
+        notes=tuple(without(str(note)) for note in _parsed(row["notes"], list)),
+        command=command(path, row["course"], row["lecture"], {**config, "policy": row["policy"]}),
         offset_s=row["offset_s"],
     )
 
