@@ -123,6 +123,12 @@ class Crop:
     anchors: float = 0.0
     """More than 0: one more plane, which says how near the nearest landmark is: 255 exp(-d^2 / (2 s^2)), s
     being `anchors` sides of the crop. Black without landmarks."""
+    center: tuple[float, float] = (0.5, 0.43)
+    """Where the middle of eyes and mouth lies in an aligned crop without margin: shares of its side from the
+    left and from the top. Unless given, as the networks of face-api.js were trained."""
+    sampling: Literal["bilinear", "bicubic"] = "bilinear"
+    """How a value between frame pixels is found. Bilinear blurs faces that are about as large as the crop, or
+    smaller; a network that was trained on pictures as they are wants bicubic."""
 
     @property
     def planes(self) -> int:

@@ -91,6 +91,25 @@ def test_enlarging_interpolates_like_tensorflow_legacy_bilinear():
     np.testing.assert_allclose(got, want, atol=8.5)
 
 
+def test_bicubic_sampling_by_hand():
+    """A pixel of 160 in black, seen half a pixel aside: 160 * .59375 on either side of it and, beyond,
+    160 * -.09375, which no pixel can be (cv2's kernel: a = -.75)."""
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, 10] = 160
+    aside = boxes((4.5, 4, 12.5, 12))
+    (bicubic,) = crops.cut(image, aside, None, Crop(8, align=False, sampling="bicubic"))
+    assert bicubic[4, :, 0].tolist() == [0, 0, 0, 0, 0, 95, 95, 0]
+    (bilinear,) = crops.cut(image, aside, None, Crop(8, align=False))
+    assert bilinear[4, :, 0].tolist() == [0, 0, 0, 0, 0, 80, 80, 0]
+
+
+@pytest.mark.parametrize("size", [64, 32])
+def test_bicubic_sampling_shows_the_very_pixels_where_there_are_any(size):
+    box = boxes((50, 60, 114, 124))
+    cut = [crops.cut(ramp(), box, None, Crop(size, align=False, sampling=how)) for how in crops.SAMPLING]
+    np.testing.assert_array_equal(*cut)
+
+
 def test_black_outside_the_frame():
     white = np.full((100, 100, 3), 255, np.uint8)
     (crop,) = crops.cut(white, boxes((-32, -32, 32, 32)), None, Crop(64, align=False))
@@ -135,6 +154,35 @@ def test_alignment_undoes_any_turn_and_size(degrees, zoom, margin):
         np.testing.assert_allclose(in_crop(turned, after), in_crop(still, before), atol=0.01)
 
 
+SHARE = st.floats(0.2, 0.8)
+
+
+@given(st.tuples(SHARE, SHARE), st.floats(-180, 180), st.floats(0.3, 5), st.floats(0, 0.5))
+def test_the_middle_of_eyes_and_mouth_lies_where_the_crop_wants_it(center, degrees, zoom, margin):
+    """At the same share of the square without margin, however the face is turned and scaled."""
+    crop = Crop(100, margin, center=center)
+    middle = (np.array(RIGHT_EYE) + LEFT_EYE + MOUTH) / 3
+    moved, point = (rotated(p, degrees) * np.float32(zoom) for p in (sixty_eight(), middle[None]))
+    (matrix,) = crops.matrices(boxes((0, 0, 9, 9)), moved, crop)
+    want = 100 * (np.array(center) + margin) / (1 + 2 * margin)
+    np.testing.assert_allclose(in_crop(matrix, point[0]), want, atol=0.01)
+
+
+@given(st.floats(0.2, 0.8), st.floats(0.2, 0.8))
+def test_another_middle_moves_the_square_and_nothing_else(x, y):
+    (usual,) = crops.matrices(boxes((0, 0, 9, 9)), five(), Crop(100))
+    (moved,) = crops.matrices(boxes((0, 0, 9, 9)), five(), Crop(100, center=(x, y)))
+    np.testing.assert_allclose(moved[:, :2], usual[:, :2])
+    side = np.hypot(20, 40) / 0.45
+    np.testing.assert_allclose(moved[:, 2] - usual[:, 2], [side * (0.5 - x), side * (0.43 - y)], atol=1e-4)
+
+
+def test_the_middle_of_a_box_stays_the_middle_of_its_crop():
+    aside = Crop(64, center=(0.3, 0.8))
+    got = crops.matrices(boxes((50, 60, 114, 124)), None, aside)
+    np.testing.assert_array_equal(got, crops.matrices(boxes((50, 60, 114, 124)), None, Crop(64)))
+
+
 def test_eyes_are_level_in_the_picture_itself():
     """A turned face with coloured eyes: after cutting, both eyes lie on one row, the right one left."""
     landmarks = rotated(sixty_eight(), 35)
@@ -160,6 +208,47 @@ def test_eyes_are_level_in_the_picture_itself():
 def test_useless_landmarks_fall_back_on_the_box(landmarks):
     got = crops.matrices(boxes((50, 60, 114, 124)), landmarks, Crop(64))
     np.testing.assert_allclose(got, crops.matrices(boxes((50, 60, 114, 124)), None, Crop(64)))
+
+
+@pytest.mark.parametrize(
+    ("box", "aligned"),
+    [
+        # Eyes and mouth make a square of hypot(20, 40) / .45 = 99.4 px.
+        ((0, 0, 198, 10), True),  # .502 of the longer side
+        ((0, 0, 199, 10), False),  # .4995: landmarks of something smaller than the face
+        ((0, 0, 10, 199), False),
+        ((0, 0, 1000, 1000), False),
+        ((0, 0, 60, 60), True),  # larger than the box: some detectors' boxes are tight
+    ],
+)
+def test_landmarks_that_fall_together_are_not_those_of_the_face(box, aligned):
+    for landmarks in (five(), sixty_eight()):
+        (got,) = crops.matrices(boxes(box), landmarks, Crop(64))
+        want = crops.matrices(boxes((0, 0, 9, 9)), landmarks, Crop(64)) if aligned else None
+        by_box = crops.matrices(boxes(box), None, Crop(64))
+        np.testing.assert_allclose(got, by_box[0] if want is None else want[0])
+
+
+@pytest.mark.parametrize(
+    ("box", "landmarks", "crop", "side"),
+    [
+        ((50, 60, 82, 80), None, Crop(48), 32.0),  # the longer side
+        ((50, 60, 70, 92), None, Crop(112, align=False), 32.0),  # whatever the size of the crop
+        ((50, 60, 82, 80), None, Crop(48, 0.25), 48.0),  # a quarter more on every side
+        ((50, 60, 82, 80), five(), Crop(48), np.hypot(20, 40) / 0.45),  # around eyes and mouth
+        ((50, 60, 82, 80), five(), Crop(48, 0.5, center=(0.4, 0.6)), 2 * np.hypot(20, 40) / 0.45),
+    ],
+)
+def test_sides_are_measured_in_the_frame(box, landmarks, crop, side):
+    assert crops.sides(boxes(box), landmarks, crop) == pytest.approx([side])
+    assert crops.sides(boxes(), None, crop).shape == (0,)
+
+
+@given(st.floats(-180, 180), st.floats(0.3, 5))
+def test_sides_grow_with_the_face_and_not_with_its_turn(degrees, zoom):
+    moved = rotated(five(), degrees) * np.float32(zoom)
+    want = zoom * np.hypot(20, 40) / 0.45
+    assert crops.sides(boxes((0, 0, 9, 9)), moved, Crop(48)) == pytest.approx([want], rel=1e-4)
 
 
 def test_one_useless_face_does_not_touch_the_others():

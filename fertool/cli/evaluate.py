@@ -13,7 +13,7 @@ from fertool.cli.faces import Align, Data, check_align, chosen, encoder
 from fertool.cli.seen import faces_shown
 
 if TYPE_CHECKING:
-    from fertool.contracts import Classifier
+    from fertool.contracts import Classifier, Encoder
     from fertool.training.data import Dataset
     from fertool.training.division import Division
     from fertool.training.evaluate import Measured
@@ -88,10 +88,10 @@ def evaluate(
         classifier.load(place)
     by_eyes = encoder(place) if align else None
     crops = {c.crop: c for c in loaded}
-    seen_as = {crop: evaluation.faces(c, data, by_eyes) for crop, c in crops.items()}
+    seen_as = {crop: evaluation.faces(c, data) for crop, c in crops.items()}
     faces = [seen_as[c.crop] for c in loaded]
     if folds is not None:
-        _print_folds(list(zip(loaded, faces, strict=True)), folds, seed, tta=tta, json=json)
+        _print_folds(list(zip(loaded, faces, strict=True)), folds, seed, by_eyes, tta=tta, json=json)
         return
     division = _division(models, loaded, faces)
     parts = [each if division is None else divided(each, division) for each in faces]
@@ -100,14 +100,16 @@ def evaluate(
     held_out = loop.selection(parts[0]) if fitted else ""
     with faces_shown() as show:
         found = [
-            evaluation.measure(c, each, split, division=division, tta=tta, seen=show(model))
+            evaluation.measure(c, each, split, division=division, encoder=by_eyes, tta=tta, seen=show(model))
             for c, each, model in zip(loaded, faces, models, strict=True)
         ]
         if fitted:
             members = [m.probabilities for m in found]
             if held_out != split:
                 members = [
-                    evaluation.classify(c, part.take(held_out), tta=tta, seen=show(model))
+                    evaluation.classify(
+                        c, evaluation.as_seen(c, part.take(held_out), by_eyes), tta=tta, seen=show(model)
+                    )
                     for c, part, model in zip(loaded, parts, models, strict=True)
                 ]
             given = metrics.fit_weights(parts[0].take(held_out).labels, members)
@@ -138,7 +140,7 @@ def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset])
         if way is not None:
             ways[way] = model
         elif "division" in trained_on(classifier):
-            what = f"{model} was trained on other pictures, or cut otherwise (--align)"
+            what = f"{model} was trained on other pictures"
             print(f"fertool: {what}: these are not divided as those were", file=sys.stderr)
     if len(ways) > 1:
         what = f"{' and '.join(ways.values())} were trained on these pictures divided in different ways"
@@ -260,13 +262,19 @@ def _print_classes(model: str, scores: Scores) -> None:
 
 
 def _print_folds(
-    models: list[tuple[Classifier, Dataset]], count: int, seed: int, *, tta: bool, json: bool
+    models: list[tuple[Classifier, Dataset]],
+    count: int,
+    seed: int,
+    encoder: Encoder | None,
+    *,
+    tta: bool,
+    json: bool,
 ) -> None:
     """A line for every fold, then what they have in common."""
     from fertool.training import crossvalidation
 
     with faces_shown() as show:
-        found = crossvalidation.measure(models, count, seed, tta=tta, seen=show("folds"))
+        found = crossvalidation.measure(models, count, seed, encoder=encoder, tta=tta, seen=show("folds"))
     for warning in found.warnings:
         print(f"fertool: {warning}", file=sys.stderr)
     if json:

@@ -15,7 +15,7 @@ Data = Annotated[
 ]
 Align = Annotated[
     bool,
-    typer.Option("--align", help="Cut faces by their eyes first, as analyze does (encoder faceapi)."),
+    typer.Option("--align", help="Cut faces around eyes and mouth, as analyze does (encoder faceapi)."),
 ]
 
 

@@ -15,7 +15,7 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.contracts import Classifier
+    from fertool.contracts import Classifier, Encoder
     from fertool.training.data import Dataset
     from fertool.training.division import Division
     from fertool.training.evaluate import Seen
@@ -58,6 +58,7 @@ def measure(
     count: int,
     seed: int,
     *,
+    encoder: Encoder | None = None,
     tta: bool = False,
     seen: Seen = lambda *_: None,
 ) -> Folds:
@@ -65,6 +66,7 @@ def measure(
 
     `models`: loaded classifiers with their `evaluate.faces` of the same data. One is asked about every fold;
     `count` of them, trained with `train --fold 1/count` and so on by the same seed, each about its own.
+    `encoder` as for `evaluate.as_seen`.
     ConfigError if there are fewer than three folds, another number of models, or a fold without weights.
     """
     if count < 3:
@@ -76,7 +78,8 @@ def measure(
         classifier, data = models[model]
         cut = division.divided(data, way)
         part = cut.take("test")
-        rows = evaluate.classify(classifier, part, tta=tta, seen=seen)
+        shown = evaluate.as_seen(classifier, part, encoder)
+        rows = evaluate.classify(classifier, shown, tta=tta, seen=seen)
         scores = metrics.score(part.labels, rows, EMOTIONS)
         persons = None if part.persons is None else len(set(part.persons))
         figures = [getattr(scores, name) for name in FIGURES]

@@ -41,6 +41,8 @@ class Dataset:
     """(n,) str: who is in each picture; None where the layout does not tell it of all."""
     division: Division | None = None
     """What divided them into the splits, if not the layout."""
+    uncut: Pixels | None = None
+    """The pictures as they came, where `images` are faces cut out of them (`alignment.aligned`)."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,20 +73,23 @@ class Dataset:
             split=self.split[index],
             ids=self.ids[index],
             persons=None if self.persons is None else self.persons[index],
+            uncut=None if self.uncut is None else self.uncut[index],
         )
 
     def digest(self, split: str | None = None) -> str:
         """SHA-256 in hex over pixels and labels: of a split (a FertoolError if it has no picture), or of all.
 
-        It does not depend on the order of the pictures, nor on the layout they were read from, so
-        that the same data have the same digest as Parquet and as CSV. It does depend on the size.
+        It does not depend on the order of the pictures, on the layout they were read from, nor on whether
+        faces were cut out of them, so that the same data have the same digest as Parquet and as CSV. It does
+        depend on the size.
         """
         rows = self if split is None else self.take(split)
+        pictures = rows.images if rows.uncut is None else rows.uncut
         each = sorted(
             hashlib.sha256(image.tobytes() + bytes([label])).digest()
-            for image, label in zip(rows.images, rows.labels.tolist(), strict=True)
+            for image, label in zip(pictures, rows.labels.tolist(), strict=True)
         )
-        return hashlib.sha256(f"{rows.images.shape}".encode() + b"".join(each)).hexdigest()
+        return hashlib.sha256(f"{pictures.shape}".encode() + b"".join(each)).hexdigest()
 
 
 def load(path: Path, size: int = 48, channels: Literal[1, 3] = 1) -> Dataset:

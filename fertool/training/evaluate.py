@@ -53,10 +53,14 @@ class Measured:
     probabilities: Doubles
 
 
-def faces(classifier: Classifier, path: Path, encoder: Encoder | None = None) -> Dataset:
-    """The data at `path` as `classifier` sees faces; with a loaded `encoder`, aligned by the eyes first."""
-    data = load(path, classifier.crop.size, classifier.crop.channels)
-    return data if encoder is None else aligned(data, encoder, classifier.crop)
+def faces(classifier: Classifier, path: Path) -> Dataset:
+    """The data at `path` in the size and the colors that `classifier` sees."""
+    return load(path, classifier.crop.size, classifier.crop.channels)
+
+
+def as_seen(classifier: Classifier, part: Dataset, encoder: Encoder | None) -> Dataset:
+    """Some of its `faces` as they are or, with a loaded `encoder`, cut as `analyze` cuts faces."""
+    return part if encoder is None else aligned(part, encoder, classifier.crop)
 
 
 def measure(
@@ -65,25 +69,28 @@ def measure(
     split: str,
     *,
     division: Division | None = None,
+    encoder: Encoder | None = None,
     tta: bool = False,
     speed: bool = True,
     seen: Seen = lambda *_: None,
 ) -> Measured:
     """Evaluate a loaded classifier on one split of `data`, which are its `faces`, divided by `division` or
-    else as they came. `seen` is told how many faces are classified, and of how many.
+    else as they came. `encoder` as for `as_seen`. `seen` is told how many faces are classified, and of how
+    many.
 
     Raises FertoolError if its labels do not cover the seven of the data.
     """
     cut = data if division is None else divided(data, division)
     part = cut.take(split)
-    rows = classify(classifier, part, tta=tta, seen=seen)
+    shown = as_seen(classifier, part, encoder)
+    rows = classify(classifier, shown, tta=tta, seen=seen)
     fresh = _unseen(cut, part, split)
     return Measured(
         name=classifier.name,
         scores=metrics.score(part.labels, rows, EMOTIONS),
         unseen=None if fresh is None else metrics.score(part.labels[fresh], rows[fresh], EMOTIONS),
         warnings=(*warnings(classifier, data, cut.split == split, f"split {split!r}"), *cut.notes),
-        faces_per_s={n: _speed(classifier, part, n) for n in (1, 16)} if speed else {},
+        faces_per_s={n: _speed(classifier, shown, n) for n in (1, 16)} if speed else {},
         peak_mb=_peak_mb(),
         truth=part.labels,
         probabilities=rows,

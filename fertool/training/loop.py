@@ -294,6 +294,7 @@ def _identity(
 ) -> dict[str, Any]:
     """What a stored state must agree with to be continued, and what a model remembers of its making."""
     division = {} if taught.division is None else {"division": taught.division.to_dict()}
+    aligned = {} if taught.uncut is None else {"aligned": True}
     return {
         "classifier": plugin.name,
         "version": plugin.version,
@@ -301,7 +302,7 @@ def _identity(
         "options": {k: v for k, v in options.values(plugin).items() if k != "file"},
         "recipe": asdict(recipe),
         "seed": seed,
-        "data": {"train": taught.digest(), "selected_on": validation.digest(), **division},
+        "data": {"train": taught.digest(), "selected_on": validation.digest(), **division, **aligned},
     }
 
 

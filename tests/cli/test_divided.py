@@ -273,8 +273,8 @@ def test_weights_of_other_pictures_are_not_taken_for_these(
     weights = trained(fertool, people, tmp_path / "run", "--split", "50/25/25")
     found, warnings = evaluated(fertool, weights, "--data", rafdb, "--split", "train")
     assert found["models"][0]["n"] == 70
-    what = f"{weights} was trained on other pictures, or cut otherwise (--align)"
-    assert warnings == [f"{what}: these are not divided as those were"]
+    what = f"{weights} was trained on other pictures: these are not divided as those were"
+    assert warnings == [what]
     other = trained(fertool, people, tmp_path / "other", "--split", "50/25/25", "--seed", "1")
     done = fertool("evaluate", weights, other, "--data", people, *PLUGIN)
     assert done.code == 2

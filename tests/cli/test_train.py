@@ -90,6 +90,35 @@ def test_evaluate_a_weights_file(fertool, folder: Path, trained: Path) -> None:
     assert "accuracy" in taught.out
 
 
+def test_evaluate_as_analyze_cuts_faces(fertool, folder: Path, trained: Path) -> None:
+    words = ["evaluate", trained, "--data", folder / "bars", "--plugin", folder / "tiny.py", "--json"]
+    plain, cut = fertool(*words), fertool(*words, "--align")
+    assert cut.code == 0, cut.err
+    before, after = (json.loads(done.out)["models"][0] for done in (plain, cut))
+    # Other pixels of the same pictures: these are still those that selected the weights, and those that
+    # nearly occur in training are found in them as they came.
+    assert before["confusion"] != after["confusion"]
+    assert cut.err == plain.err
+    assert "was used to select these weights" in cut.err
+    assert before["without_near_duplicates"]["n"] == after["without_near_duplicates"]["n"]
+
+
+def test_trained_as_analyze_cuts_faces(fertool, folder: Path, trained: Path) -> None:
+    done = train(folder, "aligned", "--epochs", "1", "--align")
+    assert done.returncode == 0, done.stderr
+    weights = folder / "aligned" / "model.safetensors"
+    with safe_open(weights, "pt") as opened:
+        made = json.loads(opened.metadata()["made"])
+    with safe_open(trained, "pt") as opened:
+        plain = json.loads(opened.metadata()["made"])
+    assert made["data"] == {**plain["data"], "aligned": True}, "the same pictures, cut"
+    words = ["evaluate", weights, "--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    assert "was used to select these weights" in fertool(*words).err
+    again = train(folder, "aligned", "--epochs", "1", "--resume")
+    assert again.returncode == 2
+    assert "cannot resume: another data than before" in again.stderr
+
+
 def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Path) -> None:
     words = ["--data", folder / "bars", "--plugin", folder / "tiny.py", "--ensemble", "average"]
     done = fertool("evaluate", trained, trained, *words, "--json")

@@ -6,12 +6,15 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from fertool.training import evaluate
+from fertool import crops
+from fertool.training import alignment, evaluate
 from fertool_plugins.classifiers.compact import Compact
 from fertool_plugins.classifiers.compact.net import CompactNet, loss
+from fertool_plugins.encoders.faceapi import FaceApi
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "fer2013.parquet"
 
@@ -63,14 +66,41 @@ def test_the_weights_that_ship_say_how_they_were_made() -> None:
     assert json.dumps(made["recipe"])
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="needs FER2013 (not part of the project)")
-def test_as_good_as_its_card_says() -> None:
+needs_faces = pytest.mark.skipif(not SHARED.is_file(), reason="needs FER2013 (not part of the project)")
+
+
+@pytest.fixture(scope="module")
+def eyes() -> FaceApi:
+    found = FaceApi()
+    found.load("cpu")
+    return found
+
+
+@needs_faces
+@pytest.mark.parametrize(
+    ("row", "align"), [("public", False), ("public, cut as `analyze` cuts (`--align`)", True)]
+)
+def test_as_good_as_its_card_says(eyes: FaceApi, row: str, align: bool) -> None:
     card = (Compact().path.with_suffix(".md")).read_text(encoding="utf-8")
-    claimed = float(card.split("| public | 3589 | ")[1].split("%")[0]) / 100
+    claimed = float(card.split(f"| {row} | 3589 | ")[1].split("%")[0]) / 100
     classifier = Compact()
     classifier.load("cpu")
-    found = evaluate.measure(classifier, evaluate.faces(classifier, SHARED), "public", speed=False)
+    faces = evaluate.faces(classifier, SHARED)
+    found = evaluate.measure(classifier, faces, "public", encoder=eyes if align else None, speed=False)
     # bfloat16 or not depends on the processor, which moves a handful of the 3,589 faces.
     assert found.scores.accuracy == pytest.approx(claimed, abs=0.003)
     assert found.scores.accuracy > 0.66
     assert any("was used to select" in warning for warning in found.warnings)
+
+
+@needs_faces
+def test_analyze_shows_faces_where_fer2013_shows_them(eyes: FaceApi) -> None:
+    """Cut around eyes and mouth, the face of a typical picture stays where it is, and as large as it is."""
+    crop = Compact.crop
+    frames = alignment.framed(evaluate.faces(Compact(), SHARED).take("public").images[::12])
+    faces = alignment.found(frames, eyes)
+    maps = np.concatenate([crops.matrices(face.boxes, face.landmarks, crop) for face in faces])
+    middle = np.array([23.5, 23.5])
+    shift = maps[:, :, :2] @ middle + maps[:, :, 2] - 48 - middle
+    np.testing.assert_allclose(np.median(shift, axis=0), 0, atol=0.5)
+    assert np.median(np.linalg.norm(maps[:, :, 0], axis=1)) == pytest.approx(1, abs=0.02)

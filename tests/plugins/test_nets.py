@@ -21,7 +21,7 @@ from fertool_plugins.classifiers.khalid2025 import Khalid2025
 from fertool_plugins.classifiers.tuyakov2022 import Tuyakov2022
 from fertool_plugins.nets.attention import Cbam, ChannelAttention, SelfAttention, SpatialAttention
 from fertool_plugins.nets.resnet import Basic, Block, Bottleneck, normalise, resnet18, resnet50, shortcut
-from fertool_plugins.nets.trained import Trained
+from fertool_plugins.nets.trained import FER2013_FRAME, Trained
 
 
 def sigmoid(x: float) -> float:
@@ -337,5 +337,5 @@ def test_a_step_moves_every_parameter(kind: type[Trained]) -> None:
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_is_trained_with_the_papers_recipe_or_the_best(kind: type[Trained]) -> None:
     assert {"paper", "best"} <= set(kind.recipes)
-    assert kind().crop == Crop(48, margin=0.0, align=True, channels=1)
+    assert kind().crop == FER2013_FRAME
     assert kind.labels == EMOTIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from fertool import Augment, Crop, Recipe, hookimpl
+from fertool import Augment, Recipe, hookimpl
 from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Aly2023(Trained):
     """
 
     name: ClassVar[str] = "aly2023"
-    version: ClassVar[str] = "1"
-    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    version: ClassVar[str] = "2"
     recipes: ClassVar[dict[str, Recipe]] = {
         "paper": PAPER,
         "best": BEST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Augment, Crop, Recipe, hookimpl
+from fertool import Augment, Recipe, hookimpl
 from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ class Tuyakov2022(Trained):
     """
 
     name: ClassVar[str] = "tuyakov2022"
-    version: ClassVar[str] = "1"
-    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    version: ClassVar[str] = "2"
     recipes: ClassVar[dict[str, Recipe]] = {
         "paper": PAPER,
         "paper-1e-3": replace(PAPER, lr=1e-3),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fertool import Augment, FertoolError, Recipe, Trainable, devices, light, models, packed
+from fertool import Augment, Crop, FertoolError, Recipe, Trainable, devices, light, models, packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,12 @@ SHIPPED = Path(__file__).parent / "weights"
 """`NAME.safetensors` in it is used when no file is given."""
 AT_ONCE = 64
 """Faces per pass: bounds memory, and more at once are no quicker."""
+
+FER2013_FRAME = Crop(48, channels=1, center=(0.49, 0.505), sampling="bicubic")
+"""Shows a face as FER2013's pictures do, on which the networks are trained as they come: in these, the middle
+of eyes and mouth lies at (0.49, 0.505) at the median (0.49 is the middle pixel), and the distance from an eye
+to the mouth is 0.444 of the side, 0.45 in an aligned square. What bicubic sampling and the place are worth
+stands in the README of this folder."""
 
 FROM_SCRATCH = Recipe(
     epochs=70,
@@ -76,6 +82,7 @@ class Trained(Trainable):
     """
 
     concurrent: ClassVar[bool] = True
+    crop: ClassVar[Crop] = FER2013_FRAME
 
     file: str = field(
         default="", metadata={"help": "weights to use, a .safetensors file that `fertool train` wrote"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Crop, Recipe, hookimpl
+from fertool import Recipe, hookimpl
 from fertool_plugins.nets.trained import FROM_SCRATCH, TAUGHT, Trained
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ class Compact(Trained):
     """
 
     name: ClassVar[str] = "compact"
-    version: ClassVar[str] = "2"
-    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    version: ClassVar[str] = "3"
     recipes: ClassVar[dict[str, Recipe]] = {
         "best": BEST,
         "distilled": DISTILLED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from fertool import Augment, Crop, Recipe, hookimpl
+from fertool import Augment, Recipe, hookimpl
 from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Hafnet2025(Trained):
     """
 
     name: ClassVar[str] = "hafnet2025"
-    version: ClassVar[str] = "1"
-    crop: ClassVar[Crop] = Crop(48, margin=0.0, align=True, channels=1)
+    version: ClassVar[str] = "2"
     recipes: ClassVar[dict[str, Recipe]] = {
         "paper": PAPER,
         "best": BEST,

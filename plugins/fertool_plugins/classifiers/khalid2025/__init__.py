@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fertool import Augment, Crop, Recipe, hookimpl
-from fertool_plugins.nets.trained import FROM_SCRATCH, SHORT, TAUGHT, Trained
+from fertool_plugins.nets.trained import FER2013_FRAME, FROM_SCRATCH, SHORT, TAUGHT, Trained
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,7 @@ class Khalid2025(Trained):
     """
 
     name: ClassVar[str] = "khalid2025"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     recipes: ClassVar[dict[str, Recipe]] = {
         "paper": PAPER,
         "paper-loss": replace(PAPER, watch="loss"),
@@ -82,7 +82,7 @@ class Khalid2025(Trained):
     @property
     def crop(self) -> Crop:  # type: ignore[override]  # an option decides
         """With `anchors`, one more plane."""
-        return Crop(48, margin=0.0, align=True, channels=1, anchors=SPREAD if self.anchors else 0.0)
+        return replace(FER2013_FRAME, anchors=SPREAD if self.anchors else 0.0)
 
     def network(self) -> torch.nn.Module:
         """See `Trainable.network`."""
