@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from fertool.contracts import Classifier
     from fertool.privacy.consent import Gate
     from fertool.remote import File
     from fertool.request import Request
     from fertool.sampling import Times
+    from fertool.setup import Plugged
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 
@@ -160,6 +162,10 @@ def _recording(source: video.Recording, request: Request) -> Recording:
     )
 
 
+def _classifier(plugged: Plugged[Classifier]) -> dict[str, object]:
+    return plugged.describe() | {"floor_px": plugged.plugin.floor_px}
+
+
 def _run(recording: Recording, request: Request, planned: int, gate: Gate | None) -> Run:
     """The run's identity is a hash of the recording and of everything that can change a result."""
     tools = request.tools
@@ -167,7 +173,7 @@ def _run(recording: Recording, request: Request, planned: int, gate: Gate | None
         "format": FORMAT,
         "detector": tools.detector.describe(),
         "encoder": tools.encoder.describe(),
-        "classifier": tools.classifier.describe() if tools.classifier else None,
+        "classifier": _classifier(tools.classifier) if tools.classifier else None,
         "every": request.every,
         "start_s": request.start_s,
         "end_s": None if math.isinf(request.end_s) else request.end_s,

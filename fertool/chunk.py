@@ -224,7 +224,8 @@ class Chunk:
         return table.with_columns(absent).select(*OBSERVATIONS).cast(pl.Schema(OBSERVATIONS))
 
     def _expression(self) -> dict[str, object]:
-        """Class columns; none under the policy `behaviour`."""
+        """Class columns, null for a face that is too small to be classified; none under the policy
+        `behaviour`."""
         classifier = self.engine.classifier
         if classifier is None:
             return {}
@@ -235,11 +236,13 @@ class Chunk:
         columns: dict[str, object] = {
             label: rows[:, i] for i, label in enumerate(labels) if label in EMOTIONS
         }
-        columns["emotion"] = [labels[i] for i in best]
+        known = ~np.isnan(rows).any(axis=1)
+        columns["emotion"] = [labels[i] if k else None for i, k in zip(best, known, strict=True)]
         columns["confidence"] = rows[np.arange(len(rows)), best]
         if others:
             columns["others"] = [
-                json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) for row in rows
+                json.dumps({labels[i]: round(float(row[i]), 6) for i in others}) if k else None
+                for row, k in zip(rows, known, strict=True)
             ]
         return columns
 

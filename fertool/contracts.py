@@ -107,6 +107,9 @@ class Classifier(Plugin):
     of what rules get; it cannot have the name of one that is there already (`types.COLUMNS`)."""
     crop: ClassVar[Crop]
     """The crop `classify` wants."""
+    floor_px: ClassVar[float] = 0.0
+    """Least side of the square that `crop` cuts, in pixels of the frame, at which a face is classified. The
+    expression of a smaller face counts as not measured: null in every table."""
 
     @abstractmethod
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:

@@ -43,7 +43,8 @@ class Looked:
 
     faces: Faces
     classes: Floats
-    """(n, labels) float32 probabilities; no columns under the policy `behaviour`."""
+    """(n, labels) float32 probabilities, NaN for a face smaller than the classifier's `floor_px`; no columns
+    under the policy `behaviour`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,18 @@ class Engine:
         classifier = self.classifier
         if classifier is None:
             return [np.zeros((len(f), 0), np.float32) for f in faces]
+        large = [crops.sides(f.boxes, f.landmarks, classifier.crop) >= classifier.floor_px for f in faces]
+        wanted = [f.take(which) for f, which in zip(faces, large, strict=True)]
         cut = [
             crops.cut(image, f.boxes, f.landmarks, classifier.crop)
-            for image, f in zip(images, faces, strict=True)
+            for image, f in zip(images, wanted, strict=True)
         ]
         stack = np.concatenate(cut)
-        with self._turn(classifier):
-            rows = [checks.classify(classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
-        flat = np.concatenate([np.zeros((0, len(classifier.labels)), np.float32), *rows])
+        flat = np.full((sum(map(len, faces)), len(classifier.labels)), np.nan, np.float32)
+        if len(stack):
+            with self._turn(classifier):
+                rows = [checks.classify(classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
+            flat[np.concatenate(large)] = np.concatenate(rows)
         return np.split(flat, np.cumsum([len(f) for f in faces])[:-1])
 
     def _turn(self, plugin: Plugin) -> AbstractContextManager[Any]:

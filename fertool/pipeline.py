@@ -81,7 +81,7 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
         notes = [*analysis.warnings, *gone]
         return Outcome(recording.recording, run.run, fresh=False, changed=bool(gone), notes=notes)
     students, doubts = linking.link(store, run, recording, analysis)
-    notes = [*analysis.warnings, *_lost(store, run), *doubts]
+    notes = [*analysis.warnings, *_lost(store, run), *_small(store, run), *doubts]
     store.finish_run(run.run, students, notes, recording)
     notes += _let_go(store, analysis)
     _default_segments(store, analysis.course, analysis.lecture, analysis.chapters)
@@ -92,6 +92,15 @@ def _lost(store: Store, run: Run) -> list[str]:
     """A note on samples that were planned and are not there."""
     lost = run.planned - store.count_samples(run.run)
     return [f"{lost} of {run.planned} samples could not be decoded"] if lost else []
+
+
+def _small(store: Store, run: Run) -> list[str]:
+    """A note on faces that were too small for the classifier."""
+    about = run.config["classifier"]
+    unread, faces = store.count_faces(run.run) if about else (0, 0)
+    if not unread:
+        return []
+    return [f"expression not measured in {unread} of {faces} faces: below {about['floor_px']:g} px"]
 
 
 def _in_place(store: Store, analysis: Analysis) -> bool:

@@ -124,6 +124,12 @@ class Store:
     def count_samples(self, run: str) -> int:
         return int(self._rows("SELECT count(*) FROM samples WHERE run = $run", {"run": run})[0][0])
 
+    def count_faces(self, run: str) -> tuple[int, int]:
+        """Faces in the samples of a run: those whose expression was not measured, and all of them."""
+        sql = "SELECT count(*) FILTER (emotion IS NULL), count(*) FROM observations WHERE run = $run"
+        unread, faces = self._rows(sql, {"run": run})[0]
+        return int(unread), int(faces)
+
     def commit_chunk(self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store one chunk in one transaction; a chunk that is already there stays as it is."""
         key = {"r": run, "c": chunk}
@@ -191,8 +197,8 @@ class Store:
 
     def summary(self, run: str) -> dict[str, Any]:
         """One run in figures: samples, coverage (share of samples with a face), students, mean probability
-        of every label (null without any face, under the policy `behaviour`, and where its classifier does
-        not have the label), seconds, seconds analysed."""
+        of every label (null where no expression was measured, and where its classifier does not have the
+        label), seconds, seconds analysed."""
         means = {e: e for e in EMOTIONS} | {e: probability(e) for e in self.further_labels()}
         shares = ", ".join(
             f'(SELECT avg({value}) FROM observations WHERE run = $run) AS "{e}"'  # noqa: S608

@@ -33,7 +33,8 @@ MEASURES: dict[str, pl.DataType] = {
     "confidence": pl.Float32(),
 }
 """What is measured of one face: pixels of the upright frame, degrees, probabilities. Expression columns
-are null under the policy `behaviour`; pose is null where it could not be measured."""
+are null under the policy `behaviour` and for a face below the classifier's floor (`Classifier.floor_px`);
+pose is null where it could not be measured."""
 
 OBSERVATIONS: dict[str, pl.DataType] = {
     "sample": pl.Int32(),

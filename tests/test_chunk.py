@@ -280,6 +280,45 @@ def test_without_a_classifier_no_expression_is_stored():
     assert table["x1"].to_list() == [20]
 
 
+FLOORS = [
+    # side of the face, margin of the crop, floor, whether its expression is measured
+    (31, 0.0, 32.0, False),  # a pixel too small
+    (32, 0.0, 32.0, True),  # the floor itself counts
+    (33, 0.0, 32.0, True),
+    (24, 0.25, 36.0, True),  # the square that is cut counts: 24 * 1.5 = 36
+    (24, 0.25, 36.5, False),
+    (31, 0.0, 0.0, True),  # a classifier without a floor
+]
+
+
+@pytest.mark.parametrize(("side", "margin", "floor", "measured"), FLOORS)
+def test_the_expression_of_a_small_face_is_not_measured(side, margin, floor, measured):
+    class Picky(Moods):
+        labels = ("contempt", *EMOTIONS)
+        crop = Crop(8, margin, align=False)
+        floor_px = floor
+
+    moods = Picky()
+    table = measure([picture((ADA, LEFT, BRIGHT), side=side)], engine(classifier=moods))["observations"]
+    expression = table.select(*EMOTIONS, "emotion", "confidence", "others")
+    assert expression.null_count().row(0) == (0 if measured else 1,) * 10
+    assert moods.sizes == ([1] if measured else []), "what is not measured is not computed"
+    seen = table.select("x1", "x2", "detection", "yaw_deg", "pitch_deg", "roll_deg").row(0)
+    assert seen == pytest.approx((20, 20 + side, 0.9, 0, 0, 0)), "the face is there all the same"
+
+
+def test_small_faces_leave_the_answers_of_the_others_in_their_places():
+    class Picky(Moods):
+        floor_px = 32.0
+
+    small, large = picture((ADA, LEFT, DIM), side=31), picture((BEN, RIGHT, DIM), side=32)
+    pictures = [small + picture((CAM, RIGHT, BRIGHT)), small, picture(), small + large]
+    table = measure(pictures, engine(classifier=Picky()))["observations"]
+    assert table.select("sample", "x1", "emotion").rows() == [
+        (0, 20, None), (0, 220, "happy"), (1, 20, None), (3, 20, None), (3, 220, "sad"),
+    ]  # fmt: skip
+
+
 def test_many_faces_are_classified_in_portions_and_stay_in_order():
     corners = [(x, y) for x in range(0, 1500, 50) for y in range(0, 150, 50)]
     people = [(ADA, corner, BRIGHT if i % 3 else DIM) for i, corner in enumerate(corners)]

@@ -125,6 +125,27 @@ def test_a_recording_becomes_rows(video: Path, store: Store) -> None:
     assert seen == [("student-01", 80), ("student-02", 30)]
 
 
+@pytest.mark.parametrize(
+    ("floor", "policy", "notes"),
+    [
+        (80.0, "full", []),  # the detector's boxes are 80 px high
+        (81.0, "full", ["expression not measured in 110 of 110 faces: below 81 px"]),
+        (80.5, "full", ["expression not measured in 110 of 110 faces: below 80.5 px"]),
+        (81.0, "behaviour", []),  # nothing was to be measured
+    ],
+)
+def test_a_note_on_faces_below_the_floor(
+    video: Path, store: Store, monkeypatch, floor: float, policy: str, notes: list[str]
+) -> None:
+    monkeypatch.setattr(Happy, "floor_px", floor)
+    outcome = analyze(video, request_(policy), store, Quiet())
+    assert outcome.notes == notes
+    config = json.loads(store.query("SELECT config FROM runs").item())
+    assert (
+        config["classifier"] is None if policy == "behaviour" else config["classifier"]["floor_px"] == floor
+    )
+
+
 def test_no_track_crosses_a_chunk(video: Path, store: Store) -> None:
     run = analyze(video, request_(), store, Quiet()).run
     spans = store.tracks(run).select("chunk", "first_s", "last_s").rows()
