@@ -17,7 +17,7 @@ from fertool.errors import FertoolError
 from fertool.privacy import custody
 from fertool.privacy.custody import Custody
 from fertool.report import data, language, text
-from fertool.report.data.course import Course, describe, gathered, in_order
+from fertool.report.data.course import Course, describe, gathered
 from fertool.report.data.digest import digest
 from fertool.report.exports import tables as flat
 from fertool.report.exports import write as exports
@@ -138,10 +138,11 @@ def render(
 
 def _tables(store: Store, site: Site) -> Iterator[Tables]:
     """For exports, one lecture after another."""
-    held = {course: describe(store, course).held for course, _ in site.lectures}
+    courses = dict.fromkeys(course for course, _ in site.lectures)
+    meetings = {course: describe(store, course).meetings for course in courses}
     for course, lecture in site.lectures:
         loaded = data.load(store, course, lecture, site.k)
-        yield flat.of_lecture(digest(loaded, held[course].get(lecture), site.signals))
+        yield flat.of_lecture(digest(loaded, meetings[course][lecture], site.signals))
 
 
 def _mark(folder: Path, lang: str, formats: Collection[str]) -> None:
@@ -195,17 +196,19 @@ def _read(
 ) -> Course:
     about, labels = describe(store, name), data.labels(store, name)
     shown = names.shown(name) if names is not None else {}
+    if shown:
+        about = about.named(data.shown_as(shown, labels))
     digests, found = [], []
-    for lecture in in_order([lecture for course, lecture in site.lectures if course == name], about.held):
+    for lecture, meeting in about.meetings.items():
+        if (name, lecture) not in site.lectures:
+            continue
         progress(f"{name} / {lecture}")
         tables = data.load(store, name, lecture, site.k)
         tables = data.named(tables, shown, labels) if shown else tables
-        digests.append(digest(tables, about.held.get(lecture), site.signals))
+        digests.append(digest(tables, meeting, site.signals))
         # One student alone is no group: sections of pages show what the pages show.
         found.append(flat.of_lecture(digests[-1].own or digests[-1] if len(labels) == 1 else digests[-1]))
     sections.tables = flat.together(found)
-    if shown:
-        about = about.named(data.shown_as(shown, labels))
     return gathered(name, digests, about, site.k)
 
 

@@ -10,7 +10,7 @@ import pytest
 from fertool import pipeline, plugins
 from fertool.report import data, language
 from fertool.report.data import story
-from fertool.report.data.course import Course, describe, in_order
+from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
 from fertool.report.pages import handout
 from fertool.report.pages.site import Site
@@ -29,9 +29,8 @@ SIGNALS = {rule.name: rule.signals for rule in RULES}
 
 def course(store: Store, name: str, k: int = 1) -> Course:
     about = describe(store, name)
-    lectures = in_order([lecture for of, lecture in store.lectures(name) if of == name], about.held)
     digests = [
-        digest(data.load(store, name, lecture, k), about.held.get(lecture), SIGNALS) for lecture in lectures
+        digest(data.load(store, name, lecture, k), one, SIGNALS) for lecture, one in about.meetings.items()
     ]
     return Course(name, tuple(digests), about, k)
 

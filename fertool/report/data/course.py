@@ -12,6 +12,7 @@ import polars as pl
 
 from fertool import judging
 from fertool.privacy.suppression import too_small
+from fertool.report.data import meetings
 from fertool.report.data.digest import (
     ATTENTION,
     MEASURES,
@@ -28,9 +29,9 @@ from fertool.report.text import natural
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from fertool.report.data.meetings import Meeting
     from fertool.store import Store
 
 PSEUDONYM = re.compile(r"student-\d+")
@@ -40,8 +41,8 @@ PSEUDONYM = re.compile(r"student-\d+")
 class About:
     """What is stored of a course beside its lectures."""
 
-    held: dict[str, date]
-    """Lecture -> day, as far as course.toml says."""
+    meetings: dict[str, Meeting]
+    """Lecture -> its day, and who was expected at it and not seen; in order of time."""
     instructor: str
     topics: tuple[str, ...]
     assessments: tuple[dict[str, Any], ...]
@@ -52,7 +53,11 @@ class About:
     def named(self, told: Mapping[str, str]) -> About:
         """With names instead of pseudonyms: see `lecture.shown_as`."""
         rows = (row | {"student": told.get(row["student"], row["student"])} for row in self.assessments)
-        return replace(self, assessments=tuple(rows))
+        meetings = {
+            lecture: replace(one, absent=tuple(in_order(told.get(name, name) for name in one.absent)))
+            for lecture, one in self.meetings.items()
+        }
+        return replace(self, assessments=tuple(rows), meetings=meetings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,21 @@ class Change:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """A student over the lectures at which the student was expected: since enrollment, or since first seen. A
+    lecture missed counts with all of its samples."""
+
+    student: str
+    there: list[str]
+    """Lectures in which the student was seen."""
+    expected: list[str]
+    samples: int
+    present: int
+    measured: int
+    negative: int
+
+
 @dataclass(frozen=True)
 class Course:
     """All that is said of a course."""
@@ -125,8 +145,23 @@ class Course:
     @cached_property
     def students(self) -> list[str]:
         """Everybody seen, in natural order."""
-        names = {name for one in self.lectures for name in one.names}
-        return sorted(names, key=lambda name: (natural(name), name))
+        return in_order({name for one in self.lectures for name in one.names})
+
+    @cached_property
+    def never_seen(self) -> list[str]:
+        """Who was expected, and not seen in any lecture."""
+        expected = {name for one in self.lectures for name in one.meeting.absent}
+        return in_order(expected.difference(self.students))
+
+    def attendance(self, student: str) -> Attendance:
+        """How much of the lectures at which a student was expected the student was seen in."""
+        expected = [one for one in self.lectures if student in {*one.names, *one.meeting.absent}]
+        rows = pl.concat(
+            one.roll.filter(student=student).select("samples", "present", "measured", "negative")
+            for one in expected
+        )
+        there = [one.lecture for one in expected if student in one.names]
+        return Attendance(student, there, [one.lecture for one in expected], **rows.sum().row(0, named=True))
 
     @property
     def alone(self) -> str | None:
@@ -210,7 +245,8 @@ class Course:
 
     @cached_property
     def changes(self) -> list[Change]:
-        """presence, engagement, negative: the latest lecture against those before; of whoever was in both."""
+        """presence, engagement, negative: the latest lecture against those before, of the same students. For
+        presence, students who were expected and not seen count as not seen."""
         return [
             change
             for measure, (part, whole) in MEASURES.items()
@@ -223,11 +259,11 @@ class Course:
         held_back = Change(measure, nothing, nothing, None, None, None)
         columns = ("student", part, whole)
         shown = [one for one in self.lectures if not one.suppressed[whole][None]]
-        earlier = [one.whole.select(columns) for one in shown if one is not self.latest]
+        earlier = [one.roll.select(columns) for one in shown if one is not self.latest]
         if not earlier or self.latest not in shown:
             return held_back if self.lectures[:-1] else None
         past = pl.concat(earlier).group_by("student").agg(pl.col(part, whole).sum()).sort("student")
-        both = self.latest.whole.select(columns).join(past, on="student", suffix="_past")
+        both = self.latest.roll.select(columns).join(past, on="student", suffix="_past")
         both = both.filter(pl.col(whole) > 0, pl.col(f"{whole}_past") > 0)
         if both.is_empty():
             return None
@@ -255,7 +291,7 @@ def gathered(name: str, lectures: Sequence[Digest], about: About, k: int = 1) ->
 
 def describe(store: Store, course: str) -> About:
     """Read what is stored of a course beside its lectures."""
-    rows = store.query("SELECT lecture, held, instructor, topics FROM syllabi WHERE course = $c", c=course)
+    rows = store.query("SELECT instructor, topics FROM syllabi WHERE course = $c", c=course)
     wide = store.query(
         """SELECT * FROM assessments_latest WHERE lecture IS NULL AND (course = $c OR course IS NULL)
            ORDER BY rule, student NULLS FIRST, message""",
@@ -269,7 +305,7 @@ def describe(store: Store, course: str) -> About:
     )
     first: dict[str, Any] = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
     return About(
-        held={row["lecture"]: row["held"] for row in rows.to_dicts() if row["held"]},
+        meetings=meetings.read(store, course),
         instructor=first["instructor"] or "",
         topics=tuple(first["topics"] or ()),
         assessments=tuple(
@@ -279,9 +315,9 @@ def describe(store: Store, course: str) -> About:
     )
 
 
-def in_order(lectures: Sequence[str], held: dict[str, date]) -> list[str]:
-    """Lectures with a day by day; the others behind them, by name."""
-    return sorted(lectures, key=lambda name: (name not in held, str(held.get(name, "")), natural(name)))
+def in_order(students: Iterable[str]) -> list[str]:
+    """In natural order of names."""
+    return sorted(students, key=lambda name: (natural(name), name))
 
 
 def _moments(digest: Digest, segment: dict[str, Any]) -> tuple[Moment, ...]:

@@ -14,6 +14,7 @@ import polars as pl
 from fertool import judging, messages
 from fertool.privacy.suppression import too_small
 from fertool.report import groups, series
+from fertool.report.data.meetings import UNKNOWN, Meeting
 from fertool.types import Message
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Digest:
 
     course: str
     lecture: str
-    held: date | None
+    meeting: Meeting
     summary: Summary
     runs: tuple[Run, ...]
     students: pl.DataFrame
@@ -140,6 +141,10 @@ class Digest:
         return self.names[0] if len(self.names) == 1 else None
 
     @property
+    def held(self) -> date | None:
+        return self.meeting.day
+
+    @property
     def expressions(self) -> bool:
         return self.summary.expressions
 
@@ -165,6 +170,14 @@ class Digest:
     def whole(self) -> pl.DataFrame:
         """The cells of the whole lecture: one row per student."""
         return self.cells.filter(pl.col("segment").is_null())
+
+    @cached_property
+    def roll(self) -> pl.DataFrame:
+        """Everybody who was expected: `whole`, and 0 of as many samples as anybody has for the absent."""
+        there = self.whole.drop("segment")
+        absent = pl.DataFrame({"student": self.meeting.absent}, schema={"student": pl.String()})
+        samples = pl.lit(there["samples"].max(), pl.Int64()).alias("samples")
+        return pl.concat([there, absent.with_columns(samples)], how="diagonal").fill_null(0)
 
     def cell(self, segment: int | None) -> pl.DataFrame:
         """The cells of a segment: one row per student who could have been seen in it."""
@@ -273,9 +286,9 @@ class Digest:
 
 
 def digest(
-    lecture: Lecture, held: date | None = None, signals: Mapping[str, Collection[str]] | None = None
+    lecture: Lecture, meeting: Meeting = UNKNOWN, signals: Mapping[str, Collection[str]] | None = None
 ) -> Digest:
-    """`held`: its day; `signals`: what each rule looks at, which decides whom its figures are about."""
+    """`signals`: what each rule looks at, which decides whom its figures are about."""
     width, fine = (series.bin_width(lecture.duration_s, bins) for bins in (BINS, CLASS_BINS))
     cells = _cells(lecture)
     suppressed = groups.of_segments(cells, lecture.k)
@@ -283,7 +296,7 @@ def digest(
     return Digest(
         course=lecture.course,
         lecture=lecture.lecture,
-        held=held,
+        meeting=meeting,
         summary=lecture.summary,
         runs=lecture.runs,
         students=lecture.students,
@@ -301,7 +314,7 @@ def digest(
         dropped=lecture.dropped,
         one_at_a_time=lecture.one_at_a_time,
         k=lecture.k,
-        own=digest(replace(lecture, k=1), held, signals) if alone and lecture.k > 1 else None,
+        own=digest(replace(lecture, k=1), meeting, signals) if alone and lecture.k > 1 else None,
     )
 
 

@@ -11,7 +11,7 @@ from fertool.privacy.suppression import too_small
 from fertool.report.data.digest import ATTENTION, MEASURES, PREFERENCE, PREFERRED, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fertool.privacy.suppression import Reason as Suppressed
     from fertool.report.data.course import Course, Place
@@ -121,14 +121,15 @@ def _concern(course: Course, student: str) -> Concern | None:
     latest = course.latest
     reasons: list[tuple[float, Reason]] = []
     before = [one for one in course.lectures[:-1] if student in one.names]
-    if before and student not in latest.names and not latest.one_at_a_time:
+    if before and student in latest.meeting.absent:
         reasons.append((1.0, Reason("missing", {"lecture": latest.lecture, "n": len(before)})))
     for measure, key, sign in (("presence", "falling", -1), ("negative", "rising", 1)):
-        now, then = (
-            # Of a student who is not shown in a speaker view nothing is known.
-            _share([one for one in some if measure != "presence" or not one.one_at_a_time], student, measure)
-            for some in ([latest], before)
-        )
+        # Of a student who is not shown in a speaker view nothing is known.
+        known = [one for one in course.lectures if measure != "presence" or not one.one_at_a_time]
+        # Who missed it is missing: that the share fell as well would be the same reason once more.
+        there = [one for one in known if one is latest and student in one.names]
+        now = _share(there, student, measure)
+        then = _share([one for one in known if one is not latest], student, measure)
         if now is not None and then is not None and sign * (now - then) >= CHANGE:
             values = {"lecture": latest.lecture, "now": now, "then": then}
             reasons.append((abs(now - then), Reason(key, values)))
@@ -159,12 +160,12 @@ def _flags(lectures: tuple[Digest, ...], student: str) -> list[tuple[float, Reas
     return found
 
 
-def _share(lectures: list[Digest], student: str, measure: str) -> float | None:
-    """Over several lectures at once; None where too little was measured to say."""
+def _share(lectures: Sequence[Digest], student: str, measure: str) -> float | None:
+    """Over several lectures at once, also those missed; None where too little was measured to say."""
     part, whole = MEASURES[measure]
     hits = samples = expected = 0
     for one in lectures:
-        for row in one.whole.filter(student=student).to_dicts():
+        for row in one.roll.filter(student=student).to_dicts():
             hits, samples, expected = hits + row[part], samples + row[whole], expected + row["present"]
     if not samples or samples < judging.FLOOR * expected:
         return None

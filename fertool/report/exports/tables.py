@@ -8,10 +8,11 @@ order they come in.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool.privacy.suppression import too_small
 from fertool.report.data.digest import OUTSIDE
 
 if TYPE_CHECKING:
@@ -44,13 +45,18 @@ _COUNTS: dict[str, Column] = {
 DICTIONARY: dict[str, dict[str, Column]] = {
     "lectures": {
         **_WHERE,
-        "day": (pl.Date(), "day on which it was held, from course.toml"),
+        "day": (
+            pl.Date(),
+            "day on which it was held: as course.toml says, else as its name does",
+        ),
         "analysed_at": (pl.Datetime("us", "UTC"), "start of the analysis behind the figures"),
         "duration_s": (pl.Float64(), "length of its longest recording, in seconds"),
         "period_s": (pl.Float64(), "median time between two samples, in seconds"),
         "policy": (pl.String(), "full or behaviour; both, if recordings differ"),
         "students": (pl.Int64(), "students seen"),
+        "absent": (pl.Int64(), "students expected and not seen: enrolled, or seen in an earlier lecture"),
         **_COUNTS,
+        "expected": (pl.Int64(), "samples, and as many again for each of the absent as for anybody seen"),
         "held_back": _HELD_BACK,
     },
     "segments": {
@@ -67,7 +73,7 @@ DICTIONARY: dict[str, dict[str, Column]] = {
     },
     "students": {
         **_WHERE,
-        "student": (pl.String(), "label of the student"),
+        "student": (pl.String(), "label of the student; one who was expected and not seen has present 0"),
         **_COUNTS,
         "main": (pl.String(), "expression that was the most probable one most often"),
         "confidence": (pl.Float64(), "mean probability of the most probable expression"),
@@ -110,7 +116,7 @@ def of_lecture(one: Digest) -> Tables:
     found = {
         "lectures": _lectures(one),
         "segments": _segments(one),
-        "students": one.students,
+        "students": _students(one),
         "assessments": _assessments(one),
         "shares": _shares(one) if one.expressions else pl.DataFrame(),
     }
@@ -160,15 +166,24 @@ def _fit(name: str, one: Digest, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lectures(one: Digest) -> pl.DataFrame:
-    about = {
+    about: dict[str, Any] = {
         "day": one.held,
         "analysed_at": one.summary.analysed,
         "duration_s": one.duration_s,
         "period_s": one.summary.period_s,
         "policy": ", ".join(one.policies),
     }
+    few = too_small(len(one.roll), one.k)
+    about |= {"students": len(one.names), "absent": len(one.meeting.absent)}
+    about |= {"expected": None if few else int(one.roll["samples"].sum())}
     row = _counts(one, None).with_columns(pl.lit(value).alias(name) for name, value in about.items())
-    return _without_held_back(row.with_columns(students=pl.lit(len(one.names))), list(_COUNTS))
+    return _without_held_back(row, [*_COUNTS, "expected"])
+
+
+def _students(one: Digest) -> pl.DataFrame:
+    """Those seen, then those expected and not seen."""
+    absent = one.roll.filter(pl.col("student").is_in(one.meeting.absent)).select("student", *_COUNTS)
+    return pl.concat([one.students, absent], how="diagonal_relaxed")
 
 
 def _segments(one: Digest) -> pl.DataFrame:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data import story
@@ -46,16 +44,13 @@ def _again(course: Course) -> list[tuple[Digest, story.Again]]:
 
 
 def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
-    """Everybody with counts over all lectures: who needs attention first, then by name."""
-    if not course.students:
-        return []
-    names = ("samples", "present", "measured", "negative")
-    whole = pl.concat([one.whole.select("student", *names) for one in course.lectures])
-    sums = whole.group_by("student").agg(*(pl.col(name).sum() for name in names), lectures=pl.len())
-    rows = {row["student"]: row for row in sums.to_dicts()}
+    """Everybody: who needs attention first, then by name, then who was never seen."""
     concerns = {one.student: one for one in found}
-    order = [*concerns, *(name for name in course.students if name not in concerns)]
-    return [rows[name] | {"concern": concerns.get(name)} for name in order]
+    seen = [*concerns, *(name for name in course.students if name not in concerns)]
+    return [
+        {"there": course.attendance(name), "concern": concerns.get(name)}
+        for name in (*seen, *course.never_seen)
+    ]
 
 
 def _charts(site: Site, course: Course) -> dict[str, Chart | None]:

@@ -30,6 +30,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         context: dict[str, Any] = {
             "it": course,
             "student": name,
+            "there": course.attendance(name),
             "lectures": lectures,
             "matrix": matrix,
             "columns": {own.digest.lecture: columns(site.say, own.digest) for own in lectures},

@@ -12,28 +12,31 @@ if TYPE_CHECKING:
 
 HOW = (
     "The share of the samples in which a face was seen, over all lectures of a week, or lecture by lecture"
-    " where course.toml gives no dates. Not seen can mean away, turned off, hidden, or too small for the"
-    " detector."
+    " where not all days are known. Not seen can mean away, turned off, hidden, or too small for the"
+    " detector. Who was enrolled, or seen in an earlier lecture, and is not in this one counts with 0 %;"
+    " a dash stands before that, and where a lecture cannot show who was missing."
 )
 
 
 @dataclass
 class Attendance(Section):
-    """Present samples / samples, by calendar week (ISO 8601): of the class, and of each student."""
+    """Present samples / samples, by calendar week (ISO 8601): of everybody expected, and of each student."""
 
     name = "attendance"
-    version = "1"
+    version = "2"
     title = "Attendance by week"
     words = {
         "de": {
             title: "Anwesenheit je Woche",
             HOW: (
                 "Der Anteil der Stichproben, in denen ein Gesicht gesehen wurde, über alle Vorlesungen einer "
-                "Woche, oder Vorlesung für Vorlesung, wo course.toml keine Tage nennt. Nicht gesehen kann "
-                "heißen: weg, ausgeschaltet, verdeckt oder zu klein für den Detektor."
+                "Woche, oder Vorlesung für Vorlesung, wo nicht alle Tage bekannt sind. Nicht gesehen kann "
+                "heißen: weg, ausgeschaltet, verdeckt oder zu klein für den Detektor. Wer eingeschrieben "
+                "war oder in einer früheren Vorlesung gesehen wurde und in dieser nicht, zählt mit 0 %; "
+                "ein Strich steht davor, und wo eine Vorlesung nicht zeigen kann, wer fehlt."
             ),
             "Seen per week": "Gesehen je Woche",
-            "Seen of the class per week": "Von der Klasse gesehen je Woche",
+            "Seen of everybody expected per week": "Von allen Erwarteten gesehen je Woche",
             "Percent seen per student and week": "Prozent gesehen je Person und Woche",
             "week": "Woche",
             "student": "Person",
@@ -50,15 +53,15 @@ class Attendance(Section):
         when = weeks(given.tables["lectures"])
         if when["week"].n_unique() < self.least or given.tables["students"].is_empty():
             return []
-        people = seen(given.tables["students"], when, "student")
+        people = seen(given.tables["students"], when, "samples", "student")
         if given.page == "student":
             mine = people.select("week", "seen", "samples")
             return [Chart("Seen per week", mine, "week", ("seen",), share=True), Prose(HOW)]
-        whole = seen(given.tables["lectures"], when).select("week", "seen", "samples")
+        whole = seen(given.tables["lectures"], when, "expected").select("week", "seen", samples="expected")
         percent = people.with_columns((pl.col("seen") * 100).round(0).cast(pl.Int64).alias("seen"))
         wide = percent.pivot("week", index="student", values="seen", sort_columns=False)
         return [
-            Chart("Seen of the class per week", whole, "week", ("seen",), share=True),
+            Chart("Seen of everybody expected per week", whole, "week", ("seen",), share=True),
             Table("Percent seen per student and week", wide),
             Prose(HOW),
         ]
@@ -75,17 +78,17 @@ def weeks(lectures: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def seen(counts: pl.DataFrame, when: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """week, `by`, samples, seen: one row each in order of weeks. Null as soon as one lecture of a week is."""
+def seen(counts: pl.DataFrame, when: pl.DataFrame, of: str, *by: str) -> pl.DataFrame:
+    """week, `by`, `of` (samples to be seen in), seen (share): one row each in order of weeks. Null as soon as
+    one lecture of a week is."""
     import polars as pl
 
     joined = when.join(counts, on="lecture", maintain_order="left")
     total = joined.group_by("week", *by, maintain_order=True).agg(
-        pl.when(~pl.col(name).has_nulls()).then(pl.col(name).sum()).alias(name)
-        for name in ("samples", "present")
+        pl.when(~pl.col(name).has_nulls()).then(pl.col(name).sum()).alias(name) for name in (of, "present")
     )
-    share = pl.when(pl.col("samples") > 0).then(pl.col("present") / pl.col("samples"))
-    return total.select("week", *by, "samples", seen=share)
+    share = pl.when(pl.col(of) > 0).then(pl.col("present") / pl.col(of))
+    return total.select("week", *by, of, seen=share)
 
 
 @hookimpl

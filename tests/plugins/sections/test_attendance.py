@@ -16,8 +16,8 @@ MONDAY = date(2026, 10, 5)
 def tables(days: list[date | None], present: list[int | None]) -> dict[str, pl.DataFrame]:
     lectures = [f"l{i}" for i in range(len(days))]
     whole = pl.DataFrame(
-        {"lecture": lectures, "day": days, "samples": [20] * len(days), "present": present},
-        schema={"lecture": pl.String, "day": pl.Date, "samples": pl.Int64, "present": pl.Int64},
+        {"lecture": lectures, "day": days, "expected": [20] * len(days), "present": present},
+        schema={"lecture": pl.String, "day": pl.Date, "expected": pl.Int64, "present": pl.Int64},
     )
     people = pl.DataFrame(
         [

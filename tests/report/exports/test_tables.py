@@ -10,6 +10,7 @@ import pytest
 
 from fertool.report import data
 from fertool.report.data.digest import digest
+from fertool.report.data.meetings import Meeting
 from fertool.report.exports import tables
 from fertool.store import Store
 from fertool.tables import ASSESSMENTS, SEGMENTS, frame
@@ -51,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def of(store: Store, lecture: str = "week 1", k: int = 1) -> tables.Tables:
-    return tables.of_lecture(digest(data.load(store, "signals", lecture, k), date(2026, 10, 5)))
+    return tables.of_lecture(digest(data.load(store, "signals", lecture, k), Meeting(date(2026, 10, 5))))
 
 
 def test_every_table_has_the_columns_and_types_of_the_dictionary(store: Store) -> None:
@@ -72,12 +73,27 @@ def test_a_lecture_in_one_row(store: Store) -> None:
         "period_s": 1.0,
         "policy": "full",
         "students": 4,
+        "absent": 0,
+        "expected": 120,
         "samples": 120,
         "present": 100,
         "measured": 100,
         "posed": 80,
         "held_back": None,
     }
+
+
+def test_the_absent_count_with_as_many_samples_as_anybody(store: Store) -> None:
+    meeting = Meeting(absent=("eve", "zed"))
+    found = tables.of_lecture(digest(data.load(store, "signals", "week 1", 5), meeting))
+    (row,) = found["lectures"].to_dicts()
+    assert (row["students"], row["absent"], row["expected"], row["held_back"]) == (4, 2, None, "few")
+    found = tables.of_lecture(digest(data.load(store, "signals", "week 1", 4), meeting))
+    (row,) = found["lectures"].to_dicts()
+    assert (row["present"], row["samples"], row["expected"]) == (100, 120, 180)
+    columns = ["student", "samples", "present", "measured", "posed", "main", "pitch_deg"]
+    missed = (30, 0, 0, 0, None, None)
+    assert found["students"].tail(2).select(columns).rows() == [("eve", *missed), ("zed", *missed)]
 
 
 def test_students_come_in_natural_order_and_what_was_not_measured_is_null(store: Store) -> None:
@@ -132,7 +148,7 @@ def test_figures_of_groups_too_small_are_null_in_every_table(
     shares = found["shares"].filter(held_back)
     assert dict(shares.select("segment", "held_back").iter_rows()) == read
     for name, figures in {
-        "lectures": ["samples", "present", "measured", "posed"],
+        "lectures": ["samples", "present", "measured", "posed", "expected"],
         "segments": ["students", "samples", "present", "measured", "posed"],
         "assessments": ["value", "low", "high", "coverage", "level", "message", "spans"],
         "shares": ["n", "measured", "share"],
