@@ -26,7 +26,7 @@ MEANS = {
     "your face (`embedding`): they identify you, as a fingerprint does",
     "observations": "your face in single moments: where in the picture (x1, y1, x2, y2), how sure the "
     "detector was, how the head was turned (degrees), and what expression a program read from it "
-    "(probabilities; empty if that was not computed)",
+    "(probabilities, those of further labels together in `others`; empty if that was not computed)",
     "assessments": "what rules concluded from that, old ones included",
     "audit": "which command read or wrote your data, and when",
 }
