@@ -48,6 +48,20 @@ GAP = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class Rise:
+    """A moment in which more of the class than usual shows something: see `rises`."""
+
+    start_s: float
+    end_s: float
+    share: float
+    """Share of the class, mean over the parts of the moment."""
+    usual: float
+    """Median share of the class over all parts of the lecture."""
+    peak: dict[str, Any]
+    """Its part with the highest share: see `peak`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """The mean of what could be measured in a window; of True and False: the share of True."""
 
@@ -221,6 +235,38 @@ def runs(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[tu
 def spans(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[Span]:
     """`runs` without their counts: evidence for an assessment."""
     return [(start, end) for start, end, _ in runs(hits, seen, period_s)]
+
+
+def rises(
+    parts: pl.DataFrame, every_s: float, rise: float, least: int, end_s: float = math.inf
+) -> list[Rise]:
+    """Moments in which more of the class than usual shows something: the strongest first, then the earlier.
+
+    `parts`: one row per part of a lecture of `every_s` seconds, by time: `time_s` (where it begins),
+    `students`, and `hits`, how many of them show it. A part belongs to a moment if its share, `hits` of
+    `students`, lies `rise` or more above the median share of all parts, and `hits` is at least `least`;
+    neighbors are one moment. The strength is what lies above the median, summed over its parts. A moment ends
+    at `end_s` at the latest: the last part may be a short one.
+    """
+    share = (parts["hits"] / parts["students"]).to_numpy()
+    usual = float(np.median(share)) if len(share) else 0.0
+    # A hair of tolerance: 0.8 - 0.5 is less than 0.3 in binary.
+    hits = (share - usual >= rise - 1e-9) & (parts["hits"].to_numpy() >= least)
+    found = []
+    for start, end in spans(hits, parts, every_s):
+        inside = (parts["time_s"] >= start) & (parts["time_s"] < end)
+        shares = share[inside.to_numpy()]
+        strength = round(float((shares - usual).sum()), 9)
+        moment = Rise(start, min(end, end_s), float(shares.mean()), usual, peak(parts.filter(inside)))
+        found.append((-strength, start, moment))
+    return [moment for *_, moment in sorted(found, key=lambda it: it[:2])]
+
+
+def peak(parts: pl.DataFrame) -> dict[str, Any]:
+    """The row of the part with the highest share `hits / students`, the first of equals; `parts` as in
+    `rises`, at least one."""
+    best = int(np.argmax((parts["hits"] / parts["students"]).to_numpy()))
+    return parts.row(best, named=True)
 
 
 def _numbers(values: Values) -> Doubles:

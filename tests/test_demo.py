@@ -37,7 +37,7 @@ def found(store: Store) -> pl.DataFrame:
 
 def test_the_story_names_every_rule() -> None:
     assert {event.rule for event in STORY} == {rule.name for rule in RULES}
-    assert len(RULES) == 12
+    assert len(RULES) == 13
 
 
 @pytest.mark.parametrize("event", STORY, ids=lambda e: f"{e.rule}-{e.lecture}-{e.students[0]}")
@@ -61,6 +61,8 @@ ONLY = {
     ("involvement", "attention"): [("week 2", 2, "student-03")],
     ("lost-moments", "attention"): [("week 3", None, None)],
     ("hard-points", "attention"): [("week 3", 1, None)],
+    ("good-moments", "happier"): [("week 1", None, None)],
+    ("good-moments", "fuller"): [],
     ("preference", "preferred"): [(None, None, "Ada")],
     ("state", "attention"): [("week 3", 1, "student-05")],
     ("focus", "attention"): [("week 3", 0, "student-06")],
@@ -101,6 +103,13 @@ def test_one_student_drops_out_more_and_more(found: pl.DataFrame) -> None:
     assert weeks[0] == pytest.approx(1 - away["week 1"])
     assert weeks[3] == pytest.approx(1 - away["week 4"])
     assert weeks[3] < 0.25
+
+
+def test_everybody_laughed_at_once(found: pl.DataFrame) -> None:
+    """From 2:00 to 2:40, so in the whole of one part of 30 s and in a third of the next."""
+    here = found.filter(rule="good-moments", level="happier").row(0, named=True)
+    assert (here["start_s"], here["end_s"], here["value"]) == (120, 150, 1)
+    assert here["message"] == "1. 2:00 to 2:30: up to 8 of 8 happy or surprised, usually 0% of the class"
 
 
 def test_laughing_together_shows(found: pl.DataFrame) -> None:

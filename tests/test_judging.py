@@ -277,3 +277,43 @@ def test_an_empty_table():
     seen = pl.DataFrame(schema=SEEN)
     assert judging.blocks(seen).tolist() == []
     assert judging.runs(seen["present"], seen, 1.0) == []
+
+
+# --- moments of the class ----------------------------------------------------------------------
+
+
+def of_class(*hits, students=4, every=30.0):
+    """Parts of a lecture, in each of which so many students show something."""
+    times = [i * every for i in range(len(hits))]
+    return pl.DataFrame(
+        {"time_s": times, "hits": hits, "students": students}, schema_overrides={"time_s": pl.Float64}
+    )
+
+
+RISES = [
+    # students showing it, of four, in parts of 30 s; moments: from, to, share, usual
+    ((), []),
+    ((0, 0, 0), []),
+    ((4, 4, 4), []),  # as usual
+    ((0, 4, 0), [(30, 60, 1, 0)]),
+    ((1, 3, 1), [(30, 60, 0.75, 0.25)]),
+    ((1, 2, 1), []),  # .25 above the usual
+    ((0, 2, 4, 0, 0), [(30, 90, 0.75, 0)]),  # the mean of neighbors
+    ((3, 0, 4, 0, 0), [(60, 90, 1, 0), (0, 30, 0.75, 0)]),  # the stronger first
+    ((3, 0, 3, 0, 0), [(0, 30, 0.75, 0), (60, 90, 0.75, 0)]),  # the earlier of equals
+    ((2, 2, 0, 4, 0, 0, 0), [(0, 60, 0.5, 0), (90, 120, 1, 0)]),  # two parts by .5 are as strong as one by 1
+    ((4, 0), [(0, 30, 1, 0.5)]),  # the median of two is their mean
+]
+
+
+@pytest.mark.parametrize(("hits", "expected"), RISES)
+def test_rises(hits, expected):
+    found = judging.rises(of_class(*hits), 30.0, 0.3, 2)
+    assert [(one.start_s, one.end_s, one.share, one.usual) for one in found] == expected
+
+
+def test_a_rise_has_a_peak_and_ends_with_the_lecture():
+    (one,) = judging.rises(of_class(0, 0, 0, 2, 3, 3), 30.0, 0.3, 2, end_s=170.0)
+    assert (one.start_s, one.end_s) == (90, 170)
+    assert one.peak == {"time_s": 120.0, "hits": 3, "students": 4}, "the first of equals"
+    assert judging.rises(of_class(0, 0, 1), 30.0, 0.2, 2) == [], "too few"

@@ -364,7 +364,7 @@ def test_a_speaker_view_of_four_asks_for_nobodys_attention(store: Store) -> None
     rows = assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures()).rows
     assert {row["level"] for row in rows} <= {"not measurable", "info"}
     measured = {row["rule"] for row in rows if row["value"] is not None}
-    assert not measured & {"presence", "focus", "lost-moments", "involvement", "state"}
+    assert not measured & {"presence", "focus", "lost-moments", "good-moments", "involvement", "state"}
 
 
 def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
@@ -387,6 +387,7 @@ def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
         ("focus", "Ada", "attention"),  # 20 s away at the end
         ("preference", "Ada", "preferred"),
         ("lost-moments", None, "attention"),
+        ("good-moments", None, "happier"),  # all three from 1:01 to 1:40
         ("hard-points", None, "attention"),  # negative in .31 and .3 of the samples, never in lecture 2
     }
 

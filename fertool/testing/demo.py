@@ -106,6 +106,7 @@ CLASS = STUDENTS[COURSE]
 STORY = (
     # Everybody laughs at once.
     Event("week 1", CLASS, "2:00", "2:40", "happy", "synchrony", "info"),
+    Event("week 1", CLASS, "2:00", "2:40", "happy", "good-moments", "happier"),
     Event("week 1", ("student-02",), "5:00", "9:00", "happy*4 surprise*1", "engagement", "info"),
     Event("week 1", ("student-02",), "5:00", "9:00", "happy*4 surprise*1", "shares", "happy"),
     Event("week 1", ("student-04",), "10:00", "15:00", "neutral/left", "concentration", "attention"),

@@ -93,16 +93,16 @@ class LostMoments(Rule):
             said = Message(SILENT, known=int(known.sum()), samples=len(seen))
             return judging.not_measurable(said, coverage)
         parts = self._parts(seen)
-        moments = self._moments(parts)
         end = context.window[1] if context.window else float("inf")
+        moments = judging.rises(parts, self.every, self.rise, self.least, end)
         if not moments:
-            worst = parts.sort("share", "time_s", descending=[True, False]).row(0, named=True)
-            said = Message(NEVER, lost=worst["lost"], students=worst["students"])
-            return Assessment(worst["share"], "good", said, coverage=coverage)
-        return [self._tell(rank, one, coverage, end) for rank, one in enumerate(moments[: self.most], 1)]
+            worst = judging.peak(parts)
+            said = Message(NEVER, lost=worst["hits"], students=worst["students"])
+            return Assessment(worst["hits"] / worst["students"], "good", said, coverage=coverage)
+        return [_tell(rank, one, coverage) for rank, one in enumerate(moments[: self.most], 1)]
 
     def _parts(self, seen: pl.DataFrame) -> pl.DataFrame:
-        """time_s, students, lost (count), share, above (the median of shares): one row per part, by time."""
+        """time_s, students, hits (lost), unseen: one row per part, by time."""
         import polars as pl
 
         number = (pl.col("time_s") / self.every).floor().alias("part")
@@ -111,40 +111,24 @@ class LostMoments(Rule):
             negative=(pl.col("emotion").is_in(judging.NEGATIVE).mean() > 0.5).fill_null(value=False),
         )
         lost = pl.col("unseen") | pl.col("negative")
-        parts = each.group_by("part").agg(students=pl.len(), lost=lost.sum(), unseen=pl.col("unseen").sum())
-        share = pl.col("lost") / pl.col("students")
-        parts = parts.sort("part").with_columns(time_s=pl.col("part") * self.every, share=share)
-        return parts.with_columns(above=pl.col("share") - pl.col("share").median())
+        parts = each.group_by("part").agg(students=pl.len(), hits=lost.sum(), unseen=pl.col("unseen").sum())
+        return parts.sort("part").with_columns(time_s=pl.col("part") * self.every)
 
-    def _moments(self, parts: pl.DataFrame) -> list[pl.DataFrame]:
-        """The lost parts of each moment, the worst moment first, then the earlier."""
-        import polars as pl
 
-        # A hair of tolerance: 0.8 - 0.5 is less than 0.3 in binary.
-        hits = (parts["above"] >= self.rise - 1e-9) & (parts["lost"] >= self.least)
-        moments = [
-            parts.filter(pl.col("time_s").is_between(start, end, closed="left"))
-            for start, end in judging.spans(hits, parts, self.every)
-        ]
-        return sorted(moments, key=lambda one: (-round(float(one["above"].sum()), 9), one["time_s"][0]))
-
-    def _tell(self, rank: int, moment: pl.DataFrame, coverage: float, lecture_end: float) -> Assessment:
-        start = float(moment["time_s"][0])
-        end = min(float(moment["time_s"][-1]) + self.every, lecture_end)  # the last part may be a short one
-        worst = moment.sort("share", "time_s", descending=[True, False]).row(0, named=True)
-        counts = {name: worst[name] for name in ("lost", "students", "unseen")}
-        how_many = Message(HOW_MANY, **counts)
-        said = Message(MOMENT, rank=rank, start=start, end=end, how_many=how_many)
-        return Assessment(
-            float(moment["share"].mean()),  # type: ignore[arg-type]
-            "attention",
-            said,
-            start,
-            end,
-            {"rank": rank, **counts},
-            coverage=coverage,
-            spans=((start, end),),
-        )
+def _tell(rank: int, moment: judging.Rise, coverage: float) -> Assessment:
+    peak = moment.peak
+    counts = {"lost": peak["hits"], "students": peak["students"], "unseen": peak["unseen"]}
+    how_many = Message(HOW_MANY, **counts)
+    return Assessment(
+        moment.share,
+        "attention",
+        Message(MOMENT, rank=rank, start=moment.start_s, end=moment.end_s, how_many=how_many),
+        moment.start_s,
+        moment.end_s,
+        {"rank": rank, **counts},
+        coverage=coverage,
+        spans=((moment.start_s, moment.end_s),),
+    )
 
 
 @hookimpl
