@@ -30,8 +30,8 @@ SAME_PLACE = 0.8
 STILL = 1.0
 """Change, in grey levels of 255, below which a place shows a picture. Measured, from second to second:
 pictures in H.264 0.02 to 0.12 (0.8 at a keyframe of very poor quality), people 5 and more."""
-LONG_S = 10.0
-"""Anybody may hold still for a moment: shorter tracks are never taken for pictures."""
+LONG_S = 3.0
+"""Shorter tracks are never taken for pictures: fewer than three looks could be one poor frame."""
 
 
 @dataclass(slots=True)

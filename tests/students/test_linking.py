@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from synthetic_people import ADA, BEN, CAM, DAN, Eyes, Nothing, analyzed, enrol, face, tracks
 
 from fertool.setup import Plugged, Toolbox
@@ -161,11 +162,28 @@ def test_a_still_picture_is_nobody(store):
     assert store.tracks("run-one").height == 12  # what was measured stays
 
 
+LENGTHS = [
+    # seconds that a portrait stays on a slide, and whether it is taken for a picture
+    (2.9, False),
+    (3.0, True),
+    (9.0, True),
+]
+
+
+@pytest.mark.parametrize(("seconds", "picture"), LENGTHS)
+def test_a_portrait_on_a_slide_is_nobody_from_three_seconds_on(store, seconds, picture):
+    table = changing(tracks((face(ADA), [0], 4), (face(BEN), range(5), 60)), p0=0.1, p1=9.0)
+    end = pl.when(track="00-0").then(pl.col("first_s") + seconds).otherwise("last_s")
+    people, _ = analyzed(store, "one", table.with_columns(last_s=end))
+    assert (people[0] is None) is picture
+    assert people[1] is not None, "who moves is somebody"
+
+
 def test_what_is_short_beside_a_picture_is_the_picture(store):
     """Too short to tell, but the face is the picture's."""
     table = changing(THREE, p0=0.1, p1=9.0, p2=9.0)
     first = pl.col("track") == "00-0"
-    table = table.with_columns(last_s=pl.when(first).then(pl.col("first_s") + 5).otherwise("last_s"))
+    table = table.with_columns(last_s=pl.when(first).then(pl.col("first_s") + 2).otherwise("last_s"))
     assert analyzed(store, "one", table)[0] == [None, "student-01", "student-02"]
 
 

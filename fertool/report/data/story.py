@@ -31,7 +31,7 @@ MATTERS = {
 RECENT = 2
 """Lectures that decide who needs help now: what was long ago is history."""
 CHANGE = 0.2
-"""A share that moved by this much against the student's own past is a reason."""
+"""A share that moved by this much from the student's earlier lectures is a reason."""
 FLAGGED = 0.25
 """So is a rule that says `attention` in this share of the recent segments."""
 USUAL = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fertool.report.data import story
 from fertool.report.pages.site import Page, Site
 
 if TYPE_CHECKING:
@@ -14,4 +15,14 @@ if TYPE_CHECKING:
 
 def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
     if len(courses) > 1:
-        yield Page("index.html", "index.html", site.say("index.title"), {"courses": courses})
+        found = [
+            {
+                "it": course,
+                "lost": story.lost_places(course),
+                "silences": story.silences(course),
+                "concerns": story.concerns(course),
+            }
+            for course in courses
+        ]
+        context = {"courses": found, "told": story.TOLD}
+        yield Page("index.html", "index.html", site.say("index.title"), context)
