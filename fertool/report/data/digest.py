@@ -38,7 +38,10 @@ MEASURES = {
 """Figure of a report -> which counts it is the ratio of."""
 ATTENTION = "attention"
 PREFERRED = "preferred"
-LOST, STATE, PREFERENCE, HARD = "lost-moments", "state", "preference", "hard-points"
+HAPPIER, FULLER = "happier", "fuller"
+"""Levels of moments of the rule `good-moments`: more of the class than usual happy or surprised; seen."""
+LOST, GOOD, STATE = "lost-moments", "good-moments", "state"
+PREFERENCE, HARD = "preference", "hard-points"
 """Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
 
 
@@ -83,7 +86,8 @@ def expressions(
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stretch of time in which the class was lost, as the rule `lost-moments` says."""
+    """A stretch of time in which the class was lost, as the rule `lost-moments` says, or in which more of it
+    than usual was happy, surprised or seen, as `good-moments` says."""
 
     start_s: float
     end_s: float
@@ -92,6 +96,7 @@ class Moment:
     """How many, without rank and times, which stand beside it."""
     segment: int | None
     """Where most of it lies."""
+    level: str
 
 
 @dataclass(frozen=True)
@@ -214,13 +219,39 @@ class Digest:
 
     @cached_property
     def moments(self) -> tuple[Moment, ...]:
-        """The worst first; none when they may not be shown."""
-        rows = [row for row in self.assessments if row["rule"] == LOST and row["level"] == ATTENTION]
+        """Where the class was lost, the worst first; none when they may not be shown."""
+        return self._moments(LOST, (ATTENTION,))
+
+    @cached_property
+    def good_moments(self) -> tuple[Moment, ...]:
+        """Where more of the class than usual was happy, surprised or seen, the strongest first; none
+        where they may not be shown."""
+        return self._moments(GOOD, (HAPPIER, FULLER))
+
+    def _moments(self, rule: str, levels: Collection[str]) -> tuple[Moment, ...]:
+        rows = [row for row in self.assessments if row["rule"] == rule and row["level"] in levels]
         return tuple(
-            Moment(row["start_s"], row["end_s"], row["value"], _how_many(row["message"]), self._most_of(row))
+            Moment(
+                row["start_s"],
+                row["end_s"],
+                row["value"],
+                _how_many(row["message"]),
+                self._most_of(row),
+                row["level"],
+            )
             for row in sorted(rows, key=_worst)
             if not row["suppressed"]
-        )  # fmt: skip
+        )
+
+    @cached_property
+    def good_silence(self) -> str:
+        """As `silence`, of good moments; empty also where the rule said nothing."""
+        rows = [row for row in self.assessments if row["rule"] == GOOD]
+        if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
+            return f"suppressed.{held_back[0]}"
+        if not rows or self.good_moments:
+            return ""
+        return "good.never" if rows[0]["value"] is not None else "good.unmeasurable"
 
     @cached_property
     def hard(self) -> dict[int, dict[str, Any]]:
@@ -324,7 +355,7 @@ def said(row: Mapping[str, Any]) -> Message | str:
 
 
 def _how_many(message: Message | str) -> Message | str:
-    """The part of what `lost-moments` says that follows rank and times."""
+    """The part of what a rule says of a moment that follows rank and times."""
     inner = message.values.get("how_many") if isinstance(message, Message) else None
     return inner if isinstance(inner, Message) else message
 

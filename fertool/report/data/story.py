@@ -204,6 +204,12 @@ def lost_elsewhere(course: Course) -> list[tuple[Digest, Moment]]:
     return [(one, moment) for one in course.lectures for moment in one.moments if moment.segment is None]
 
 
+def good_places(course: Course) -> list[tuple[Digest, Moment]]:
+    """Good moments of all lectures, the strongest first: by the share of the class, times the seconds."""
+    found = [(one, moment) for one in course.lectures for moment in one.good_moments]
+    return sorted(found, key=lambda it: -it[1].share * (it[1].end_s - it[1].start_s))[:TOLD]
+
+
 def silences(course: Course) -> dict[str, list[Digest]]:
     """`Digest.silence` -> the lectures of which it is said, in order of time."""
     found: dict[str, list[Digest]] = {}

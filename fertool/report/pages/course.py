@@ -30,6 +30,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         "charts": _charts(site, course),
         "people": _people(course, found),
         "elsewhere": story.lost_elsewhere(course),
+        "good": story.good_places(course),
         "silences": story.silences(course),
     }
     yield Page(site.course_path(course.course), "course.html", course.course, context)
