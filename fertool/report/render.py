@@ -24,7 +24,7 @@ from fertool.report.exports import write as exports
 from fertool.report.exports import xapi
 from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
 from fertool.report.sections import Sections
-from fertool.report.style import color
+from fertool.report.style import EMOTICONS, color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -232,6 +232,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         "plugin": text.plugin,
         "sections": lambda *_: [],
         "version": fertool.__version__,
+        "emoticons": EMOTICONS,
         "retention": site.retention if site is not None else "",
     }
     return environment

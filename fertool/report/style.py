@@ -10,6 +10,16 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+EMOTICONS = {
+    "angry": "\U0001f620",
+    "disgust": "\U0001f616",
+    "fear": "\U0001f628",
+    "happy": "\U0001f603",
+    "sad": "\U0001f61e",
+    "surprise": "\U0001f62e",
+    "neutral": "\U0001f610",
+}
+"""Signs of the seven expressions, of those that old fonts have as well; a further label is written out."""
 COLORS = 4
 """Colors for further labels: `--further-1` and so on in report.css. Labels after that share a gray."""
 

@@ -14,6 +14,7 @@ import polars as pl
 from fertool import judging, messages
 from fertool.privacy.suppression import too_small
 from fertool.report import groups, series
+from fertool.report.data.faces import Stretch, stretches
 from fertool.report.data.meetings import UNKNOWN, Meeting
 from fertool.types import Message
 
@@ -131,6 +132,8 @@ class Digest:
     assessments: tuple[dict[str, Any], ...]
     """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `suppressed`:
     why a figure of the class is held back."""
+    faces: dict[str | None, list[Stretch]]
+    """`faces.stretches`: the most frequent expression over time, of each student and of the class."""
     with_face: int
     unassigned: int
     dropped: int
@@ -340,6 +343,7 @@ def digest(
         class_bins=_class_bins(lecture, fine, suppressed),
         class_width_s=fine,
         assessments=tuple(_assessments(lecture, suppressed, signals or {})),
+        faces=stretches(lecture, suppressed["measured"]),
         with_face=lecture.with_face,
         unassigned=lecture.unassigned,
         dropped=lecture.dropped,

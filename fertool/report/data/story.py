@@ -294,6 +294,23 @@ def advice(digest: Digest, student: str, rows: Iterable[dict[str, Any]]) -> list
     return [Advice(about, tuple(found[about].values())) for about in order]
 
 
+def by_point(course: Course, student: str) -> list[dict[str, Any]]:
+    """A student's counts (as in `Digest.cells`) per knowledge point over all lectures, in the order in which
+    the course comes to them, with `point` and `places`: the segments, each with its lecture."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in course.lectures:
+        cells = {row["segment"]: row for row in one.cells.filter(student=student).to_dicts()}
+        for segment in one.segments:
+            cell = cells.get(segment["segment"])
+            if not segment["point"] or cell is None:
+                continue
+            sums = found.setdefault(segment["point"], {"point": segment["point"], "places": []})
+            sums["places"].append((one, segment))
+            for name in ("samples", "present", "measured", "positive", "negative"):
+                sums[name] = sums.get(name, 0) + cell[name]
+    return list(found.values())
+
+
 def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
     """Where rules found what they ask attention for, in order of time; `rows`: assessments of one student."""
     spans = sorted((*span, row["rule"]) for row in rows if row["level"] in ASKING for span in row["spans"])

@@ -41,6 +41,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
             "least": story.USUAL,
             "trend": _trend(site, lectures, usual),
+            "points": story.by_point(course, name),
             "shares": (shares := course.shares_of(name)),
             "drawn": expressions(site, shares),
             "feedback": {own.digest.lecture: story.feedback_of(own.digest, name) for own in lectures},
