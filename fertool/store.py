@@ -367,11 +367,11 @@ class Store:
 
     def one_at_a_time(self, course: str, lecture: str) -> bool:
         """Whether a recording of the lecture shows several students, but hardly ever two faces at once: a
-        speaker view, in which nothing is known of a student who is not shown."""
+        speaker view, in which nothing is known of a student who is not shown. Faces without consent count."""
         sql = """
             WITH shown AS (
-                SELECT recording, avg((faces > 1)::INTEGER) AS together FROM samples_seen
-                WHERE course = $c AND lecture = $l AND faces > 0 GROUP BY recording
+                SELECT recording, avg((faces + dropped > 1)::INTEGER) AS together FROM samples_seen
+                WHERE course = $c AND lecture = $l AND faces + dropped > 0 GROUP BY recording
             ), people AS (
                 SELECT recording, count(DISTINCT student) AS students FROM frame_emotions
                 WHERE course = $c AND lecture = $l GROUP BY recording)

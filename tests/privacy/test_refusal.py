@@ -134,6 +134,19 @@ def test_class_figures_are_judged_again_once(store: Store) -> None:
     assert answers.outdated() == [("signals", "week 1")]
 
 
+def test_a_gallery_of_two_is_no_speaker_view_without_one_of_them(store: Store) -> None:
+    """Of the others one is shown at a time, but there is room for two: who is not shown is away."""
+    halves = {"Ann": "happy*60", "Bob": "happy*30 absent*30", "Dora": "absent*30 happy*30"}
+    people = {student: timeline(states) for student, states in halves.items()}
+    store_lecture(store, "signals", "week 1", people)
+    answer(store, Ann=NO)
+    assert shown(store) == {"Bob": 30, "Dora": 30}
+    assert not store.one_at_a_time("signals", "week 1")
+    del people["Ann"]
+    store_lecture(store, "signals", "week 2", people, recording_name="w2.mp4")
+    assert store.one_at_a_time("signals", "week 2")
+
+
 def test_an_older_database_leaves_them_out_at_once(store: Store) -> None:
     """Migrated after lectures were judged: only those are judged again in which somebody refuses."""
     lecture(store)
