@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fertool.privacy.suppression import suppressed, too_small
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Collection, Hashable, Iterable
 
     import polars as pl
 
@@ -25,16 +25,24 @@ nobody."""
 def of_segments(cells: pl.DataFrame, k: int) -> Reasons:
     """For the segments of a lecture and the time outside of them; None: the whole lecture.
 
-    `cells`: segment (null: the whole lecture), student, and the columns of COUNTED.
+    `cells`: segment (null: the whole lecture), student, the columns of COUNTED, and `of:LABEL`, the samples
+    that a share of this label is counted over.
     """
     found: Reasons = {}
-    for counted in COUNTED:
+    for counted in (*COUNTED, *(name for name in cells.columns if name.startswith("of:"))):
         people = _people(cells, "segment", counted)
         whole = people.pop(None, set())
         small: bool = too_small(len(whole), k)
         found[counted] = {None: "few" if small else None}
         found[counted] |= dict.fromkeys(people, "few") if small else _of_parts(people, k)
     return found
+
+
+def of_labels(segments: Reasons, labels: Iterable[str], segment: int | None) -> dict[str, Reason | None]:
+    """For the share of each label in a segment. Samples of all labels add up to those that were measured:
+    where one label is held back, so are the others."""
+    own = {label: segments[f"of:{label}"].get(segment) for label in labels}
+    return {label: why or ("subtraction" if any(own.values()) else None) for label, why in own.items()}
 
 
 def of_bins(bins: pl.DataFrame, segments: Reasons, k: int) -> Reasons:

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 from sites import pages, read, teach
 
-from fertool.report import render
+from fertool.report import data, groups, render
+from fertool.report.charts import classes
+from fertool.report.data.course import Course, describe
+from fertool.report.data.digest import Digest, digest
+from fertool.report.exports import tables
+from fertool.report.language import load
 from fertool.store import Store
+from fertool.testing import store_lecture, timeline
 
 NINE = ("confusion", "contempt")
 WEEK = {
@@ -83,3 +89,85 @@ def test_a_report_on_the_usual_seven_knows_of_no_other(store: Store, tmp_path: P
     out = render(store, tmp_path / "out").parent
     for path in [*out.rglob("*.html"), out / "assets" / "report.css"]:
         assert "label-contempt" not in path.read_text("utf-8")
+
+
+# --- two classifiers ------------------------------------------------------------------------------
+
+
+def mixed(store: Store, k: int = 1) -> Digest:
+    """A lecture of three webcams: a classifier of nine labels read Ada and Bob, one of seven Cem."""
+    for name, spec, further in (
+        ("Ada", "contempt*30 neutral*30", NINE),
+        ("Bob", "neutral*60", NINE),
+        ("Cem", "happy*60", ()),
+    ):
+        table = timeline(spec, further=further)
+        store_lecture(store, "signals", "mixed", {name: table}, recording_name=f"{name}.mp4")
+    return digest(data.load(store, "signals", "mixed", k))
+
+
+def test_a_share_is_of_the_samples_in_which_the_label_was_looked_for(store: Store) -> None:
+    shares = dict(mixed(store).shares)
+    found = {label: (shares[label].value, shares[label].n, shares[label].people) for label in shares}
+    assert found["contempt"] == (30 / 120, 120, 2)
+    assert found["confusion"] == (0.0, 120, 2)  # looked for and never shown
+    assert found["neutral"] == (90 / 180, 180, 3)
+    assert found["happy"] == (60 / 180, 180, 3)
+
+
+def test_shares_of_different_samples_are_no_parts_of_one_whole(store: Store, tmp_path: Path) -> None:
+    one = mixed(store)
+    names = classes.bars(one.shares, load("en"))["data"][0]["y"]
+    assert names[-3:] == ["neutral", "confusion (n = 120)", "contempt (n = 120)"]
+    render(store, tmp_path / "out")
+    page = next((tmp_path / "out" / "lectures").iterdir()).read_text("utf-8")
+    assert "chart-shares" in page
+    assert "chart-pie" not in page
+    found = pages(tmp_path / "out")["lectures 0"]
+    assert "neutral 50 % 90 confusion 0 % (n = 120) 0 contempt 25 % (n = 120) 30 " in found
+    assert "n = 180 samples of 3 students" in found
+
+
+def test_whose_classifier_has_no_such_label_has_no_share_of_it(store: Store, tmp_path: Path) -> None:
+    mixed(store)
+    found = read(store, tmp_path / "out")
+    assert "contempt not measurable –" in found["students 2"]  # Cem
+    assert "contempt 50 % 30" in found["students 0"]  # Ada
+
+
+HELD_BACK = [
+    # k, why of contempt, why of happy: which could be counted without it
+    (2, None, None),
+    (3, "few", "subtraction"),
+    (4, "few", "few"),  # the class is too small
+]
+
+
+@pytest.mark.parametrize(("k", "contempt", "happy"), HELD_BACK)
+def test_a_label_that_few_were_looked_at_for_is_held_back_with_the_others(
+    store: Store, k: int, contempt: str | None, happy: str | None
+) -> None:
+    one = mixed(store, k)
+    for segment in (None, 0):
+        why = groups.of_labels(one.suppressed, one.labels, segment)
+        assert (why["contempt"], why["confusion"], why["happy"]) == (contempt, contempt, happy)
+    assert {(it.value is None) for _, it in one.shares} == {happy is not None}
+    assert one.holds_back is (happy is not None)
+    rows = tables.of_lecture(one)["shares"].filter(label="contempt").to_dicts()
+    whole = [row for row in rows if row["segment"] is None]
+    shown = {row["student"]: (row["n"], row["measured"], row["held_back"]) for row in whole}
+    assert shown[None] == ((None, None, contempt) if contempt else (30, 120, None))
+    assert (shown["Ada"], shown["Cem"]) == ((30, 60, None), (0, 0, None))  # hers and his, at any k
+
+
+def test_a_course_counts_a_label_in_the_lectures_that_looked_for_it(store: Store) -> None:
+    teach(store, {"Ada": "happy*60", "Bob": "neutral*60"})
+    more = {"Ada": timeline("contempt*60", further=NINE), "Bob": timeline("neutral*60", further=NINE)}
+    store_lecture(store, "signals", "week 2", more, recording_name="2.mp4")
+    lectures = tuple(digest(data.load(store, "signals", name)) for name in ("week 1", "week 2"))
+    course = Course("signals", lectures, describe(store, "signals"))
+    shares = {label: (it.value, it.n) for label, it in course.shares}
+    assert shares["contempt"] == (60 / 120, 120)
+    assert shares["happy"] == (60 / 240, 240)
+    own = {label: (it.value, it.n) for label, it in course.shares_of("Ada")}
+    assert (own["contempt"], own["happy"]) == ((1.0, 60), (0.5, 120))

@@ -142,8 +142,13 @@ def presence(digest: Digest, say: Language) -> Figure:
 
 
 def bars(shares: Sequence[tuple[str, Estimate]], say: Language) -> Figure:
-    """How often each expression was the most probable one, with its interval over students, if it has one."""
-    names = [base.label(say.term("emotion", name)) for name, _ in shares]
+    """How often each expression was the most probable one, with its interval over students, if it has one;
+    and of how many samples, where a label was not looked for in all of them."""
+    most = max(it.n for _, it in shares)
+    names = [
+        base.label(say.term("emotion", name)) + ("" if it.n in (0, most) else f" (n = {it.n})")
+        for name, it in shares
+    ]
     values = [(it.value or 0.0) * 100 for _, it in shares]
     ups = [((it.high if it.high is not None else it.value) or 0.0) * 100 for _, it in shares]
     downs = [((it.low if it.low is not None else it.value) or 0.0) * 100 for _, it in shares]

@@ -196,7 +196,7 @@ class Course:
         """Label -> its share of the measured expressions of the course; none without expressions."""
         read = [one for one in self.lectures if one.expressions]
         # A lecture of too few students stays out: with it, the course less the others would show it.
-        shown = [one.students for one in read if not one.suppressed["measured"][None]]
+        shown = [one.students for one in read if not any(one.unshown(None).values())]
         if read and not shown:
             return [(label, Estimate(None, suppressed="few")) for label in self.labels]
         return self._expressions(shown)
@@ -211,7 +211,7 @@ class Course:
         """`lectures`: as `Digest.students`; one may have labels that another lacks."""
         if not lectures:
             return []
-        counts = pl.concat(lectures, how="diagonal").select("student", "^count:.*|measured$")
+        counts = pl.concat(lectures, how="diagonal").select("student", "^(count|of):.*|measured$")
         return expressions(counts.group_by("student").sum().sort("student"), self.labels)
 
     @cached_property

@@ -74,15 +74,18 @@ def estimate(rows: pl.DataFrame, part: str, whole: str, suppressed: Reason | Non
 
 
 def expressions(
-    rows: pl.DataFrame, labels: Sequence[str], suppressed: Reason | None = None
+    rows: pl.DataFrame, labels: Sequence[str], suppressed: Mapping[str, Reason | None] | None = None
 ) -> list[tuple[str, Estimate]]:
-    """Each label with its share of what was measured, all students together; empty where nothing was.
+    """Each label with its share of what a classifier that has it measured, all students together; empty where
+    nothing was measured.
 
-    `rows`: one per student, with counts `measured` and `count:LABEL`.
+    `rows`: one per student, with counts `measured`, `count:LABEL` and `of:LABEL`. `suppressed`: why the share
+    of a label is held back.
     """
     if not rows["measured"].sum():
         return []
-    return [(label, estimate(rows, f"count:{label}", "measured", suppressed)) for label in labels]
+    why = suppressed or {}
+    return [(label, estimate(rows, f"count:{label}", f"of:{label}", why.get(label))) for label in labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Digest:
     """Columns of `tables.SEGMENTS`, in order of time."""
     cells: pl.DataFrame
     """segment (null: the whole lecture; OUTSIDE), student, and the counts of `series.counts`, with `posed`,
-    `count:LABEL`, `lost`: absent or negative, and `known`: absent or measured."""
+    `count:LABEL`, `of:LABEL`, `lost`: absent or negative, and `known`: absent or measured."""
     suppressed: Reasons
     """`groups.of_segments`: which figures of the class are held back."""
     bins: pl.DataFrame
@@ -211,6 +214,7 @@ class Digest:
         bins = self.class_bins.select(pl.col("^.*:why$").is_not_null().any())
         return (
             any(one.suppressed for one in shown)
+            or any(one.suppressed for _, one in self.shares)
             or any(row["suppressed"] for row in self.assessments)
             or any(bins.row(0))
         )
@@ -294,7 +298,11 @@ class Digest:
         """Label -> its share of the measured expressions of the class; empty where nothing was measured."""
         if not self.expressions:
             return []
-        return expressions(self.students, self.labels, self.suppressed["measured"][None])
+        return expressions(self.students, self.labels, self.unshown(None))
+
+    def unshown(self, segment: int | None) -> dict[str, Reason | None]:
+        """Label -> why its share of the class in a segment, or in the lecture, is held back."""
+        return groups.of_labels(self.suppressed, self.labels, segment)
 
     @cached_property
     def judged(self) -> set[str]:
@@ -381,6 +389,7 @@ def parsed_spans(spans: str | None) -> list[tuple[float, float]]:
 def _counts(lecture: Lecture) -> list[pl.Expr]:
     """The columns of `Digest.cells` that are sums over rows of `seen`."""
     counts = {f"count:{label}": (pl.col("emotion") == label).sum() for label in lecture.labels}
+    counts |= {f"of:{label}": pl.col(label).count() for label in lecture.labels}
     counts["posed"] = pl.col("pitch_deg").is_not_nan().sum()
     return [*series.counts(), *(count.cast(pl.Int64).alias(name) for name, count in counts.items())]
 

@@ -130,8 +130,9 @@ class Lecture:
         """One row per student in natural order of names; no row when nobody was found.
 
         `samples` (of the recordings the student is in), `present`, `measured` (expression), `posed` (head
-        pose): counts. `count:LABEL`: samples at which LABEL was the most probable; `main`: the most
-        frequent, the first label on a tie. `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`: means.
+        pose): counts. `count:LABEL`: samples at which LABEL was the most probable, `of:LABEL`: those at which
+        it could have been, read by a classifier that has it; `main`: the most frequent, the first label on a
+        tie. `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`: means.
         """
         table = self.seen.group_by("student").agg(
             samples=pl.len(),
@@ -141,6 +142,7 @@ class Lecture:
             confidence=pl.col("confidence").mean(),
             **{name: pl.col(name).fill_nan(None).mean() for name in ("yaw_deg", "pitch_deg", "roll_deg")},
             **{f"count:{label}": (pl.col("emotion") == label).sum() for label in self.labels},
+            **{f"of:{label}": pl.col(label).count() for label in self.labels},
         )
         main = pl.struct(f"count:{label}" for label in self.labels).map_elements(_most, pl.String)
         order = sorted(table["student"].to_list(), key=lambda name: (natural(name), name))

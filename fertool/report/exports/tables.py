@@ -101,9 +101,9 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         **_WHERE,
         "segment": _SEGMENT,
         "student": _STUDENT,
-        "label": (pl.String(), "expression"),
+        "label": (pl.String(), "expression: one of the seven, or a further label of the classifier"),
         "n": (pl.Int64(), "samples at which it was the most probable one"),
-        "measured": (pl.Int64(), "samples at which an expression was read"),
+        "measured": (pl.Int64(), "samples at which an expression was read by a classifier with this label"),
         "share": (pl.Float64(), "n / measured; null: not measurable"),
         "held_back": _HELD_BACK,
     },
@@ -217,22 +217,31 @@ def _assessments(one: Digest) -> pl.DataFrame:
 
 def _shares(one: Digest) -> pl.DataFrame:
     """Of the whole lecture, then of each segment; the class first, then its students."""
-    counts = [f"count:{label}" for label in one.labels]
+    counts, wholes = ([f"{kind}:{label}" for label in one.labels] for kind in ("count", "of"))
     each = one.cells.filter(pl.col("segment").is_null() | (pl.col("segment") != OUTSIDE))
-    each = each.select("segment", "student", "measured", *counts)
-    sums = each.group_by("segment", maintain_order=True).agg(pl.col("measured", *counts).sum())
+    each = each.select("segment", "student", *counts, *wholes)
+    sums = each.group_by("segment", maintain_order=True).agg(pl.col(*counts, *wholes).sum())
     order = pl.DataFrame({"student": [None, *one.names]}, schema={"student": pl.String()})
     order = order.with_row_index("rank")
     wide = pl.concat([sums.with_columns(student=pl.lit(None, pl.String())), each], how="diagonal")
     wide = wide.join(order, on="student", nulls_equal=True).sort("segment", "rank", nulls_last=False)
-    index = ["row", "segment", "student", "measured"]
-    long = wide.with_row_index("row").unpivot(counts, index=index, variable_name="label", value_name="n")
-    why = one.suppressed["measured"]
-    reason = pl.col("segment").map_elements(why.get, pl.String, skip_nulls=False)
-    table = long.sort("row", maintain_order=True).with_columns(
-        label=pl.col("label").str.strip_prefix("count:"),
+    wide = wide.with_row_index("row")
+    index = ["row", "segment", "student"]
+    long = wide.unpivot(counts, index=index, variable_name="label", value_name="n")
+    measured = wide.unpivot(wholes, index="row", value_name="measured")["measured"]
+    long = long.with_columns(measured, label=pl.col("label").str.strip_prefix("count:"))
+    why = [
+        (segment, label, reason)
+        for segment in wide["segment"].unique()
+        for label, reason in one.unshown(segment).items()
+    ]
+    reasons = pl.DataFrame(
+        why, {"segment": pl.Int32(), "label": pl.String(), "held_back": pl.String()}, orient="row"
+    )
+    table = long.join(reasons, on=["segment", "label"], nulls_equal=True).sort("row", maintain_order=True)
+    table = table.with_columns(
         share=pl.when(pl.col("measured") > 0).then(pl.col("n") / pl.col("measured")),
-        held_back=pl.when(pl.col("student").is_null()).then(reason),
+        held_back=pl.when(pl.col("student").is_null()).then(pl.col("held_back")),
     )
     return _without_held_back(table, ["n", "measured", "share"])
 

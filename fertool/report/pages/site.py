@@ -104,11 +104,14 @@ class Site:
 
 
 def expressions(site: Site, shares: Sequence[tuple[str, Estimate]]) -> dict[str, Chart | None]:
-    """`shares` and `pie` of a page (Aly et al. 2023, Fig. 14); None where there is nothing to draw."""
+    """`shares` and `pie` of a page (Aly et al. 2023, Fig. 14); None where there is nothing to draw. There is
+    no pie where shares are of different samples, read by classifiers with different labels: they are no parts
+    of one whole."""
     if not shares or shares[0][1].suppressed:
         return {"shares": None, "pie": None}
     say = site.say
+    one_whole = len({it.n for _, it in shares if it.n}) == 1
     return {
         "shares": Chart("shares", say("shares.chart"), classes.bars(shares, say)),
-        "pie": Chart("pie", say("shares.pie"), classes.pie(shares, say)),
+        "pie": Chart("pie", say("shares.pie"), classes.pie(shares, say)) if one_whole else None,
     }
