@@ -26,8 +26,6 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from fertool.training.data import Dataset
 
-FORMER = Crop(48, channels=1)
-"""How faces were cut before this study: face-api's square, bilinear."""
 SIZES = (16, 20, 24, 28, 32, 36, 40, 44, 48)
 
 
@@ -78,17 +76,13 @@ class Table:
 def geometry(part: Dataset) -> None:
     """Quantiles of where the pictures show faces, as shares of their side."""
     side = part.images.shape[1]
-    points = marks(part) - side
-    eyes, mouth = crops.eyes(points), points[:, 48:].mean(axis=1)
-    middle = (eyes.sum(axis=1) + mouth) / 3
-    to_mouth = np.linalg.norm(mouth[:, None] - eyes, axis=2).mean(axis=1)
-    right, down = (eyes[:, 1] - eyes[:, 0]).T
+    middle, to_mouth, slope = shape(marks(part) - side)
     rows = {
         "middle of eyes and mouth, from the left": middle[:, 0] / side,
         "middle of eyes and mouth, from the top": middle[:, 1] / side,
         "from an eye to the mouth": to_mouth / side,
         "side of the aligned square": to_mouth / crops.EYES_TO_MOUTH / side,
-        "slope of the eye line, degrees": np.degrees(np.arctan2(down, right)),
+        "slope of the eye line, degrees": np.degrees(slope),
     }
     quantiles = (5, 25, 50, 75, 95)
     print("| of a picture | " + " | ".join(f"{q} %" for q in quantiles) + " |\n|---" + "|---" * 5 + "|")
@@ -99,21 +93,22 @@ def geometry(part: Dataset) -> None:
 def cuts(table: Table) -> None:
     """From the former cut to the present one, then its parts one by one."""
     now = table.classifier.crop
+    former = Crop(now.size, channels=now.channels)  # face-api's square
     pictures = alignment.framed(table.part.images)
     points = marks(table.part)
     black = [np.where(inside(frame), frame, np.uint8(0)) for frame in pictures]
 
     def row(name: str, frames: Any, crop: Crop, known: Any, *, gate: bool = True, aside: float = 0.0) -> None:
         found = [
-            crops.cut(frame, box(frame, gate=gate) + aside, one[None], crop)[0, ..., 0]
+            crops.cut(frame, box(frame, gate=gate) + aside, one[None], crop)
             for frame, one in zip(frames, known, strict=True)
         ]
-        table.row(name, np.stack(found))
+        table.row(name, np.concatenate(found))
 
-    row("cut as before: black border, bilinear, middle at .43", black, FORMER, points, gate=False)
-    row("+ edge repeated", pictures, FORMER, points, gate=False)
-    row("+ by the box where landmarks fall together", pictures, FORMER, points)
-    row("+ bicubic", pictures, replace(FORMER, sampling="bicubic"), points)
+    row("cut as before: black border, bilinear, middle at .43", black, former, points, gate=False)
+    row("+ edge repeated", pictures, former, points, gate=False)
+    row("+ by the box where landmarks fall together", pictures, former, points)
+    row("+ bicubic", pictures, replace(former, sampling="bicubic"), points)
     row("+ middle where FER2013 has it: cut as now", pictures, now, points)
     row("as now, bilinear", pictures, replace(now, sampling="bilinear"), points)
     row("as now, black border", black, now, points)
@@ -151,17 +146,24 @@ def marks(part: Dataset) -> Any:
 def only(wanted: str, points: Any, crop: Crop) -> Any:
     """(n, 68, 2) landmarks by which `crop` only turns a picture, only zooms it, or only places its face."""
     side = crop.size
-    eyes, mouth = crops.eyes(points), points[:, 48:].mean(axis=1)
-    middle = (eyes.sum(axis=1) + mouth) / 3
-    to_mouth = np.linalg.norm(mouth[:, None] - eyes, axis=2).mean(axis=1)
+    middle, to_mouth, slope = shape(points)
     collapsed = to_mouth / crops.EYES_TO_MOUTH < crops.LEAST_SIDE * side
-    angle = np.arctan2(*(eyes[:, 1] - eyes[:, 0]).T[::-1]) * (wanted != "turn")
+    angle = slope * (wanted != "turn")
     scale = np.ones(len(points)) if wanted == "zoom" else crops.EYES_TO_MOUTH * side / to_mouth
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     back = np.stack([np.stack([cos, sin], axis=1), np.stack([-sin, cos], axis=1)], axis=1)
     moved = np.einsum("nij,nkj->nki", back, points - middle[:, None])
     moved += (middle if wanted == "place" else side + np.array(crop.center) * side)[..., None, :]
     return np.where(collapsed[:, None, None], np.nan, moved)
+
+
+def shape(points: Any) -> tuple[Any, Any, Any]:
+    """(n, 68, 2) landmarks -> middle of eyes and mouth (n, 2), distance from an eye to the mouth (n,), slope
+    of the eye line (n,) in radians."""
+    eyes, mouth = crops.eyes(points), points[:, 48:].mean(axis=1)
+    right, down = (eyes[:, 1] - eyes[:, 0]).T
+    to_mouth = np.linalg.norm(mouth[:, None] - eyes, axis=2).mean(axis=1)
+    return (eyes.sum(axis=1) + mouth) / 3, to_mouth, np.arctan2(down, right)
 
 
 def box(frame: Any, *, gate: bool) -> Any:

@@ -25,10 +25,11 @@ from safetensors.torch import load_file, save_file
 
 from fertool import devices, models
 from fertool.cli import evaluate as command
-from fertool.cli.faces import trainable
+from fertool.cli.faces import encoder, trainable
 from fertool.packed import pack, unpack
 from fertool.recipes import Recipe
 from fertool.training import averages, evaluate, loop, metrics, states
+from fertool.training.alignment import aligned
 from fertool.training.data import load
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> floa
     plugin = trainable(made["classifier"], set_to, [])
     faces = load(data, plugin.crop.size, plugin.crop.channels)
     if faces.take("train").digest() != made["data"]["train"]:
-        sys.exit(f"{data}: other pictures, or otherwise aligned, than {made['classifier']} was trained on")
+        sys.exit(f"{data}: other pictures than {made['classifier']} was trained on")
+    if made["data"].get("aligned"):
+        faces = aligned(faces, encoder("cpu"), plugin.crop)
     faces = replace(faces, images=plugin.prepare(faces.images))
     network = plugin.network()
     network.load_state_dict(unpack(tensors))
