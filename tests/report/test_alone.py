@@ -163,7 +163,7 @@ def test_one_learner_in_a_course_of_more(store: Store, tmp_path: Path) -> None:
     six = classroom(6)
     teach(store, six, {"student-01": WEEK})
     pages = read(store, tmp_path / "site", k=5)
-    assert "week 2 – 0:03:00 1 held back: fewer than 5 students" in pages["index"]
+    assert "week 2 – 0:03:00 1 of 6 held back: fewer than 5 students" in pages["index"]
     assert "Only student-01 was seen in this lecture" in pages["lectures 1"]
     assert "Seen 83 % n = 180" in pages["lectures 1"]
     assert "Seen 83 % " in pages["lectures 0"]
