@@ -62,7 +62,7 @@ def of_bins(bins: pl.DataFrame, segments: Reasons, k: int) -> Reasons:
 
 def counted_over(signals: Collection[str]) -> str:
     """What a rule of the class that looks at these signals counts over: everybody, if presence is among them,
-    since then absence is data; else those of whom that could be measured. Without signals: those seen."""
+    since then absence is data; else the students in whom it was measured. Without signals: those seen."""
     if "presence" in signals:
         return "samples"
     return "measured" if "expression" in signals else "posed" if "pose" in signals else "present"

@@ -1,4 +1,4 @@
-"""Data sets that are folders of pictures: which file shows which expression, in which split, of whom.
+"""Data sets that are folders of pictures: each file's expression, split and person.
 
 No picture is opened here. The layouts are described in `adapters`.
 """

@@ -263,7 +263,7 @@ def _ease(course: Course) -> list[Reason]:
 
 
 def feedback(one: Digest, segment: int) -> Feedback:
-    """How many students were in a negative state in a segment, of those of whom that could be said."""
+    """How many students were in a negative state in a segment, and how many could be judged."""
     rows = [row for row in one.assessments if row["rule"] == STATE and row["segment"] == segment]
     known = [row for row in rows if row["level"] != judging.NOT_MEASURABLE]
     few = too_small(len(known), one.k)
