@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from fertool.types import Context
+
     Doubles = npt.NDArray[np.floating[Any]]
     Ints = npt.NDArray[np.int64]
     Values = pl.Series | npt.NDArray[np.generic]
@@ -45,6 +47,9 @@ LEAST_BLOCKS = 4
 RESAMPLES = 400
 GAP = 3.0
 """Sampling periods without any sample after which a run of samples is over."""
+MOMENT = "{rank}. {start:clock} to {end:clock}: {how_many}"
+ONE_FACE = "the recording shows one face at a time: nothing is known of the class together"
+UNKNOWN = "not seen or measured in {known} of {samples} samples only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,22 @@ class Rise:
     """Median share of the class over all parts of the lecture."""
     peak: dict[str, Any]
     """Its part with the highest share: see `peak`."""
+
+    def says(
+        self, rank: int, level: str, how_many: Message, coverage: float, **evidence: float | int | str
+    ) -> Assessment:
+        """The assessment of this moment: its place in the ranking, its times, and `how_many` of the class."""
+        said = Message(MOMENT, rank=rank, start=self.start_s, end=self.end_s, how_many=how_many)
+        return Assessment(
+            self.share,
+            level,
+            said,
+            self.start_s,
+            self.end_s,
+            {"rank": rank, **evidence},
+            coverage=coverage,
+            spans=((self.start_s, self.end_s),),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +256,19 @@ def runs(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[tu
 def spans(hits: Values, seen: pl.DataFrame | Doubles, period_s: float) -> list[Span]:
     """`runs` without their counts: evidence for an assessment."""
     return [(start, end) for start, end, _ in runs(hits, seen, period_s)]
+
+
+def together(seen: pl.DataFrame, context: Context, floor: float = FLOOR) -> float | Assessment:
+    """Coverage of a rule on how many of the class show something at once: the share of the rows of `seen` in
+    which a student was not seen, or the expression was measured; at least one row. Where that is below
+    `floor`, or the recording shows one face at a time: the assessment to return instead."""
+    if context.one_at_a_time:
+        return not_measurable(Message(ONE_FACE))
+    known = int((~seen["present"] | seen["emotion"].is_not_null()).sum())
+    coverage = known / len(seen)
+    if coverage < floor:
+        return not_measurable(Message(UNKNOWN, known=known, samples=len(seen)), coverage)
+    return coverage
 
 
 def rises(

@@ -1,6 +1,7 @@
 """Coverage, intervals and runs, on tables whose figures are known by hand."""
 
 import math
+import re
 
 import numpy as np
 import polars as pl
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool import judging
+from fertool.report import language
 from fertool.tables import SEEN
-from fertool.testing import timeline
-from fertool.types import EMOTIONS
+from fertool.testing import context, timeline
+from fertool.types import EMOTIONS, Message
 
 
 def table(values, period_s=1.0):
@@ -313,7 +315,50 @@ def test_rises(hits, expected):
 
 
 def test_a_rise_has_a_peak_and_ends_with_the_lecture():
-    (one,) = judging.rises(of_class(0, 0, 0, 2, 3, 3), 30.0, 0.3, 2, end_s=170.0)
-    assert (one.start_s, one.end_s) == (90, 170)
-    assert one.peak == {"time_s": 120.0, "hits": 3, "students": 4}, "the first of equals"
+    (one,) = judging.rises(of_class(0, 0, 0, 0, 2, 3, 3), 30.0, 0.3, 2, end_s=200.0)
+    assert (one.start_s, one.end_s) == (120, 200)
+    assert one.peak == {"time_s": 150.0, "hits": 3, "students": 4}, "the first of equals"
     assert judging.rises(of_class(0, 0, 1), 30.0, 0.2, 2) == [], "too few"
+
+
+def test_what_a_rise_says():
+    (one,) = judging.rises(of_class(0, 3, 0), 30.0, 0.3, 2)
+    said = one.says(2, "attention", Message("{hits} of {students}", hits=3, students=4), 0.9, unseen=1)
+    assert str(said.message) == "2. 0:30 to 1:00: 3 of 4"
+    assert (said.value, said.level, said.coverage) == (0.75, "attention", 0.9)
+    assert (said.start_s, said.end_s, said.spans) == (30, 60, ((30, 60),))
+    assert said.evidence == {"rank": 2, "unseen": 1}
+
+
+TOGETHER = [
+    # rows of the class, floor, what is known: not seen, or the expression was measured
+    ("happy*10", 0.5, 1.0),
+    ("absent*10", 1.0, 1.0),  # that nobody was seen is known
+    ("present*5 happy*5", 0.5, 0.5),  # the floor itself is enough
+    ("present*6 happy*2 absent*2", 0.5, "not seen or measured in 4 of 10 samples only"),
+    ("present*10", 0.5, "not seen or measured in 0 of 10 samples only"),
+    ("present*10", 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("spec", "floor", "expected"), TOGETHER)
+def test_how_much_is_known_of_the_class(spec, floor, expected):
+    seen = timeline(spec)
+    found = judging.together(seen, context(), floor)
+    if isinstance(expected, float):
+        assert found == expected
+    else:
+        assert (found.value, found.level, str(found.message)) == (None, "not measurable", expected)
+        assert found.coverage == 1 - int((seen["present"] & seen["emotion"].is_null()).sum()) / 10
+    one_face = judging.together(seen, context(one_at_a_time=True), floor)
+    assert (one_face.level, one_face.coverage) == ("not measurable", None)
+    assert str(one_face.message).startswith("the recording shows one face at a time")
+
+
+@pytest.mark.parametrize("code", language.available())
+@pytest.mark.parametrize("text", [judging.MOMENT, judging.ONE_FACE, judging.UNKNOWN])
+def test_sentences_that_rules_share_have_words_in_every_language(code, text):
+    said = language.load(code).strings[f"said.{text}"]
+    assert (said == text) is (code == language.DEFAULT)
+    places = re.compile(r"\{\w+(?::\w+)?\}")
+    assert places.findall(said) == places.findall(text)

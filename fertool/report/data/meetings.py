@@ -98,7 +98,7 @@ def _enrolled(store: Store, course: str) -> dict[str, Enrolled]:
     rows = store.query(
         """SELECT student, min(added_at) AS added, min(given) AS agreed
            FROM enrolled LEFT JOIN consents USING (course, student)
-           WHERE course = $c AND coalesce(consent AND coalesce(withdrawn > current_date, true), true)
+           WHERE course = $c AND (course, student) NOT IN (SELECT (course, student) FROM refused)
            GROUP BY student""",
         c=course,
     )

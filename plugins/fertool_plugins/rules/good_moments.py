@@ -12,14 +12,11 @@ if TYPE_CHECKING:
 
 HAPPIER, FULLER = "happier", "fuller"
 """Levels of a moment: more happy or surprised than usual; more seen than usual."""
-MOMENT = "{rank}. {start:clock} to {end:clock}: {how_many}"
 HOW_MANY = {
     HAPPIER: "up to {hits} of {students} happy or surprised, usually {usual:share} of the class",
     FULLER: "up to {hits} of {students} seen, usually {usual:share} of the class",
 }
 NEVER = "never much more of the class than usual: at most {hits} of {students} at once happy or surprised"
-UNSHOWN = "the recording shows one face at a time: nothing is known of the class together"
-SILENT = "not seen or measured in {known} of {samples} samples only"
 
 ABOUT_DE = """\
 Wert = Anteil der Klasse, der in einem Moment fröhlich oder überrascht war oder gesehen wurde (0 bis 1);
@@ -64,7 +61,6 @@ class GoodMoments(Rule):
     words = {
         "de": {
             label: "Anteil der Klasse, der fröhlich oder überrascht war oder gesehen wurde",
-            MOMENT: "{rank}. {start:clock} bis {end:clock}: {how_many}",
             HOW_MANY[HAPPIER]: (
                 "bis zu {hits} von {students} fröhlich oder überrascht, üblich sind {usual:share} der Klasse"
             ),
@@ -73,10 +69,6 @@ class GoodMoments(Rule):
                 "nie viel mehr von der Klasse als üblich: höchstens {hits} von {students} zugleich fröhlich "
                 "oder überrascht"
             ),
-            UNSHOWN: (
-                "die Aufnahme zeigt ein Gesicht nach dem anderen: Von der Klasse zusammen ist nichts bekannt"
-            ),
-            SILENT: "nur in {known} von {samples} Stichproben nicht gesehen oder gemessen",
         }
     }
     about = {"de": ABOUT_DE}
@@ -91,13 +83,9 @@ class GoodMoments(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
         if seen.is_empty() or seen["student"].n_unique() < self.least:
             return None
-        if context.one_at_a_time:
-            return judging.not_measurable(Message(UNSHOWN))
-        known = ~seen["present"] | seen["emotion"].is_not_null()
-        coverage = int(known.sum()) / len(seen)
-        if coverage < self.floor:
-            said = Message(SILENT, known=int(known.sum()), samples=len(seen))
-            return judging.not_measurable(said, coverage)
+        coverage = judging.together(seen, context, self.floor)
+        if isinstance(coverage, Assessment):
+            return coverage
         end = context.window[1] if context.window else float("inf")
         kinds = self._parts(seen)
         found = {
@@ -134,16 +122,7 @@ class GoodMoments(Rule):
 def _tell(level: str, rank: int, moment: judging.Rise, coverage: float) -> Assessment:
     counts = {name: moment.peak[name] for name in ("hits", "students")}
     how_many = Message(HOW_MANY[level], usual=moment.usual, **counts)
-    return Assessment(
-        moment.share,
-        level,
-        Message(MOMENT, rank=rank, start=moment.start_s, end=moment.end_s, how_many=how_many),
-        moment.start_s,
-        moment.end_s,
-        {"rank": rank, "usual": round(moment.usual, 4), **counts},
-        coverage=coverage,
-        spans=((moment.start_s, moment.end_s),),
-    )
+    return moment.says(rank, level, how_many, coverage, usual=round(moment.usual, 4), **counts)
 
 
 @hookimpl

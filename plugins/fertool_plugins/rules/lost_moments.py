@@ -10,13 +10,8 @@ from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judgin
 if TYPE_CHECKING:
     import polars as pl
 
-
-MOMENT = "{rank}. {start:clock} to {end:clock}: {how_many}"
 HOW_MANY = "up to {lost} of {students} with a negative expression or not seen ({unseen} not seen)"
 NEVER = "never together: at most {lost} of {students} at once with a negative expression or not seen"
-UNSHOWN = "the recording shows one face at a time: nothing is known of the class together"
-SILENT = "not seen or measured in {known} of {samples} samples only"
-
 
 ABOUT_DE = """\
 Wert = Anteil der Klasse, der in einem Moment verloren war (0 bis 1); eine Aussage je Moment, geordnet.
@@ -58,7 +53,6 @@ class LostMoments(Rule):
     words = {
         "de": {
             label: ("Anteil der Klasse mit negativem Ausdruck oder nicht gesehen"),
-            MOMENT: "{rank}. {start:clock} bis {end:clock}: {how_many}",
             HOW_MANY: (
                 "bis zu {lost} von {students} mit negativem Ausdruck oder nicht gesehen ({unseen} nicht "
                 "gesehen)"
@@ -67,10 +61,6 @@ class LostMoments(Rule):
                 "nie gemeinsam: höchstens {lost} von {students} zugleich mit negativem Ausdruck oder nicht "
                 "gesehen"
             ),
-            UNSHOWN: (
-                "die Aufnahme zeigt ein Gesicht nach dem anderen: Von der Klasse zusammen ist nichts bekannt"
-            ),
-            SILENT: "nur in {known} von {samples} Stichproben nicht gesehen oder gemessen",
         }
     }
     about = {"de": ABOUT_DE}
@@ -85,13 +75,9 @@ class LostMoments(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
         if seen.is_empty() or seen["student"].n_unique() < self.least:
             return None
-        if context.one_at_a_time:
-            return judging.not_measurable(Message(UNSHOWN))
-        known = ~seen["present"] | seen["emotion"].is_not_null()
-        coverage = int(known.sum()) / len(seen)
-        if coverage < self.floor:
-            said = Message(SILENT, known=int(known.sum()), samples=len(seen))
-            return judging.not_measurable(said, coverage)
+        coverage = judging.together(seen, context, self.floor)
+        if isinstance(coverage, Assessment):
+            return coverage
         parts = self._parts(seen)
         end = context.window[1] if context.window else float("inf")
         moments = judging.rises(parts, self.every, self.rise, self.least, end)
@@ -118,17 +104,7 @@ class LostMoments(Rule):
 def _tell(rank: int, moment: judging.Rise, coverage: float) -> Assessment:
     peak = moment.peak
     counts = {"lost": peak["hits"], "students": peak["students"], "unseen": peak["unseen"]}
-    how_many = Message(HOW_MANY, **counts)
-    return Assessment(
-        moment.share,
-        "attention",
-        Message(MOMENT, rank=rank, start=moment.start_s, end=moment.end_s, how_many=how_many),
-        moment.start_s,
-        moment.end_s,
-        {"rank": rank, **counts},
-        coverage=coverage,
-        spans=((moment.start_s, moment.end_s),),
-    )
+    return moment.says(rank, "attention", Message(HOW_MANY, **counts), coverage, **counts)
 
 
 @hookimpl
