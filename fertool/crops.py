@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 EYES_TO_MOUTH = 0.45
 """Mean distance from an eye to the mouth, as a share of the side of the aligned square:
 `relScale` in `FaceLandmarks.alignDlib` of face-api.js; relX and relY there are the default `Crop.center`."""
-LEAST_SIDE = 0.5
-"""An aligned square smaller than this share of the box (its longer side) comes from landmarks that are not
-those of the face: on hands, on profiles and on lying heads, they fall together on a cheek or the nose. In
-FER2013's public split (128 of 3,589 pictures) such squares cost 41 right answers, squares of .5 to .7 none;
-those of 120 faces in portraits and webcam recordings have .67 to 1.17 of the detector's box."""
 SAMPLING = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 
 
@@ -69,8 +64,8 @@ def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
 
     Not aligned, or without landmarks: the square around the centre of the box with its longer side.
     Aligned: a square around eyes and mouth, turned so that the eye line is level, in which their middle lies
-    at `crop.center`. A face whose landmarks are not finite, or too close together (`LEAST_SIDE`), is cut by
-    its box. `crop.margin` is then added on every side, as a share of the side.
+    at `crop.center`. A face whose landmarks are not finite, fall into one point or lie too close together
+    (`crop.least_side`) is cut by its box. `crop.margin` is then added on every side, as a share of the side.
     """
     centres = (boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2
     sides = np.max(boxes[:, 2:] - boxes[:, :2], axis=1).astype(np.float64)
@@ -80,7 +75,7 @@ def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
         eyes_, mouth = eyes(landmarks), _mouth(landmarks)
         to_mouth = np.linalg.norm(mouth[:, None] - eyes_, axis=2).mean(axis=1)
         aligned = to_mouth / EYES_TO_MOUTH
-        usable = np.isfinite(aligned) & (aligned >= LEAST_SIDE * sides)
+        usable = np.isfinite(aligned) & (aligned > 0) & (aligned >= crop.least_side * sides)
         centres[usable] = (eyes_.sum(axis=1) + mouth)[usable] / 3
         sides[usable] = aligned[usable]
         right, down = (eyes_[:, 1] - eyes_[:, 0])[usable].T

@@ -129,6 +129,9 @@ class Crop:
     sampling: Literal["bilinear", "bicubic"] = "bilinear"
     """How a value between frame pixels is found. Bilinear blurs faces that are about as large as the crop, or
     smaller; a network that was trained on pictures as they are wants bicubic."""
+    least_side: float = 0.0
+    """An aligned square smaller than this share of the box (its longer side) is not used: the box is cut. A
+    share of detected boxes: only for networks whose boxes lie close around faces."""
 
     @property
     def planes(self) -> int:

@@ -98,21 +98,22 @@ def cuts(table: Table) -> None:
     points = marks(table.part)
     black = [np.where(inside(frame), frame, np.uint8(0)) for frame in pictures]
 
-    def row(name: str, frames: Any, crop: Crop, known: Any, *, gate: bool = True, aside: float = 0.0) -> None:
+    def row(name: str, frames: Any, crop: Crop, known: Any, *, aside: float = 0.0) -> None:
         found = [
-            crops.cut(frame, box(frame, gate=gate) + aside, one[None], crop)
+            crops.cut(frame, box(frame) + aside, one[None], crop)
             for frame, one in zip(frames, known, strict=True)
         ]
         table.row(name, np.concatenate(found))
 
-    row("cut as before: black border, bilinear, middle at .43", black, former, points, gate=False)
-    row("+ edge repeated", pictures, former, points, gate=False)
+    row("cut as before: black border, bilinear, middle at .43", black, former, points)
+    row("+ edge repeated", pictures, former, points)
+    former = replace(former, least_side=now.least_side)
     row("+ by the box where landmarks fall together", pictures, former, points)
     row("+ bicubic", pictures, replace(former, sampling="bicubic"), points)
     row("+ middle where FER2013 has it: cut as now", pictures, now, points)
     row("as now, bilinear", pictures, replace(now, sampling="bilinear"), points)
     row("as now, black border", black, now, points)
-    row("as now, landmarks taken as they are", pictures, now, points, gate=False)
+    row("as now, landmarks taken as they are", pictures, replace(now, least_side=0.0), points)
     for name in ("turn", "zoom", "place"):
         row(f"as now, but only {name}", pictures, now, only(name, points, now))
     for sampling in ("bilinear", "bicubic"):
@@ -147,7 +148,7 @@ def only(wanted: str, points: Any, crop: Crop) -> Any:
     """(n, 68, 2) landmarks by which `crop` only turns a picture, only zooms it, or only places its face."""
     side = crop.size
     middle, to_mouth, slope = shape(points)
-    collapsed = to_mouth / crops.EYES_TO_MOUTH < crops.LEAST_SIDE * side
+    collapsed = to_mouth / crops.EYES_TO_MOUTH < crop.least_side * side
     angle = slope * (wanted != "turn")
     scale = np.ones(len(points)) if wanted == "zoom" else crops.EYES_TO_MOUTH * side / to_mouth
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
@@ -166,10 +167,10 @@ def shape(points: Any) -> tuple[Any, Any, Any]:
     return (eyes.sum(axis=1) + mouth) / 3, to_mouth, np.arctan2(down, right)
 
 
-def box(frame: Any, *, gate: bool) -> Any:
-    """(1, 4): the picture in its frame; without `gate`, so small that any landmarks are believed."""
+def box(frame: Any) -> Any:
+    """(1, 4): the picture in its frame."""
     side = len(frame) // 3
-    return np.array([[side, side, 2 * side, 2 * side]] if gate else [[side, side, side + 1e-3, side + 1e-3]])
+    return np.array([[side, side, 2 * side, 2 * side]])
 
 
 def inside(frame: Any) -> Any:
