@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fertool_plugins.rules.presence import Presence
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("packaged_rule", "packaged_classifier")
 BROKEN = """
@@ -76,7 +78,7 @@ def test_a_broken_one_is_listed_with_its_reason_and_breaks_nothing(installed: Pa
     assert "a_library_that_is_not_there" in reasons["broken"]
     assert "the name is taken by fertool" in reasons["presence"]
     versions = {p["name"]: p["version"] for p in json.loads(shown.stdout)["plugins"]}
-    assert versions["presence"] == "1", "nobody takes a first-party name"
+    assert versions["presence"] == Presence.version, "nobody takes a first-party name"
 
 
 def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
     assert store.query(stored).rows() == [("1", '{"yaw_deg": 39.0}')]
     done = fertool(installed, "report", "--out", tmp_path / "report", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for kind in ("segments", "students", "handouts"):
+    for kind in ("segments", "students"):
         pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "report" / kind).iterdir()]
         assert any("turned-away" in page and "0.25" in page for page in pages), kind
     assert "turned-away" in (tmp_path / "report" / "method.html").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ def analysis(run: str = "aa", chunks: tuple[int, ...] = (0, 1), **changes) -> An
     recording = Recording(
         f"r{run}", f"r{run}" * 4, "signals", "week 1", "/x.mp4", "x.mp4", 9, 100.0, 100.0, 64, 32, "h264"
     )
-    about = Run(run, recording.recording, "0", "full", {"model": "m 1", "every": 1.0}, 4)
+    about = Run(run, recording.recording, "0", "full", {"model": "m 1", "classifier": None, "every": 1.0}, 4)
     chapters = (Segment(0, "One", 0.0, 50.0), Segment(1, "Two", 50.0, 100.0))
     made = Analysis(recording, about, 0.5, None, chunks, chapters, ("it is short",), ("2026-01-01", 0))
     return replace(made, **changes)
