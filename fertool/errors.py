@@ -18,6 +18,13 @@ class FertoolError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
+def reason(error: Exception) -> str:
+    """The error in one line, for a list of what failed; one that is not a FertoolError is a bug."""
+    if isinstance(error, FertoolError):
+        return str(error)
+    return f"internal error: {type(error).__name__}: {error}"
+
+
 class VideoError(FertoolError):
     """A recording that cannot be read: missing, empty, no video stream, unknown codec."""
 

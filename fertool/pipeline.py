@@ -7,7 +7,7 @@ continued ends with exactly the rows of one that was not.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -53,6 +53,10 @@ class Outcome:
     changed: bool
     """Whether students or observations of its lecture may have changed since they were judged."""
     notes: list[str] = field(default_factory=list)
+    resumed: bool = False
+    """Whether a part of the run was there already."""
+    same_as: str = ""
+    """Where its bytes are known from, in a sentence, if they are and nothing was done."""
 
 
 def analyze(path: File, request: Request, store: Store, progress: Progress) -> Outcome:
@@ -66,10 +70,12 @@ def analyze(path: File, request: Request, store: Store, progress: Progress) -> O
     run = analysis.run.run
     if request.force:
         store.delete_run(run)
+    resumed = False
     if store.run_state(run) != "finished":
+        resumed = bool(store.chunks_done(run))
         engine = partial(load, request.tools, request.device)
         measure(source, analysis, allowed, engine, request.device, Stored(store), progress)
-    return finish(store, analysis)
+    return replace(finish(store, analysis), resumed=resumed)
 
 
 def finish(store: Store, analysis: Analysis) -> Outcome:

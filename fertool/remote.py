@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,16 @@ def located(name: str) -> File:
     if not found:
         return Path(name)
     return Path(rest) if protocol == "file" else Remote(name)
+
+
+def in_utf8(file: File) -> bool:
+    """Whether the name is text, as databases, pages and terminals need it: file systems store any bytes."""
+    return shown(file.resolve()) == str(file.resolve())
+
+
+def shown(file: File | str) -> str:
+    """The name as text, with a replacement character for each byte that is none."""
+    return os.fsencode(str(file)).decode("utf-8", "replace")
 
 
 def size(file: File) -> int:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_NAMES = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
+_NAMES = """3g2 3gp 264 265 asf avi divx dv f4v flv h264 h265 hevc ivf m1v m2ts m2v m4v mkv mov mp4 mpeg mpg
+    mts mxf nut ogm ogv qt rm rmvb ts vob webm wmv wtv y4m"""
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 """What counts as a video in a folder; a file that is named outright may have any suffix."""
 
@@ -66,32 +67,52 @@ class Recording:
     """One sentence each on what is wrong with a file that can be read all the same."""
 
 
-def find_videos(paths: Iterable[File | str]) -> list[File]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was meant by files, folders and URIs."""
+
+    videos: list[File]
+    """Each once."""
+    skipped: list[tuple[Path, str]]
+    """What else is in the folders, with the reason why it is not read."""
+
+
+def find_videos(paths: Iterable[File | str]) -> Found:
     """The files and URIs named, and the videos directly in the folders named: folders sorted as a person
     would (`week 2` before `week 10`), otherwise in the order given, each file once.
 
     Raises VideoError for a path that does not exist and for a folder without a video.
     """
-    found: dict[File, File] = {}
+    videos: dict[File, File] = {}
+    skipped: dict[Path, str] = {}
     for path in (located(path) if isinstance(path, str) else path for path in paths):
-        folder = isinstance(path, Path) and path.is_dir()
-        for file in _videos_in(Path(str(path))) if folder else [_existing(path)]:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
+        if not (isinstance(path, Path) and path.is_dir()):
+            videos.setdefault(path.resolve(), _existing(path))
+            continue
+        reasons = {file: _not_read(file) for file in sorted(path.iterdir(), key=_natural)}
+        if all(reasons.values()):
+            raise VideoError(f"{path}: expected a folder with videos, found none", "subfolders are not read")
+        for file, reason in reasons.items():
+            if reason:
+                skipped[file] = reason
+            else:
+                videos.setdefault(file.resolve(), file)
+    named = videos.keys()
+    return Found([*videos.values()], [(f, why) for f, why in skipped.items() if f.resolve() not in named])
 
 
-def _videos_in(folder: Path) -> list[File]:
-    files: list[File] = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    ]
-    if not files:
-        raise VideoError(f"{folder}: expected a folder with videos, found none", "subfolders are not read")
-    return sorted(files, key=_natural)
+def _not_read(file: Path) -> str:
+    """Why a file or folder in a folder is not read; empty for a video."""
+    if file.name.startswith("."):
+        return "hidden"
+    if file.is_dir():
+        return "a subfolder: give it by itself"
+    if file.suffix.lower() not in SUFFIXES:
+        return "no video by its name: give it by itself"
+    return "" if file.is_file() else "a link to nothing, or no regular file"
 
 
-def _natural(file: File) -> tuple[list[tuple[int, str]], str]:
+def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
     """A sort key: numbers by value, letters regardless of case; the name itself settles a draw."""
     parts = re.split(r"([0-9]+)", file.name)  # every second part is a number
     numbered = [(int(part), "") if i % 2 else (-1, part.casefold()) for i, part in enumerate(parts)]

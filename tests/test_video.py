@@ -15,7 +15,7 @@ import pytest
 from fertool.decode import Samples
 from fertool.errors import VideoError
 from fertool.sampling import plan
-from fertool.video import find_videos, probe, sha256
+from fertool.video import Found, find_videos, probe, sha256
 
 GROUPS = {"g": "25", "bf": "3"}
 
@@ -35,8 +35,21 @@ def test_folders_are_listed_as_a_person_would(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "folder.mp4" / "inside.mp4").touch()
-    found = [path.name for path in find_videos([tmp_path])]
-    assert found == ["9.avi", "10.avi", "week 1.mp4", "Week 2.MKV", "week 10.mp4"]
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    found = find_videos([tmp_path])
+    assert [f.name for f in found.videos] == ["9.avi", "10.avi", "week 1.mp4", "Week 2.MKV", "week 10.mp4"]
+    assert [(path.name, reason) for path, reason in found.skipped] == [
+        ("._week 1.mp4", "hidden"),
+        ("folder.mp4", "a subfolder: give it by itself"),
+        ("gone.mp4", "a link to nothing, or no regular file"),
+        ("notes.txt", "no video by its name: give it by itself"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "MKV", "h264", "y4m", "dv", "3g2", "ogm"])
+def test_kinds_that_a_folder_may_hold(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"talk.{suffix}").touch()
+    assert [file.name for file in find_videos([tmp_path]).videos] == [f"talk.{suffix}"]
 
 
 def test_files_keep_their_order_and_come_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +57,10 @@ def test_files_keep_their_order_and_come_once(tmp_path: Path, monkeypatch: pytes
         (tmp_path / name).write_text("x")
     monkeypatch.chdir(tmp_path)
     given = ["odd.name", tmp_path / "b.mp4", tmp_path, "a.mp4"]
-    assert [path.name for path in find_videos(given)] == ["odd.name", "b.mp4", "a.mp4"]
-    assert find_videos([]) == []
+    found = find_videos(given)
+    assert [path.name for path in found.videos] == ["odd.name", "b.mp4", "a.mp4"]
+    assert found.skipped == [], "what was given by itself is not skipped in its folder"
+    assert find_videos([]) == Found([], [])
 
 
 def test_a_folder_without_videos_and_a_missing_path_are_errors(tmp_path: Path) -> None:

@@ -108,12 +108,13 @@ def analyze(
     """Analyze recordings: faces, students, expressions, frame by frame, into DuckDB.
 
     What has been analyzed with the same configuration is not done again; what was interrupted goes on
-    where it stopped. One bad file does not stop the others.
+    where it stopped. One bad file does not stop the others. What became of every file is listed at the end.
     """
     from dataclasses import replace
 
     from fertool.cli.analyzing import run_all
     from fertool.cli.flags import Flags, recordings, syllabus
+    from fertool.remote import shown
 
     chosen = settings(
         course=course,
@@ -133,10 +134,13 @@ def analyze(
         where = Where(engine, address, workers, threads, gpus, spool)
     flags = Flags(tuple(videos), lecture, student, start, end, force, segments, where)
     failed: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str]] = []
     if any(video.lower().endswith(".toml") for video in videos):
         plan = syllabus(flags)
         flags, chosen = replace(flags, syllabus=plan), replace(chosen, course=plan.course)
         files = list(flags.planned())
     else:
-        files, failed = recordings(videos)
-    run_all(files, chosen, flags, option or [], plugin or [], failed=failed, json=json)
+        found, failed = recordings(videos)
+        files = found.videos
+        skipped = [(shown(file), reason) for file, reason in found.skipped]
+    run_all(files, chosen, flags, option or [], plugin or [], failed=failed, skipped=skipped, json=json)

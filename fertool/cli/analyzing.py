@@ -9,7 +9,7 @@ import typer
 
 from fertool.cli.common import open_store
 from fertool.cli.people import remind, unrecognizable
-from fertool.cli.summary import judge, note, summary
+from fertool.cli.summary import Entry, entry, judge, note, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,19 +31,20 @@ def run_all(
     plugin_files: list[Path],
     *,
     failed: list[tuple[str, str]],
+    skipped: Sequence[tuple[str, str]] = (),
     json: bool = False,
 ) -> None:
     """Analyze the files, one after the other or on workers, judge their lectures, print the summary.
 
-    `failed`: (what, why) of arguments that could not even be looked at. Exits with 2 if anything failed; on
-    several workers (`flags.where`) with 3 if only some did.
+    `failed`: (what, why) of arguments that could not even be looked at; `skipped`: of what lies beside the
+    recordings. Exits with 2 if anything failed; on several workers (`flags.where`) with 3 if only some did.
     """
     from fertool import setup
     from fertool.cli import fleet
     from fertool.cli.flags import requests
 
     tools = setup.toolbox(chosen, pairs, plugin_files)
-    asked = requests(files, chosen, flags, tools)
+    asked = requests(_named_in_utf8(files, failed), chosen, flags, tools)
     store = open_store(chosen.db, create=True, remind=False)
     unrecognizable(store, chosen, tools.model)
     if course := flags.syllabus:
@@ -51,13 +52,17 @@ def run_all(
         store.describe_course(course.course, course.instructor, course.topics, held)
     where = flags.where
     if where is None:
-        outcomes = _one_by_one(asked, store, failed, quiet=json)
+        done = _one_by_one(asked, store, failed, quiet=json)
     else:
         kit = fleet.pack(chosen, pairs, plugin_files, tools, where)
-        outcomes = fleet.run(asked, kit, store, where, failed, json=json)
+        done = fleet.run(asked, kit, store, where, failed, json=json)
+    found = [entry(file, outcome) for file, outcome in done]
+    found += [Entry(what, "skipped", why) for what, why in skipped]
+    found += [Entry(what, "failed", why) for what, why in failed]
+    outcomes = [outcome for _, outcome in done]
     recut = _cut(store, flags, outcomes, failed)
     problems = judge(store, tools, outcomes, recut)
-    summary(store, outcomes, failed, json=json, lines=where is not None)
+    summary(store, outcomes, found, failed, json=json, lines=where is not None)
     remind(store)
     for problem in problems:
         print(f"fertool: {problem}", file=sys.stderr)
@@ -69,26 +74,41 @@ def run_all(
         raise typer.Exit(3)
 
 
+def _named_in_utf8(files: Sequence[File], failed: list[tuple[str, str]]) -> list[File]:
+    """The files whose names can be stored and shown. Adds the others to `failed`."""
+    from fertool.remote import in_utf8, shown
+
+    for file in files:
+        if not in_utf8(file):
+            failed.append((shown(file), "expected a name in UTF-8: rename the file or its folder"))
+            print(f"fertool: {': '.join(failed[-1])}", file=sys.stderr)
+    return [file for file in files if in_utf8(file)]
+
+
 def _one_by_one(
     requests: list[tuple[File, Request]], store: Store, failed: list[tuple[str, str]], *, quiet: bool
-) -> list[Outcome]:
+) -> list[tuple[str, Outcome]]:
     """In this process, straight into the database."""
+    import traceback
+
     from fertool.cli.progress import progress
-    from fertool.errors import FertoolError, StoreError
+    from fertool.errors import FertoolError, StoreError, reason
     from fertool.pipeline import analyze as analyze_one
 
-    outcomes: list[Outcome] = []
+    outcomes: list[tuple[str, Outcome]] = []
     with progress(quiet=quiet) as shown:
         for file, request in requests:
             try:
                 shown.video(file)
-                outcomes.append(analyze_one(file, request, store, shown))
-                note(file, request, outcomes[-1], store, shown)
+                outcome = analyze_one(file, request, store, shown)
+                outcomes.append((str(file), outcome))
+                note(file, request, outcome, store, shown)
             except StoreError:
                 raise  # the next file would meet it too
-            except FertoolError as error:
-                failed.append((str(file), str(error)))
-                shown.message(f"fertool: {error}")
+            except Exception as error:
+                failed.append((str(file), reason(error)))
+                known = isinstance(error, FertoolError)
+                shown.message(f"fertool: {error}" if known else f"fertool: {file}: {traceback.format_exc()}")
             except KeyboardInterrupt:
                 shown.message("Stopped. What was measured is stored: run the same command again to go on.")
                 raise typer.Exit(130) from None

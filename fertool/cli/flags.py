@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fertool.request import Request
     from fertool.setup import Toolbox
     from fertool.syllabus import Syllabus
+    from fertool.video import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,22 @@ def syllabus(flags: Flags) -> Syllabus:
     return course
 
 
-def recordings(arguments: Sequence[str]) -> tuple[list[File], list[tuple[str, str]]]:
+def recordings(arguments: Sequence[str]) -> tuple[Found, list[tuple[str, str]]]:
     """The videos meant, and (what, why) of arguments that are none."""
     from fertool.errors import VideoError
+    from fertool.remote import shown
     from fertool.video import find_videos
 
-    files: list[File] = []
+    usable: list[str] = []
     failed: list[tuple[str, str]] = []
     for argument in arguments:
         try:
-            files += find_videos([argument])
+            find_videos([argument])
+            usable.append(argument)
         except VideoError as error:
-            print(f"fertool: {error}", file=sys.stderr)
-            failed.append((argument, str(error)))
-    return find_videos(files), failed
+            print(f"fertool: {shown(str(error))}", file=sys.stderr)
+            failed.append((shown(argument), shown(str(error))))
+    return find_videos(usable), failed
 
 
 def requests(

@@ -65,7 +65,7 @@ def run(
     failed: list[tuple[str, str]],
     *,
     json: bool,
-) -> list[Outcome]:
+) -> list[tuple[str, Outcome]]:
     """Measure on workers into the spool, then load that and link students. Adds to `failed`."""
     from fertool.cli.whole import whole
     from fertool.fleet.drive import Drive
@@ -78,7 +78,7 @@ def run(
     drive = Drive(
         team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished", spool.done
     )
-    outcomes = []
+    outcomes: list[tuple[str, Outcome]] = []
     with whole(json=json) as shown:
         for what, why in refused:
             shown.failed(what, why)
@@ -92,13 +92,15 @@ def run(
         found = ingest(store, spool, shown.ingesting, measured, anew)
         for analysis, outcome in found.outcomes:
             file, request = requests[measured[analysis.run.run].job.number]
+            one = measured[analysis.run.run]
+            outcome = replace(outcome, resumed=len(one.missing) < len(analysis.chunks))
             note(file, request, outcome, store, shown)
-            outcomes.append(outcome)
+            outcomes.append((str(file), outcome))
     failed += refused
     failed += [(one.job.file, one.reason) for one in drive.progress if one.reason]
     failed += [(analysis.recording.path, reason) for analysis, reason in found.refused]
     if where.spool is None:
-        _clear(spool, [outcome.run for outcome in outcomes])
+        _clear(spool, [outcome.run for _, outcome in outcomes])
     return outcomes
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fertool.cli.common import Db, Json, PluginFiles, open_store, settings
-from fertool.cli.summary import judge, note, summary
+from fertool.cli.summary import Entry, entry, judge, note, summary
 
 
 def register(app: typer.Typer) -> None:
@@ -35,9 +35,11 @@ def ingest(
         for analysis, outcome in found.outcomes:
             note(analysis.recording.path, analysis, outcome, store, shown)
     outcomes = [outcome for _, outcome in found.outcomes]
+    became = [entry(analysis.recording.path, outcome) for analysis, outcome in found.outcomes]
     problems = judge(store, tools, outcomes, [])
     refused = [(analysis.recording.path, reason) for analysis, reason in found.refused]
-    summary(store, outcomes, refused, json=json, lines=True)
+    became += [Entry(path, "failed", reason) for path, reason in refused]
+    summary(store, outcomes, became, refused, json=json, lines=True)
     for problem in problems:
         print(f"fertool: {problem}", file=sys.stderr)
     if refused or problems:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from fertool.cli.common import clock, print_json, print_line, print_table
@@ -20,10 +23,36 @@ if TYPE_CHECKING:
 
 MOSTLY = 3
 """Expressions in the table; --json has all of them."""
+BECAME = ("analyzed", "resumed", "done before", "same as", "skipped", "failed")
+"""What may become of a file."""
+NAMED = 3
+"""Files with the same reason that are named in the table; --json has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that was found, and what became of it."""
+
+    file: str
+    became: str
+    """One of `BECAME`."""
+    reason: str = ""
+    """Why, of a file that was not analyzed."""
+
+
+def entry(file: str, outcome: Outcome) -> Entry:
+    if outcome.same_as:
+        return Entry(file, "same as", outcome.same_as)
+    if not outcome.fresh:
+        return Entry(file, "done before")
+    return Entry(file, "resumed" if outcome.resumed else "analyzed")
 
 
 def note(file: File | str, request: Request | Analysis, outcome: Outcome, store: Store, shown: Any) -> None:
     """Put an analysis on record, and show what is worth knowing of it."""
+    if outcome.same_as:
+        shown.message(f"{file}: {outcome.same_as}")
+        return
     students = store.students(outcome.run)
     record(store, "analyze", request.course, students, str(file), request.lecture)
     for text in outcome.notes:
@@ -41,12 +70,23 @@ def judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tup
 
 
 def summary(
-    store: Store, outcomes: list[Outcome], failed: list[tuple[str, str]], *, json: bool, lines: bool = False
+    store: Store,
+    outcomes: list[Outcome],
+    found: list[Entry],
+    failed: list[tuple[str, str]],
+    *,
+    json: bool,
+    lines: bool = False,
 ) -> None:
-    """`lines`: JSON on one line, the last of several."""
-    rows = [store.summary(outcome.run) for outcome in outcomes]
+    """`found`: what became of every file. `failed`: (what, why), lectures that could not be cut included.
+    `lines`: JSON on one line, the last of several."""
+    rows = [store.summary(outcome.run) for outcome in outcomes if not outcome.same_as]
     if json:
-        whole = {"runs": rows, "failed": [{"file": f, "reason": r} for f, r in failed]}
+        whole = {
+            "runs": rows,
+            "failed": [{"file": f, "reason": r} for f, r in failed],
+            "inventory": [asdict(one) for one in found],
+        }
         if lines:
             print_line({"event": "summary"} | whole)
         else:
@@ -58,8 +98,26 @@ def summary(
             ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
             [_cells(row, labels) for row in rows],
         )
+    if left := _left_out(found):
+        print_table(["not analyzed", "files", "reason"], left)
     if failed:
         print_table(["failed", "reason"], failed)
+    counts = Counter(one.became for one in found)
+    became = ", ".join(f"{counts[word]} {word}" for word in BECAME if counts[word])
+    print(f"{len(found)} found: {became.replace('same as', 'the same as another')}" if found else "0 found")
+
+
+def _left_out(found: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """What is no recording of its own: a row for each reason, with the first names."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        if one.became in ("same as", "skipped"):
+            files.setdefault((one.became, one.reason), []).append(PurePath(one.file).name)
+    rows = []
+    for (became, reason), names in files.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        rows.append((became, ", ".join(names[:NAMED]) + more, reason))
+    return rows
 
 
 def _cells(row: dict[str, Any], labels: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fertool import __version__
-from fertool.errors import FertoolError, PluginError, StoreError
+from fertool.errors import FertoolError, PluginError, StoreError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,4 +194,4 @@ def _attempt(function: Callable[..., R], *args: Any) -> R | Failed:
     except FertoolError as error:
         return Failed(str(error), everywhere=isinstance(error, StoreError))
     except Exception as error:
-        return Failed(f"internal error: {type(error).__name__}: {error}", trace=traceback.format_exc())
+        return Failed(reason(error), trace=traceback.format_exc())
