@@ -39,7 +39,7 @@ def sketch(digest: Digest, student: str, say: Language) -> Markup:
         times = smooth["start_s"] + digest.width_s / 2
         drawn = [name for name in labels if (smooth[name] >= LEAST).any()]
         parts += [_line(name, times, percents(smooth[name]), digest.duration_s) for name in drawn]
-    label = escape(say("handout.sketch", lecture=digest.lecture))
+    label = escape(say.of(digest, "handout.sketch", lecture=digest.lecture))
     box = f"0 0 {WIDTH} {height + SEEN + 4}"
     return Markup('<svg class="sketch" role="img" aria-label="{}" viewBox="{}">{}</svg>').format(
         label, box, Markup("").join(parts)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fertool.plugins import Registry
+    from fertool.report.data.course import Course
+    from fertool.report.data.digest import Digest
     from fertool.types import Plain
 
 DEFAULT = "en"
@@ -64,6 +66,16 @@ class Language:
             key += ".one" if values["n"] == 1 else ".other"
         shown = {name: text.count(it) if isinstance(it, int) else it for name, it in values.items()}
         return Markup(self.strings[key]).format(**shown)  # noqa: S704  (values are escaped by format)
+
+    def of(self, one: Digest | Course, key: str, **values: object) -> Markup:
+        """The string of a key as it is said of a lecture or a course: in [shown] stand those of recordings
+        that show one face at a time, where nobody's absence is measured."""
+        shown = f"shown.{key}"
+        return self(shown if one.one_at_a_time and shown in self.strings else key, **values)
+
+    def figure(self, kind: str, one: Digest | Course) -> Markup:
+        """The name of a figure of a lecture or a course; without expressions, `lost` is who was not seen."""
+        return self.of(one, "figure.away" if kind == "lost" and not one.expressions else f"figure.{kind}")
 
     def term(self, kind: str, name: str | None) -> str:
         """What somebody else named, a level or an expression: translated if the catalogue knows it."""

@@ -64,7 +64,7 @@ def drawings(it: Digest) -> list[base.Figure]:
         classes.trend(course, SAY),
         people.emotions(it, name, SAY),
         people.pose(it, name, SAY),
-        people.trend(story.own(course, name), story.usual(course, name), SAY),
+        people.trend(course, story.own(course, name), story.usual(course, name), SAY),
     ]
 
 
@@ -316,7 +316,7 @@ def test_a_trend_has_the_usual_as_a_thin_line(store: Store) -> None:
     for week, spec in enumerate(("happy*60", "absent*30 sad*30")):
         store_lecture(store, "c", f"w{week}", {"A": timeline(spec)}, recording_name=f"{week}.mp4")
     course = Course("c", tuple(digest(data.load(store, "c", f"w{week}")) for week in range(2)), NOBODY)
-    figure = people.trend(story.own(course, "A"), story.usual(course, "A"), SAY)
+    figure = people.trend(course, story.own(course, "A"), story.usual(course, "A"), SAY)
     assert named(figure, "Seen")["y"] == [100, 50]
     usual = sorted(shape["y0"] for shape in figure["layout"]["shapes"])
     assert usual == pytest.approx([100 / 3, 200 / 3, 75])  # negative, happy, seen

@@ -338,5 +338,5 @@ def test_pages_say_that_a_speaker_view_measures_nobodys_absence(tmp_path: Path, 
     out = render(store, tmp_path / "site", lang=lang, k=1).parent
     pages = {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html")}
     having = [path for path, text in pages.items() if said in text]
-    assert {path.parent.name for path in having} == {"lectures", "students", "handouts"}
+    assert {path.parent.name for path in having} == {"site", "lectures", "students", "handouts"}
     assert len([path for path in having if path.parent.name == "students"]) == 4

@@ -36,7 +36,7 @@ def timeline(digest: Digest, say: Language, start_s: float = 0.0, end_s: float |
         base.line(
             rows[kind],
             base.steps(first, width),
-            say(f"figure.{kind}"),
+            say.figure(kind, digest),
             COLORS[kind],
             line={"dash": DASHES[kind]},
         )
@@ -123,7 +123,7 @@ def presence(digest: Digest, say: Language) -> Figure:
         "zmax": 100,
         "ygap": 2,
         "showscale": False,
-        "hovertemplate": f"%{{y}}<br>%{{x}}: {say('figure.presence')} %{{z}}\u00a0%<extra></extra>",
+        "hovertemplate": f"%{{y}}<br>%{{x}}: {say.figure('presence', digest)} %{{z}}\u00a0%<extra></extra>",
         "meta": {"heat": True},
     }
     axis = {
@@ -223,12 +223,16 @@ def trend(course: Course, say: Language) -> Figure:
     kinds = ["presence", "engagement", "negative"] if course.expressions else ["presence"]
     traces = []
     for place, kind in enumerate(kinds):
-        points = [(i, it[kind]) for i, _, it in shown if kind in it and it[kind].value is not None]
+        points = [
+            (i, it[kind])
+            for i, one, it in shown
+            if (kind != "presence" or course.adds_presence(one)) and kind in it and it[kind].value is not None
+        ]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": say(f"figure.{kind}"),
+                "name": say.figure(kind, course),
                 # Side by side, so that whiskers do not hide one another.
                 "x": [i + (place - (len(kinds) - 1) / 2) * SPREAD_MS for i, _ in points],
                 "y": [round(it.value * 100, 1) for _, it in points],  # type: ignore[operator]
@@ -242,7 +246,7 @@ def trend(course: Course, say: Language) -> Figure:
                 },
                 "line": {"width": 2, "dash": DASHES[kind]},
                 "marker": {"size": 8, "symbol": SYMBOLS[kind]},
-                "hovertemplate": f"{say(f'figure.{kind}')} %{{y:.0f}}\u00a0%<extra></extra>",
+                "hovertemplate": f"{say.figure(kind, course)} %{{y:.0f}}\u00a0%<extra></extra>",
                 "meta": {"color": COLORS[kind]},
             }
         )

@@ -18,6 +18,7 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
     from fertool.report.data.story import Own
     from fertool.report.language import Language
@@ -97,7 +98,7 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
         "zmax": 100,
         "showscale": False,
         "yaxis": "y2",
-        "hovertemplate": f"%{{x}}: {say('figure.presence')} %{{z}}\u00a0%<extra></extra>",
+        "hovertemplate": f"%{{x}}: {say.figure('presence', digest)} %{{z}}\u00a0%<extra></extra>",
         "meta": {"heat": True},
     }
     return base.figure(
@@ -109,24 +110,28 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
     )
 
 
-def trend(lectures: Sequence[Own], usual: dict[str, float | None], say: Language) -> Figure:
+def trend(course: Course, lectures: Sequence[Own], usual: dict[str, float | None], say: Language) -> Figure:
     """Lecture by lecture, with intervals over time; thin lines: what is usual for the student."""
     traces: list[dict[str, Any]] = []
     shapes = []
     for kind in COLORS:
-        points = [(i, it.shares[kind]) for i, it in enumerate(lectures) if it.shares[kind][0] is not None]
+        points = [
+            (i, it.shares[kind])
+            for i, it in enumerate(lectures)
+            if (kind != "presence" or course.adds_presence(it.digest)) and it.shares[kind][0] is not None
+        ]
         if not points:
             continue
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": str(say(f"figure.{kind}")),
+                "name": str(say.figure(kind, course)),
                 "x": [i for i, _ in points],
                 "y": base.percents(share[0] for _, share in points),
                 "line": {"width": 2, "dash": KIND_DASHES[kind]},
                 "marker": {"size": 8, "symbol": SYMBOLS[kind]},
-                "hovertemplate": f"{say(f'figure.{kind}')} %{{y}}\u00a0%<extra></extra>",
+                "hovertemplate": f"{say.figure(kind, course)} %{{y}}\u00a0%<extra></extra>",
                 "meta": {"color": COLORS[kind]},
             }
         )

@@ -116,7 +116,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Attendance:
     """A student over the lectures at which the student was expected: since enrollment, or since first seen. A
-    lecture missed counts with all of its samples."""
+    lecture missed counts with all of its samples. `samples` and `present`: of the lectures of
+    `Course.adds_presence`."""
 
     student: str
     there: list[str]
@@ -156,12 +157,24 @@ class Course:
     def attendance(self, student: str) -> Attendance:
         """How much of the lectures at which a student was expected the student was seen in."""
         expected = [one for one in self.lectures if student in {*one.names, *one.meeting.absent}]
-        rows = pl.concat(
-            one.roll.filter(student=student).select("samples", "present", "measured", "negative")
-            for one in expected
-        )
+        counts = dict.fromkeys(("samples", "present", "measured", "negative"), 0)
+        for one in expected:
+            row = one.roll.row(by_predicate=pl.col("student") == student, named=True)
+            for name in counts if self.adds_presence(one) else ("measured", "negative"):
+                counts[name] += row[name]
         there = [one.lecture for one in expected if student in one.names]
-        return Attendance(student, there, [one.lecture for one in expected], **rows.sum().row(0, named=True))
+        return Attendance(student, there, [one.lecture for one in expected], **counts)
+
+    @cached_property
+    def one_at_a_time(self) -> bool:
+        """Whether all of its lectures with students were recorded with one face at a time: then figures of
+        presence say how long somebody was shown."""
+        return not any(one.names and not one.one_at_a_time for one in self.lectures)
+
+    def adds_presence(self, one: Digest) -> bool:
+        """Whether figures of presence over several lectures are about this one: how long somebody was shown
+        is not added to how long others were seen."""
+        return one.one_at_a_time == self.one_at_a_time
 
     @property
     def alone(self) -> str | None:
@@ -250,7 +263,7 @@ class Course:
         return [
             change
             for measure, (part, whole) in MEASURES.items()
-            if measure == "presence" or self.latest.expressions
+            if (measure == "presence" or self.latest.expressions) and self.latest.compares(measure)
             if (change := self._change(measure, part, whole)) is not None
         ]
 
@@ -258,10 +271,11 @@ class Course:
         nothing = Estimate(None, suppressed="few")
         held_back = Change(measure, nothing, nothing, None, None, None)
         columns = ("student", part, whole)
-        shown = [one for one in self.lectures if not one.suppressed[whole][None]]
+        known = [one for one in self.lectures if one.compares(measure)]
+        shown = [one for one in known if not one.suppressed[whole][None]]
         earlier = [one.roll.select(columns) for one in shown if one is not self.latest]
         if not earlier or self.latest not in shown:
-            return held_back if self.lectures[:-1] else None
+            return held_back if known[:-1] else None
         past = pl.concat(earlier).group_by("student").agg(pl.col(part, whole).sum()).sort("student")
         both = self.latest.roll.select(columns).join(past, on="student", suffix="_past")
         both = both.filter(pl.col(whole) > 0, pl.col(f"{whole}_past") > 0)

@@ -120,7 +120,8 @@ class Digest:
     """Columns of `tables.SEGMENTS`, in order of time."""
     cells: pl.DataFrame
     """segment (null: the whole lecture; OUTSIDE), student, and the counts of `series.counts`, with `posed`,
-    `count:LABEL`, `of:LABEL`, `lost`: absent or negative, and `known`: absent or measured."""
+    `count:LABEL`, `of:LABEL`, `lost`: absent or negative, and `known`: absent or measured; both are 0 in a
+    recording of one face at a time, which measures nobody's absence."""
     suppressed: Reasons
     """`groups.of_segments`: which figures of the class are held back."""
     bins: pl.DataFrame
@@ -190,6 +191,11 @@ class Digest:
         samples = pl.lit(there["samples"].max(), pl.Int64()).alias("samples")
         return pl.concat([there, absent.with_columns(samples)], how="diagonal").fill_null(0)
 
+    def compares(self, measure: str) -> bool:
+        """Whether a share of `MEASURES` can be compared with that of another lecture: not how long somebody
+        was shown by a recording of one face at a time."""
+        return measure != "presence" or not self.one_at_a_time
+
     def cell(self, segment: int | None) -> pl.DataFrame:
         """The cells of a segment: one row per student who could have been seen in it."""
         if segment is None:
@@ -252,7 +258,10 @@ class Digest:
 
     @cached_property
     def good_silence(self) -> str:
-        """As `silence`, of good moments; empty also where the rule said nothing."""
+        """As `silence`, of good moments; empty also where the rule said nothing, and in a recording of one
+        face at a time."""
+        if self.one_at_a_time:
+            return ""
         rows = [row for row in self.assessments if row["rule"] == GOOD]
         if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
             return f"suppressed.{held_back[0]}"
@@ -270,6 +279,8 @@ class Digest:
     def silence(self) -> str:
         """Key of the sentence that says why no lost moment is shown, or no more than those that are; empty
         where all are. "Never" is only said where the rule said so and nothing is held back."""
+        if self.one_at_a_time:
+            return "story.one_face"
         rows = [row for row in self.assessments if row["rule"] == LOST]
         if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
             return f"suppressed.{held_back[0]}"
@@ -406,6 +417,8 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
         lost, known = read * (away + pl.col("negative")), read * (away + pl.col("measured"))
     else:
         lost, known = away, pl.col("samples")
+    if lecture.one_at_a_time:  # who is not shown may be there
+        lost = known = pl.lit(0, pl.Int64)
     cells = cells.with_columns(lost=lost, known=known)
     order = {name: i for i, name in enumerate(lecture.students["student"])}
     rank = pl.col("student").replace_strict(order, return_dtype=pl.Int64)

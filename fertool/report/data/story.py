@@ -124,8 +124,7 @@ def _concern(course: Course, student: str) -> Concern | None:
     if before and student in latest.meeting.absent:
         reasons.append((1.0, Reason("missing", {"lecture": latest.lecture, "n": len(before)})))
     for measure, key, sign in (("presence", "falling", -1), ("negative", "rising", 1)):
-        # Of a student who is not shown in a speaker view nothing is known.
-        known = [one for one in course.lectures if measure != "presence" or not one.one_at_a_time]
+        known = [one for one in course.lectures if one.compares(measure)]
         # Who missed it is missing: that the share fell as well would be the same reason once more.
         there = [one for one in known if one is latest and student in one.names]
         now = _share(there, student, measure)
@@ -296,7 +295,9 @@ def advice(digest: Digest, student: str, rows: Iterable[dict[str, Any]]) -> list
 
 def by_point(course: Course, student: str) -> list[dict[str, Any]]:
     """A student's counts (as in `Digest.cells`) per knowledge point over all lectures, in the order in which
-    the course comes to them, with `point` and `places`: the segments, each with its lecture."""
+    the course comes to them, with `point` and `places`: the segments, each with its lecture. `samples` and
+    `present`: of the lectures of
+    `Course.adds_presence`."""
     found: dict[str, dict[str, Any]] = {}
     for one in course.lectures:
         cells = {row["segment"]: row for row in one.cells.filter(student=student).to_dicts()}
@@ -307,7 +308,8 @@ def by_point(course: Course, student: str) -> list[dict[str, Any]]:
             sums = found.setdefault(segment["point"], {"point": segment["point"], "places": []})
             sums["places"].append((one, segment))
             for name in ("samples", "present", "measured", "positive", "negative"):
-                sums[name] = sums.get(name, 0) + cell[name]
+                counts = name not in ("samples", "present") or course.adds_presence(one)
+                sums[name] = sums.get(name, 0) + cell[name] * counts
     return list(found.values())
 
 
@@ -338,7 +340,11 @@ def usual(course: Course, student: str) -> dict[str, float | None]:
     """Measure -> share over the lectures in which it could be measured; None for fewer than `USUAL`."""
     found: dict[str, float | None] = {}
     for measure in MEASURES:
-        known = [one for one in course.lectures if _share([one], student, measure) is not None]
+        known = [
+            one
+            for one in course.lectures
+            if one.compares(measure) and _share([one], student, measure) is not None
+        ]
         found[measure] = _share(known, student, measure) if len(known) >= USUAL else None
     return found
 
@@ -351,7 +357,7 @@ def _own(one: Digest, student: str, usual: dict[str, float | None]) -> Own:
         sums, counts = bins[part].to_numpy().astype(float), bins[whole].to_numpy().astype(float)
         low, high = judging.ratio(sums, counts) or (None, None)
         shares[measure] = (value, low, high, int(counts.sum()))
-        known = value is not None and usual[measure] is not None
+        known = value is not None and usual[measure] is not None and one.compares(measure)
         change[measure] = value - usual[measure] if known else None  # type: ignore[operator]
         clear[measure] = known and low is not None and not low <= usual[measure] <= high  # type: ignore[operator]
     return Own(one, shares, change, clear)

@@ -53,6 +53,11 @@ DICTIONARY: dict[str, dict[str, Column]] = {
         "duration_s": (pl.Float64(), "length of its longest recording, in seconds"),
         "period_s": (pl.Float64(), "median time between two samples, in seconds"),
         "policy": (pl.String(), "full or behaviour; both, if recordings differ"),
+        "one_at_a_time": (
+            pl.Boolean(),
+            "whether its recording shows one face at a time: present is then how long students were shown, "
+            "and says nothing of who was there",
+        ),
         "students": (pl.Int64(), "students seen"),
         "absent": (pl.Int64(), "students expected and not seen: enrolled, or seen in an earlier lecture"),
         **_COUNTS,
@@ -172,6 +177,7 @@ def _lectures(one: Digest) -> pl.DataFrame:
         "duration_s": one.duration_s,
         "period_s": one.summary.period_s,
         "policy": ", ".join(one.policies),
+        "one_at_a_time": one.one_at_a_time,
     }
     few = too_small(len(one.roll), one.k)
     about |= {"students": len(one.names), "absent": len(one.meeting.absent)}

@@ -97,13 +97,16 @@ class _Words:
     names: Mapping[str, str]
 
     def attended(self, row: dict[str, Any]) -> Statement:
-        seen = {"present": row["present"], "samples": row["samples"]}
-        length = round(row["present"] * self.about["period_s"], 3)
+        result: dict[str, Any] = {
+            "extensions": self._extensions({"present": row["present"], "samples": row["samples"]})
+        }
+        if not self.about["one_at_a_time"]:  # there, who knows how long
+            result["duration"] = f"PT{round(row['present'] * self.about['period_s'], 3):g}S"
         return {
             "actor": self._student(row["student"]),
             "verb": {"id": ATTENDED, "display": {LANGUAGE: "attended"}},
             "object": self._lecture(),
-            "result": {"duration": f"PT{length:g}S", "extensions": self._extensions(seen)},
+            "result": result,
             "timestamp": self._when(0.0),
             "context": self._context([], {}),
         }

@@ -59,5 +59,5 @@ def _charts(site: Site, course: Course) -> dict[str, Chart | None]:
     drawn: dict[str, Chart | None] = {"trend": None, **expressions(site, course.shares)}
     shown = [one for one in course.lectures if one.figures()["presence"].value is not None]
     if len(shown) > 1:  # the points of one lecture are no line
-        drawn["trend"] = Chart("trend", say("course.trend.chart"), classes.trend(course, say))
+        drawn["trend"] = Chart("trend", say.of(course, "course.trend.chart"), classes.trend(course, say))
     return drawn

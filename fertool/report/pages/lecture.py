@@ -29,7 +29,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "figures": one.figures(),
             "heat_cells": (grid := heat(one)),
             "quiet": _quiet(one, grid),
-            "kinds": ["lost", "presence", *(["engagement", "negative"] if one.expressions else [])],
+            "kinds": _kinds(one),
             "again": story.again(one, one.of_student(one.alone)) if one.alone else [],
             "feedback": [(segment, story.feedback(one, segment["segment"])) for segment in one.segments],
             "feedback_of": story.feedback_of(one, one.alone) if one.alone else [],
@@ -63,6 +63,12 @@ def heat(one: Digest) -> dict[str, dict[int | None, dict[str, Any]]]:
     return grid
 
 
+def _kinds(one: Digest) -> list[str]:
+    """Which heat maps there are; where nobody's absence is measured, nothing is known of who was lost."""
+    lost = [] if one.one_at_a_time else ["lost"]
+    return [*lost, "presence", *(["engagement", "negative"] if one.expressions else [])]
+
+
 def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
     """Students of whom rules spoke, and none asked for attention."""
     flagged = {name for name, cells in grid.items() if any(cell["flags"] for cell in cells.values())}
@@ -75,6 +81,8 @@ def _charts(site: Site, one: Digest) -> dict[str, Chart | None]:
     if not one.names:
         return drawn
     if any(one.class_bins["presence"].is_not_null()):
-        drawn["timeline"] = Chart("timeline", say("lecture.timeline.chart"), classes.timeline(one, say))
-    drawn["presence"] = Chart("presence", say("lecture.presence.chart"), classes.presence(one, say))
+        drawn["timeline"] = Chart(
+            "timeline", say.of(one, "lecture.timeline.chart"), classes.timeline(one, say)
+        )
+    drawn["presence"] = Chart("presence", say.of(one, "lecture.presence.chart"), classes.presence(one, say))
     return drawn

@@ -36,13 +36,14 @@ def _page(
     drawn: dict[str, Chart | None] = {"timeline": None}
     if any(series["presence"].is_not_null()):
         figure = classes.timeline(one, site.say, start, end)
-        drawn["timeline"] = Chart("timeline", site.say("lecture.timeline.chart"), figure)
+        drawn["timeline"] = Chart("timeline", site.say.of(one, "lecture.timeline.chart"), figure)
     said: dict[str | None, list[dict[str, Any]]] = {}
     for row in one.assessments:
         if row["segment"] == number:
             said.setdefault(row["student"], []).append(row)
     context = {
         "it": one,
+        "course": course,
         "segment": segment,
         "before": one.segments[i - 1] if i else None,
         "after": one.segments[i + 1] if i + 1 < len(one.segments) else None,

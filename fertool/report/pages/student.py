@@ -40,7 +40,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "wide": [row for row in course.about.assessments if row["student"] == name],
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
             "least": story.USUAL,
-            "trend": _trend(site, lectures, usual),
+            "trend": _trend(site, course, lectures, usual),
             "points": story.by_point(course, name),
             "shares": (shares := course.shares_of(name)),
             "drawn": expressions(site, shares),
@@ -53,15 +53,18 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         yield Page(site.student_path(course.course, name), "student.html", name, context)
 
 
-def _trend(site: Site, lectures: list[story.Own], usual: dict[str, float | None]) -> Chart | None:
+def _trend(
+    site: Site, course: Course, lectures: list[story.Own], usual: dict[str, float | None]
+) -> Chart | None:
     if len(lectures) < 2:  # the points of one lecture are no line
         return None
-    return Chart("trend", site.say("one_student.trend.chart"), people.trend(lectures, usual, site.say))
+    label = site.say.of(course, "one_student.trend.chart")
+    return Chart("trend", label, people.trend(course, lectures, usual, site.say))
 
 
 def _charts(site: Site, one: Digest, name: str, i: int) -> dict[str, Chart | None]:
     say = site.say
-    label = say("one_student.pose.chart", lecture=one.lecture)
+    label = say.of(one, "one_student.pose.chart", lecture=one.lecture)
     drawn: dict[str, Chart | None] = {
         "pose": Chart(f"pose-{i}", label, people.pose(one, name, say)),
         "emotions": None,

@@ -14,7 +14,8 @@ HOW = (
     "The share of the samples in which a face was seen, over all lectures of a week, or lecture by lecture"
     " where not all days are known. Not seen can mean away, turned off, hidden, or too small for the"
     " detector. Who was enrolled, or seen in an earlier lecture, and is not in this one counts with 0 %;"
-    " a dash stands before that, and where a lecture cannot show who was missing."
+    " a dash stands before that, and where a lecture cannot show who was missing. A lecture that was recorded"
+    " with one face at a time measures nobody's attendance and is left out."
 )
 
 
@@ -23,7 +24,7 @@ class Attendance(Section):
     """Present samples / samples, by calendar week (ISO 8601): of everybody expected, and of each student."""
 
     name = "attendance"
-    version = "2"
+    version = "3"
     title = "Attendance by week"
     words = {
         "de": {
@@ -33,7 +34,9 @@ class Attendance(Section):
                 "Woche, oder Vorlesung für Vorlesung, wo nicht alle Tage bekannt sind. Nicht gesehen kann "
                 "heißen: weg, ausgeschaltet, verdeckt oder zu klein für den Detektor. Wer eingeschrieben "
                 "war oder in einer früheren Vorlesung gesehen wurde und in dieser nicht, zählt mit 0 %; "
-                "ein Strich steht davor, und wo eine Vorlesung nicht zeigen kann, wer fehlt."
+                "ein Strich steht davor, und wo eine Vorlesung nicht zeigen kann, wer fehlt. Eine Vorlesung, "
+                "die mit einem Gesicht nach dem anderen aufgenommen wurde, misst niemandes Anwesenheit und "
+                "ist ausgelassen."
             ),
             "Seen per week": "Gesehen je Woche",
             "Seen of everybody expected per week": "Von allen Erwarteten gesehen je Woche",
@@ -50,7 +53,7 @@ class Attendance(Section):
     def build(self, given: Given) -> list[Part]:
         import polars as pl
 
-        when = weeks(given.tables["lectures"])
+        when = weeks(given.tables["lectures"].filter(~pl.col("one_at_a_time")))
         if when["week"].n_unique() < self.least or given.tables["students"].is_empty():
             return []
         people = seen(given.tables["students"], when, "samples", "student")

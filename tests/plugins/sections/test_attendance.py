@@ -18,7 +18,7 @@ def tables(days: list[date | None], present: list[int | None]) -> dict[str, pl.D
     whole = pl.DataFrame(
         {"lecture": lectures, "day": days, "expected": [20] * len(days), "present": present},
         schema={"lecture": pl.String, "day": pl.Date, "expected": pl.Int64, "present": pl.Int64},
-    )
+    ).with_columns(one_at_a_time=pl.lit(value=False))
     people = pl.DataFrame(
         [
             (name, student, 10, 5 if student == "ann" else 10)
@@ -64,3 +64,15 @@ def test_a_course_has_everybody_in_percent() -> None:
 def test_one_week_is_no_comparison() -> None:
     assert Attendance().build(Given("course", "c", None, None, tables([MONDAY], [10]))) == []
     assert Attendance(least=1).build(Given("course", "c", None, None, tables([MONDAY], [10])))
+
+
+def test_who_is_shown_one_at_a_time_is_no_attendance() -> None:
+    found = tables([MONDAY, date(2026, 10, 8), date(2026, 10, 12)], [20, 5, 10])
+    shown = pl.Series("one_at_a_time", [False, True, False])
+    lectures = found["lectures"].with_columns(shown)
+    chart, table, prose = Attendance().build(Given("course", "c", None, None, found | {"lectures": lectures}))
+    assert dict(chart.rows.select("week", "seen").iter_rows()) == {"2026-W41": 1.0, "2026-W42": 0.5}
+    assert table.rows.rows() == [("ann", 50, 50), ("bob", 100, 100)]
+    assert "one face at a time" in prose.text
+    only = lectures.with_columns(one_at_a_time=pl.lit(value=True))
+    assert Attendance(least=1).build(Given("course", "c", None, None, found | {"lectures": only})) == []

@@ -72,6 +72,7 @@ def test_a_lecture_in_one_row(store: Store) -> None:
         "duration_s": 30.0,
         "period_s": 1.0,
         "policy": "full",
+        "one_at_a_time": False,
         "students": 4,
         "absent": 0,
         "expected": 120,
