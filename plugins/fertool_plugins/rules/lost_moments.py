@@ -35,7 +35,7 @@ class LostMoments(Rule):
     The lecture is cut into parts of `every` seconds. A student is lost in a part if unseen in more than
     half of its samples, or if more than half of the measured expressions are negative (angry, disgust,
     fear, sad). A part is lost if at least `least` students are, and their share is `rise` or more above the
-    class's own median over the lecture. Neighbouring lost parts are one moment; moments are ranked by what
+    class's own median over the lecture. Neighboring lost parts are one moment; moments are ranked by what
     is above the median, times their length, and the first `most` are told. value: mean over the parts of
     the moment.
 

@@ -86,7 +86,7 @@ class State(Rule):
     def _negative_parts(
         self, hits: npt.NDArray[np.floating[Any]], seen: pl.DataFrame, context: Context
     ) -> list[tuple[float, float]]:
-        """Neighbours are one span."""
+        """Neighbors are one span."""
         start = context.segment.start_s if context.segment else float(seen["time_s"][0])
         part, negative, measured = judging.totals(hits, judging.parts(seen, self.every, start))
         return judging.spans(negative > self.negative * measured, start + part * self.every, self.every)

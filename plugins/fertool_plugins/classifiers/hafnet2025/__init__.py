@@ -40,8 +40,8 @@ class Hafnet2025(Trained):
       A_j|^2); `partition=printed` gives the other. A_i is where head i looks, scaled to length 1; delta is
       not given: 1.
     - the printed affinity loss has no lower bound (it falls with the scale of the features). Default:
-      distance to the centre of the class over the spread of the centres, as in DAN (Wen et al., 2023),
-      whose three parts HAFNet has; `clustering=affinity-printed` gives the other. The centres are learnt
+      distance to the center of the class over the spread of the centers, as in DAN (Wen et al., 2023),
+      whose three parts HAFNet has; `clustering=affinity-printed` gives the other. The centers are learned
       with the network.
     - the algorithm speaks of dot-product self-attention, section 5.2 of convolutions: the latter.
     - log-softmax runs over the heads, as in DAN; the algorithm's step 4 sums both units of a head.
