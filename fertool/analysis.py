@@ -117,7 +117,7 @@ class Analysis:
 
 def look(path: File, request: Request) -> Source:
     """Open a recording and plan its samples. Raises VideoError if there is nothing to analyse."""
-    source = video.probe(path)
+    source = video.probe(path, request.view)
     targets = plan(source.index, request.every, request.start_s, request.end_s)
     if not len(targets):
         length = f"the recording is {source.duration_s:.1f} s long"
@@ -130,7 +130,7 @@ def describe(source: Source, request: Request, gate: Gate | None = None) -> Anal
     recording = _recording(source.video, request)
     return Analysis(
         recording=recording,
-        run=_run(recording, request, len(source.targets), gate),
+        run=_run(source, recording, request, gate),
         same_person=request.same_person,
         student=request.student,
         chunks=tuple(_distinct(source.numbers)),
@@ -144,14 +144,19 @@ def _distinct(numbers: npt.NDArray[np.int_]) -> Iterable[int]:
 
 
 def _recording(source: video.Recording, request: Request) -> Recording:
-    sha256 = video.sha256(source.path)
+    """A further stream of pictures is a recording of its own."""
+    sha256, name = video.sha256(source.path), source.path.name
+    known_by = sha256
+    if further := source.view.stream:
+        known_by = hashlib.sha256(f"{sha256} {further}".encode()).hexdigest()
+        name = f"{name} (stream {further})"
     return Recording(
-        recording=sha256[:12],
+        recording=known_by[:12],
         sha256=sha256,
         course=request.course,
         lecture=request.lecture,
         path=str(source.path.resolve()),
-        name=source.path.name,
+        name=name,
         bytes=size(source.path),
         duration_s=source.duration_s,
         readable_s=float(source.index.times[-1]) + (1 / source.fps if source.fps else 0.0),
@@ -166,7 +171,7 @@ def _classifier(plugged: Plugged[Classifier]) -> dict[str, object]:
     return plugged.describe() | {"floor_px": plugged.plugin.floor_px}
 
 
-def _run(recording: Recording, request: Request, planned: int, gate: Gate | None) -> Run:
+def _run(source: Source, recording: Recording, request: Request, gate: Gate | None) -> Run:
     """The run's identity is a hash of the recording and of everything that can change a result."""
     tools = request.tools
     config = {
@@ -180,9 +185,11 @@ def _run(recording: Recording, request: Request, planned: int, gate: Gate | None
         "policy": request.policy,
         "chunk_s": CHUNK_S,
     }
+    if source.video.picture:
+        config["picture"] = source.video.picture
     if gate is not None:
         config["consent"] = {"mode": request.consent, "state": gate.state}
     text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
     identity = hashlib.sha256(text.encode()).hexdigest()[:12]
     config["model"] = tools.model  # told apart above already
-    return Run(identity, recording.recording, __version__, request.policy, config, planned)
+    return Run(identity, recording.recording, __version__, request.policy, config, len(source.targets))

@@ -10,14 +10,14 @@ from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import av
 import numpy as np
 from av.stream import Discard, Disposition
-from av.video.reformatter import VideoReformatter
 
 from fertool.cores import cores
+from fertool.display import AS_DECLARED, SQUARE, Converter, View, pixel_ratio
 from fertool.errors import VideoError
 from fertool.remote import Remote
 from fertool.types import Sample
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from fertool.remote import File
     from fertool.sampling import Index, Times
-    from fertool.types import Image
 
 T = TypeVar("T")
 
@@ -43,10 +42,10 @@ _HEALED = 250
 
 
 @contextmanager
-def open_video(path: File) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its (default) video stream, ready to decode; other streams are not even read.
+def open_video(path: File, number: int = 0) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and one of its streams of pictures (`choose`), ready to decode; others are not even read.
 
-    Raises VideoError if it is no video, has no pictures, or its codec is unknown.
+    Raises VideoError if it is no video, has no such pictures, or its codec is unknown.
     """
     try:
         # Without `file:` a colon in the name would be taken for a protocol, and a playlist could name others.
@@ -59,10 +58,7 @@ def open_video(path: File) -> Iterator[tuple[InputContainer, VideoStream]]:
         hint = "is it a video, and copied completely? A recording that broke off may lack its index"
         raise VideoError(f"{path}: cannot be read as a video: {reason}", hint) from error
     with container:
-        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not streams:
-            raise VideoError(f"{path}: expected pictures, found none", "a sound recording cannot be analysed")
-        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        stream = choose(path, container, number)
         # None where FFmpeg has no decoder, whatever the type stubs say.
         if getattr(stream, "codec_context", None) is None:
             raise VideoError(f"{path}: its video codec is unknown", "convert it to H.264 first")
@@ -80,6 +76,26 @@ def open_video(path: File) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
+def pictures_in(container: InputContainer) -> list[VideoStream]:
+    """The streams of pictures, in the order of the file; covers are none."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def choose(path: File, container: InputContainer, number: int = 0) -> VideoStream:
+    """Stream `number` of the pictures, from 1; for 0 the one that is marked as default, else the first.
+
+    Raises VideoError if there is none.
+    """
+    streams = pictures_in(container)
+    if not streams:
+        raise VideoError(f"{path}: expected pictures, found none", "a sound recording cannot be analysed")
+    if not number:
+        return next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    if number > len(streams):
+        raise VideoError(f"{path}: --stream {number}: expected 1 to {len(streams)}, got {number}")
+    return streams[number - 1]
+
+
 def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """The stream's packets in decode order, up to the end or to where the file breaks off."""
     try:
@@ -91,30 +107,29 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packe
         return
 
 
-def quarter_turns(frame: VideoFrame) -> int:
-    """How many quarter turns counter-clockwise make the frame upright: 0 to 3."""
-    return round(frame.rotation / 90) % 4
-
-
 class Samples:
     """The frames at `targets`, decoded: an iterable of Sample in ascending order.
 
     `targets` is a slice of a plan that begins at sample number `first`. Decoding starts at the keyframe at
     or before the first target, and the images are bit-identical whichever slice they are asked in. Every
     slice costs that start and the latency of its end, so ask for all that is left, not chunk by chunk.
+    `view`: as the index was made with; images are as it shows them (`fertool.display`).
 
     A target that cannot be decoded, or refers to what cannot, is left out and counted in `lost`. Images have
     the size of their frame: should that change in mid-stream, the caller groups by size. Iterating raises
     VideoError if the file cannot be opened, ValueError if `targets` are not of this index.
     """
 
-    def __init__(self, path: File, index: Index, targets: Times, first: int = 0) -> None:
-        self.path, self.index, self.targets, self.first = path, index, targets, first
+    def __init__(
+        self, path: File, index: Index, targets: Times, first: int = 0, view: View = AS_DECLARED
+    ) -> None:
+        self.path, self.index, self.targets, self.first, self.view = path, index, targets, first, view
         self.delivered = 0
         """Samples yielded so far."""
         self.damaged = 0
         """Packets so far that were broken, or that the decoder refused."""
         self._spoilt = np.zeros(len(index.pts), np.bool_)
+        self._pixels = SQUARE
 
     @property
     def lost(self) -> int:
@@ -127,7 +142,7 @@ class Samples:
         positions = self.index.positions(self.targets)
         number = {int(position): i for i, position in enumerate(positions)}
         latest = -1
-        reformatter = VideoReformatter()  # shared: building a converter costs more than converting
+        converter = Converter(self.view.rotate)
         for frame in self._frames(self.index.needed(positions), number):
             position = frame.pts if frame.pts is not None else -1
             if frame.is_corrupt:
@@ -137,14 +152,15 @@ class Samples:
             if i is not None and i > latest and not self._spoilt[position]:
                 latest = i
                 self.delivered += 1
-                yield Sample(self.first + i, float(self.targets[i]), _image(frame, reformatter))
+                image = converter.picture(frame, self._pixels)
+                yield Sample(self.first + i, float(self.targets[i]), image)
 
     def _frames(self, needed: npt.NDArray[np.bool_], wanted: Container[int]) -> Iterator[VideoFrame]:
         """Every frame that comes out of a decoder fed just the packets needed."""
         if not needed.any():
             return
         begin, last = (int(position) for position in np.flatnonzero(needed)[[0, -1]])
-        with closing(_numbered(self.path, self.index, begin)) as packets:
+        with closing(_numbered(self.path, self.index, begin, self.view.stream)) as packets:
             codec = None
             for position, packet in packets:
                 if position > last:
@@ -154,7 +170,7 @@ class Samples:
                         # To go on after a gap as after seeking: open GOPs would come out of order.
                         yield from self._decode(codec, None, position)
                         codec.flush_buffers()
-                    codec = packet.stream.codec_context
+                    codec, self._pixels = packet.stream.codec_context, pixel_ratio(packet.stream)
                     # Safe with frame threads: each thread takes the setting along with its packet.
                     codec.skip_frame = "DEFAULT" if position in wanted else "NONREF"
                     if packet.is_corrupt:
@@ -188,14 +204,16 @@ class Samples:
             self._spoilt[key:] |= self.index.pts[key:] < self.index.pts[key]
 
 
-def _numbered(path: File, index: Index, begin: int) -> Generator[tuple[int, Packet[VideoStream]]]:
+def _numbered(
+    path: File, index: Index, begin: int, number: int
+) -> Generator[tuple[int, Packet[VideoStream]]]:
     """(position in decode order, packet) from a keyframe at or before position `begin` on."""
     keys = np.flatnonzero(index.keyframe[: begin + 1])
     # Containers seek by decoding times, tables or guesswork: see where we land; if late, aim further back.
     for back in (1, 2, 4, 8):
         if not index.seekable or len(keys) < back or keys[-back] == 0:
             break
-        with open_video(path) as (container, stream):
+        with open_video(path, number) as (container, stream):
             packets = _seek(container, stream, int(index.pts[keys[-back]]))
             packet = next(packets, None)
             landed = _position(index, packet)
@@ -203,7 +221,7 @@ def _numbered(path: File, index: Index, begin: int) -> Generator[tuple[int, Pack
                 yield landed, packet
                 yield from enumerate(packets, landed + 1)
                 return
-    with open_video(path) as (container, stream):
+    with open_video(path, number) as (container, stream):
         yield from enumerate(packets_of(container, stream))
 
 
@@ -221,11 +239,6 @@ def _position(index: Index, packet: Packet[VideoStream] | None) -> int:
         return -1
     found = np.flatnonzero((index.pts == packet.pts) & (index.size == packet.size))
     return int(found[0]) if len(found) == 1 else -1
-
-
-def _image(frame: VideoFrame, reformatter: VideoReformatter) -> Image:
-    image = cast("Image", reformatter.reformat(frame, format="bgr24").to_ndarray())
-    return np.ascontiguousarray(np.rot90(image, quarter_turns(frame)))
 
 
 def prefetch(items: Iterable[T], size: int) -> Generator[T, None, None]:

@@ -99,7 +99,8 @@ def measure(
     loaded = engine()
     with _Writer(sink, analysis, gate) as writer, workers(device) as pool:
         for begin, end in _stretches(missing):
-            frames = Samples(source.video.path, source.video.index, source.targets[begin:end], begin)
+            film = source.video
+            frames = Samples(film.path, film.index, source.targets[begin:end], begin, film.view)
             left = set(numbers[begin:end].tolist())
             with closing(prefetch(frames, AHEAD)) as samples:
                 for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):

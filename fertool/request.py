@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fertool.display import AS_DECLARED, View
 from fertool.engine import Engine
 from fertool.errors import ConfigError
 
@@ -54,6 +55,8 @@ class Request:
     offset_s: float | None = None
     """When the recording begins, on the clock of its lecture. None: as is known already, else 0."""
     force: bool = False
+    view: View = AS_DECLARED
+    """Which pictures of the file, and how far they are turned."""
 
     def __post_init__(self) -> None:
         if self.student and re.fullmatch(r"student-\d+", self.student):

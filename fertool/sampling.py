@@ -24,6 +24,9 @@ Positions = npt.NDArray[np.intp]
 TOLERANCE_S = 1e-6
 """A frame this much before k * period still counts as at it: 3 * 0.1 is not 0.3 in floating point."""
 
+HOLE = 10
+"""Times the median step between samples: a longer one is a hole. Steps differ, those of `keyframes` most."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0}
 
 
@@ -127,6 +130,18 @@ def plan(index: Index, every: Every, start_s: float = 0.0, end_s: float = math.i
         keys = index.keyframe_times
         times = _first_of_each(keys if _dense(keys, index.times, every) else index.times, every)
     return times[(times >= start_s - TOLERANCE_S) & (times < end_s - TOLERANCE_S)]
+
+
+def expected(times: Times, unread_s: float = 0.0) -> float:
+    """How many samples there would be if pictures had come all the time: those at `times`, which are
+    ascending, and one per median time between two for each hole, a step of more than `HOLE` of these, and for
+    `unread_s` seconds at the end."""
+    if len(times) < 2:
+        return float(len(times))
+    steps = np.diff(times)
+    period = float(np.median(steps))
+    lost = steps[steps > HOLE * period] / period - 1
+    return len(times) + float(lost.sum()) + unread_s / period
 
 
 def _first_of_each(times: Times, period_s: float) -> Times:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from fertool import database, labels
+from fertool import database, labels, sampling
 from fertool.database import Database
 from fertool.errors import StoreError
 from fertool.schema import probability
@@ -196,9 +196,10 @@ class Store:
             return database.further_labels(con)
 
     def summary(self, run: str) -> dict[str, Any]:
-        """One run in figures: samples, coverage (share of samples with a face), students, mean probability
-        of every label (null where no expression was measured, and where its classifier does not have the
-        label), seconds, seconds analysed."""
+        """One run in figures: samples, coverage (share of samples with a face, of as many as there would be
+        without holes and with the tail that could not be read), students, mean probability of every label
+        (null where no expression was measured, and where its classifier does not have the label), seconds,
+        seconds analysed."""
         means = {e: e for e in EMOTIONS} | {e: probability(e) for e in self.further_labels()}
         shares = ", ".join(
             f'(SELECT avg({value}) FROM observations WHERE run = $run) AS "{e}"'  # noqa: S608
@@ -206,14 +207,20 @@ class Store:
         )
         sql = f"""
             SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds,
-                runs.policy,
+                runs.policy, r.duration_s - r.readable_s AS unread_s,
+                CASE WHEN json_valid(config) THEN json_extract_string(config, '$.end_s') END IS NULL AS whole,
                 (SELECT count(*) FROM samples WHERE run = $run) AS samples,
-                (SELECT coalesce(avg((faces > 0)::INT), 0) FROM samples WHERE run = $run) AS coverage,
                 (SELECT count(DISTINCT student) FROM tracks WHERE run = $run) AS students,
                 (SELECT coalesce(max(time_s) - min(time_s), 0) FROM samples WHERE run = $run) AS analyzed_s,
                 {shares}
             FROM runs JOIN recordings r USING (recording) WHERE run = $run"""  # noqa: S608
-        return self.query(sql, run=run).to_dicts()[0]
+        figures = self.query(sql, run=run).to_dicts()[0]
+        sql = "SELECT time_s, faces > 0 AS seen FROM samples WHERE run = $run ORDER BY time_s"
+        samples = self.query(sql, run=run)
+        unread_s, whole = figures.pop("unread_s"), figures.pop("whole")
+        tail_s = unread_s if whole and unread_s > max(1.0, 0.01 * figures["duration_s"]) else 0.0
+        count = sampling.expected(samples["time_s"].to_numpy(), tail_s)
+        return figures | {"coverage": int(samples["seen"].sum()) / count if count else 0.0}
 
     # --- students -----------------------------------------------------------------------------
 
@@ -304,11 +311,15 @@ class Store:
         rows = self._rows(sql, {"c": course, "l": lecture})
         return str(rows[0][0]) if rows else ""
 
-    def recordings(self, course: str, lecture: str) -> list[tuple[str, float]]:
-        """(path, offset_s) of the recordings of a lecture, in order of time, then name."""
-        sql = """SELECT path, offset_s FROM recordings WHERE course = $c AND lecture = $l
-                 ORDER BY offset_s, name"""
-        return [(row[0], row[1]) for row in self._rows(sql, {"c": course, "l": lecture})]
+    def recordings(self, course: str, lecture: str) -> list[tuple[str, float, dict[str, Any]]]:
+        """(path, offset_s, `video.Recording.picture` of the current run) of the recordings of a lecture, in
+        order of time, then name."""
+        sql = """SELECT path, offset_s,
+                     CASE WHEN json_valid(config) THEN json_extract_string(config, '$.picture') END
+                 FROM recordings r LEFT JOIN current_runs c USING (recording)
+                 WHERE r.course = $c AND r.lecture = $l ORDER BY offset_s, name"""
+        rows = self._rows(sql, {"c": course, "l": lecture})
+        return [(path, offset_s, json.loads(picture or "{}")) for path, offset_s, picture in rows]
 
     def duration_s(self, course: str, lecture: str) -> float:
         """Seconds from the lecture's start to the end of its last recording; 0 without any."""

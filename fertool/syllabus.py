@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from fertool.difficulty import checked
+from fertool.display import parse_rotate, parse_stream
 from fertool.errors import ConfigError
 from fertool.sampling import parse_time
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLE = "see README for an example"
 COURSE = {"course": str, "instructor": str, "topics": list, "difficulty": dict, "lectures": list}
 LECTURE = {"name": str, "date": date, "recordings": list, "segments": str}
-RECORDING = {"file": str, "student": str, "offset": str}
+RECORDING = {"file": str, "student": str, "offset": str, "rotate": int | str, "stream": int | str}
 SOURCES = ("chapters", "slides", "parts")
 """First words of a segments source that is no file."""
 
@@ -33,6 +34,10 @@ class Planned:
     """Name of the only person of a webcam recording."""
     offset_s: float = 0.0
     """When it begins, on the lecture's clock."""
+    rotate: str = ""
+    """What `display.parse_rotate` reads; empty where nothing is said."""
+    stream: str = ""
+    """What `display.parse_stream` reads; empty where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,12 @@ def _lecture(path: Path, number: int, table: Any) -> Lecture:
 def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
     if isinstance(one, dict):
         _check(f"{where}: recordings", one, RECORDING, ("file",))
-        pattern, student, offset = one["file"], one.get("student"), one.get("offset", "0")
+        extra = one
     elif isinstance(one, str):
-        pattern, student, offset = one, None, "0"
+        extra = {"file": one}
     else:
         raise ConfigError(f"{where}: recordings: expected a file or pattern, got {one!r}", EXAMPLE)
+    pattern, student, offset = extra["file"], extra.get("student"), extra.get("offset", "0")
     plain = path.parent / pattern
     try:
         files = [plain] if plain.is_file() else sorted(f for f in path.parent.glob(pattern) if f.is_file())
@@ -117,10 +123,15 @@ def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
         raise ConfigError(
             f"{where}: {pattern!r}: offset: {error.message}", 'such as "2.5s" or "1:30"'
         ) from error
-    yield from (Planned(file, student, offset_s) for file in files)
+    try:
+        rotate, stream = (str(extra.get(key, "")) for key in ("rotate", "stream"))
+        parse_rotate(rotate), parse_stream(stream)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {pattern!r}: {error.message}", error.hint) from error
+    yield from (Planned(file, student, offset_s, rotate, stream) for file in files)
 
 
-def _check(where: str, table: Any, known: Mapping[str, type], needed: tuple[str, ...]) -> None:
+def _check(where: str, table: Any, known: Mapping[str, Any], needed: tuple[str, ...]) -> None:
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: expected a table, got {table!r}", EXAMPLE)
     for key, value in table.items():
@@ -129,7 +140,8 @@ def _check(where: str, table: Any, known: Mapping[str, type], needed: tuple[str,
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key {key!r}", hint)
         if not isinstance(value, known[key]) or value == "":
-            raise ConfigError(f"{where}: {key}: expected {known[key].__name__}, got {value!r}", EXAMPLE)
+            kind = getattr(known[key], "__name__", known[key])
+            raise ConfigError(f"{where}: {key}: expected {kind}, got {value!r}", EXAMPLE)
     for key in needed:
         if key not in table:
             raise ConfigError(f"{where}: {key!r} is missing", EXAMPLE)

@@ -32,8 +32,8 @@ MEASURES: dict[str, pl.DataType] = {
     "emotion": pl.String(),
     "confidence": pl.Float32(),
 }
-"""What is measured of one face: pixels of the upright frame, degrees, probabilities. Expression columns
-are null under the policy `behaviour` and for a face below the classifier's floor (`Classifier.floor_px`);
+"""What is measured of one face: pixels of the frame as shown, degrees, probabilities. Expression columns are
+null under the policy `behaviour` and for a face below the classifier's floor (`Classifier.floor_px`);
 pose is null where it could not be measured."""
 
 OBSERVATIONS: dict[str, pl.DataType] = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     Image = npt.NDArray[np.uint8]
-    """(H, W, 3) uint8, BGR, upright."""
+    """(H, W, 3) uint8, BGR, as shown: square pixels, upright (`fertool.display`)."""
     Floats = npt.NDArray[np.float32]
     Plain = float | int | str | Sequence[str]
     """What stands in a sentence of a rule."""
@@ -63,7 +63,7 @@ class Sample:
     time_s: float
     """Presentation time: seconds from the start of the recording, from the container's PTS."""
     image: Image
-    """(H, W, 3) uint8 BGR, upright (rotation metadata already applied)."""
+    """(H, W, 3) uint8 BGR, as a player shows it: square pixels, upright (`fertool.display`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Faces:
     """The n faces of one sample, as a struct of arrays; n may be 0. All arrays share their order."""
 
     boxes: Floats
-    """(n, 4) float32: x1, y1, x2, y2 in pixels of the upright frame; may reach beyond its edge."""
+    """(n, 4) float32: x1, y1, x2, y2 in pixels of the frame as shown; may reach beyond its edge."""
     scores: Floats
     """(n,) float32 in 0..1: the detector's confidence."""
     landmarks: Floats | None = None

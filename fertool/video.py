@@ -1,7 +1,8 @@
 """Recordings: find them, hash them, describe them. Read-only; no SQL, no printing.
 
-Time zero is the container's start time, which is what a player shows as 0:00 and what chapters count
-from; the first frame may come a little later.
+Time zero is the container's start time, which is what a player shows as 0:00. Where the first picture comes
+later than that by more than `LATE_S`, time zero is the first picture: pictures, length and chapters count
+from it in every container.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,9 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from fertool.decode import Samples, open_video, packets_of, quarter_turns
+from fertool import display
+from fertool.decode import Samples, choose, open_video, packets_of, pictures_in
+from fertool.display import AS_DECLARED, View
 from fertool.errors import VideoError
 from fertool.remote import File, Remote, located
 from fertool.sampling import Index
@@ -27,6 +31,7 @@ from fertool.types import Segment
 if TYPE_CHECKING:
     import numpy.typing as npt
     from av.container import InputContainer
+    from av.container.core import Chapter
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -40,6 +45,11 @@ _STAMPED = 0.9
 """Share of packets with a stamp of their own below which a file's time stamps are not believed."""
 _ASSUMED_FPS = 25.0
 """For a file that states no rate either."""
+LATE_S = 0.5
+"""Sound commonly begins before the pictures, by a moment that nobody sees."""
+_GAP_S = 60.0
+"""Without a picture for longer than this, a recording has a hole. Screen recordings that store a picture only
+where something changes have one every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +61,46 @@ class Recording:
     """The container's short names, as FFmpeg has them: `mov,mp4,m4a,...`."""
     codec: str
     width: int
-    """Of the upright first frame, in pixels; later frames may differ."""
+    """Of the first frame as shown (`fertool.display`), in pixels; later frames may differ."""
     height: int
     rotation_deg: int
-    """0, 90, 180 or 270: how far a frame is turned counter-clockwise to stand upright."""
+    """0, 90, 180 or 270: how far the file asks for a frame to be turned counter-clockwise."""
     fps: float
     """Average frames per second; 0 if unknown."""
     duration_s: float
-    """As the file announces it; the last frame's time if it does not."""
+    """From time zero, as the file announces it; up to the end of the last frame if it does not."""
     has_audio: bool
     chapters: tuple[Segment, ...]
     """In file order; may be empty."""
     index: Index
     warnings: tuple[str, ...] = ()
     """One sentence each on what is wrong with a file that can be read all the same."""
+    view: View = AS_DECLARED
+    """Its `stream` is 0 for the stream that players take, however it was asked for."""
+    streams: int = 1
+    """How many streams of pictures there are in the file."""
+    pixels: Fraction = display.SQUARE
+    """Width of a stored pixel by its height."""
+    mirrored: bool = False
+    """Whether the file asks for the mirror image of what is stored."""
+    special: Mapping[str, int] = field(default_factory=dict)
+    """Of the first frame: see `display.special`."""
+    late_s: float = 0.0
+    """How long after the container's start time zero is."""
+
+    @property
+    def picture(self) -> dict[str, str | int | float]:
+        """In what it is not simply the stream that players take, of 8 bit, turned upright: empty for nearly
+        all recordings. It is part of a run's identity."""
+        facts: dict[str, str | int | float] = {
+            "stream": self.view.stream,
+            "rotate": self.view.rotate,
+            "pixels": f"{self.pixels.numerator}:{self.pixels.denominator}" if self.pixels != 1 else 0,
+            "mirrored": self.mirrored,
+            "late_s": round(self.late_s, 6),
+            **self.special,
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,64 +190,127 @@ def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> s
     return digest.hexdigest()
 
 
-def probe(path: File | str) -> Recording:
+def probe(path: File | str, view: View = AS_DECLARED) -> Recording:
     """Describe a recording: one pass over its packets, and its first frame decoded.
 
-    Raises VideoError for anything that cannot be analysed: missing, empty, not a video, no video stream,
-    unknown codec, not one readable frame.
+    Raises VideoError for anything that cannot be analysed: missing, empty, not a video, no such stream of
+    pictures, unknown codec, not one readable frame.
     """
     path = _existing(located(path) if isinstance(path, str) else path)
-    with open_video(path) as (container, stream):
+    with open_video(path, view.stream) as (container, stream):
+        view = replace(view, stream=0) if stream is choose(path, container) else view
+        streams = [f"{s.width}x{s.height}" for s in pictures_in(container)]
+        number = pictures_in(container).index(stream) + 1
         tick_s = float(stream.time_base or 0)
-        zero_s = (container.start_time or 0) / av.time_base
+        start_s = _start_s(container)
         fps = float(stream.average_rate or stream.guessed_rate or 0)
-        announced_s = (stream.duration or 0) * tick_s or (container.duration or 0) / av.time_base
-        index = _index(path, container, stream, zero_s, tick_s, fps or _ASSUMED_FPS)
-        codec = stream.codec_context.name
-        chapters = tuple(_chapters(container, zero_s))
+        lengths_s = (stream.duration or 0) * tick_s, _length_s(container)
+        index = _index(path, container, stream, view, tick_s, fps or _ASSUMED_FPS)
+        codec, pixels = stream.codec_context.name, display.pixel_ratio(stream)
+        chapters = list(container.chapters())
         audio = bool(container.streams.audio)
-    frame = next((frame for _, frame in _all_frames(path)), None)
+    frame = next((frame for _, frame in _all_frames(path, view)), None)
     if frame is None or not len(index.times):
         raise VideoError(f"{path}: not one frame can be decoded", "the file is damaged")
-    turns = quarter_turns(frame)
-    width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
+    height, width = display.Converter(view.rotate).picture(frame, pixels).shape[:2]
+    late_s = _late_s(float(index.times[0]))
+    index = replace(index, time_s=index.time_s - late_s)
     end_s = float(index.times[-1]) + (1 / fps if fps else 0)
+    announced_s = 0.0 if index.estimated else _announced_s(*lengths_s, late_s)
     return Recording(
         path=path,
         format=container.format.name,
         codec=codec,
         width=width,
         height=height,
-        rotation_deg=90 * turns,
+        rotation_deg=round(frame.rotation / 90) % 4 * 90,
         fps=fps,
         duration_s=announced_s or end_s,
         has_audio=audio,
-        chapters=chapters,
+        chapters=tuple(_segments(chapters, start_s + late_s)),
         index=index,
-        warnings=tuple(_warnings(index, end_s, announced_s)),
+        warnings=(*_other_pictures(streams, number), *_warnings(index, end_s, announced_s, late_s)),
+        view=view,
+        streams=len(streams),
+        pixels=pixels if round(frame.width * pixels) != frame.width else display.SQUARE,
+        mirrored=display.mirrors(frame),
+        special=display.special(frame),
+        late_s=late_s,
     )
 
 
-def chapters(path: File | str) -> tuple[Segment, ...]:
-    """The chapters in a container, in file order; none without any. Only its head is read."""
+def count_streams(path: File) -> int:
+    """How many streams of pictures there are in a file. Raises VideoError if it cannot be opened."""
+    with open_video(_existing(path)) as (container, _):
+        return len(pictures_in(container))
+
+
+def chapters(path: File | str, view: View = AS_DECLARED) -> tuple[Segment, ...]:
+    """The chapters in a container, in file order; none without any. It is read up to its first picture."""
     path = _existing(located(path) if isinstance(path, str) else path)
-    with open_video(path) as (container, _):
-        return tuple(_chapters(container, (container.start_time or 0) / av.time_base))
+    with open_video(path, view.stream) as (container, stream):
+        start_s, found = _start_s(container), list(container.chapters())
+        first = next(packets_of(container, stream), None) if found else None
+        tick_s = float(stream.time_base or 0)
+        first_s = first.pts * tick_s - start_s if first and first.pts is not None else 0.0
+        return tuple(_segments(found, start_s + _late_s(first_s)))
 
 
-def _warnings(index: Index, end_s: float, announced_s: float) -> Iterator[str]:
-    # Sound commonly outlasts the pictures by a moment.
-    if end_s < announced_s - max(1.0, 0.01 * announced_s):
+def _start_s(container: InputContainer) -> float:
+    """When a container begins, on its own clock."""
+    return (container.start_time or 0) / av.time_base
+
+
+def _length_s(container: InputContainer) -> float:
+    """From the start of a container to its end, as announced; 0 where it says nothing. Matroska announces
+    the time at its end in place of a length."""
+    said_s, start_s = (container.duration or 0) / av.time_base, _start_s(container)
+    return said_s - start_s if container.format.name.startswith("matroska") and said_s > start_s else said_s
+
+
+def _late_s(first_s: float) -> float:
+    """How far time zero moves for a first picture at `first_s`."""
+    return first_s if first_s > LATE_S else 0.0
+
+
+def _announced_s(pictures_s: float, whole_s: float, late_s: float) -> float:
+    """Length from time zero: of the pictures, unless the recording goes on without them; 0 if unknown."""
+    whole_s = max(0.0, whole_s - late_s)
+    return whole_s if not pictures_s or whole_s > pictures_s + _slack_s(pictures_s) else pictures_s
+
+
+def _slack_s(length_s: float) -> float:
+    """By how much sound commonly outlasts the pictures."""
+    return max(1.0, 0.01 * length_s)
+
+
+def _other_pictures(sizes: Sequence[str], taken: int) -> Iterator[str]:
+    if len(sizes) > 1:
+        others = ", ".join(f"{n} ({size})" for n, size in enumerate(sizes, 1) if n != taken)
+        yield (
+            f"the file has {len(sizes)} streams of pictures: {taken} ({sizes[taken - 1]}) was taken, "
+            f"not {others}: --stream {next(n for n in range(1, 3) if n != taken)}, or --stream all"
+        )
+
+
+def _warnings(index: Index, end_s: float, announced_s: float, late_s: float) -> Iterator[str]:
+    if end_s < announced_s - _slack_s(announced_s):
         yield (
             f"pictures can be read up to {end_s:.0f} s of {announced_s:.0f} s only: "
             "the file is cut off or damaged, or they end early"
         )
+    if late_s:
+        yield f"the first picture comes {late_s:.1f} s after the start of the file: times count from it"
+    gaps_s = np.diff(index.times)
+    if len(gaps_s) and (widest_s := float(gaps_s.max())) > _GAP_S:
+        at_s = float(index.times[int(gaps_s.argmax())])
+        yield f"no picture for {widest_s:.0f} s from {at_s:.0f} s on: what happened then is not measured"
     if index.estimated:
         yield "the file has no usable time stamps: times are estimated from its frame rate"
 
 
 def _index(
-    path: File, container: InputContainer, stream: VideoStream, zero_s: float, tick_s: float, fps: float
+    path: File, container: InputContainer, stream: VideoStream, view: View, tick_s: float, fps: float
 ) -> Index:
     pts, keyframe, hidden, size = _scan(container, stream)
     own = np.zeros(len(pts), np.bool_)
@@ -219,7 +318,7 @@ def _index(
     own &= pts != _NO_STAMP
     # A recording may begin in the middle of a group, whose frames nothing can decode.
     headless = pts < pts[np.argmax(keyframe)] if keyframe.any() else np.zeros(len(pts), np.bool_)
-    times = np.where(own & ~hidden & ~headless, pts * tick_s - zero_s, np.nan)
+    times = np.where(own & ~hidden & ~headless, pts * tick_s - _start_s(container), np.nan)
     # Some files start before their own start time.
     times -= min(0.0, float(np.nanmin(times, initial=0.0)))
     estimated = bool(len(pts)) and (own.mean() < _STAMPED or bool((np.diff(pts[keyframe & own]) <= 0).any()))
@@ -227,23 +326,23 @@ def _index(
     reorders = container.format.name == "avi" and stream.codec_context.reorder_depth > 0
     in_decoding_order = reorders and bool((np.diff(pts) > 0).all())
     if not estimated and not in_decoding_order:
-        return _only_clean_starts(path, Index(pts, times, keyframe, size))
+        return _only_clean_starts(path, Index(pts, times, keyframe, size), view)
     # Rare, so it may be slow: decode everything to learn the order.
     rank = np.full(len(pts), -1, np.int64)
-    for place, (position, _) in enumerate(_all_frames(path)):
+    for place, (position, _) in enumerate(_all_frames(path, view)):
         rank[position] = place
     true_times = np.arange(len(pts)) / fps if estimated else times
     times = np.where(rank < 0, np.nan, true_times[rank])
     return Index(rank, times, keyframe, size, seekable=False, estimated=estimated)
 
 
-def _only_clean_starts(path: File, index: Index) -> Index:
+def _only_clean_starts(path: File, index: Index, view: View) -> Index:
     """The same index, without keyframes but the first if a decoder started at one does not show it.
 
     So it is with intra refresh (low-latency streaming): its keyframes begin a gradual recovery.
     """
     second = index.keyframe_times[1:2]
-    if len(second) and not list(Samples(path, index, second)):
+    if len(second) and not list(Samples(path, index, second, view=view)):
         return replace(index, keyframe=np.arange(len(index.pts)) == 0)
     return index
 
@@ -264,9 +363,9 @@ def _scan(
     return np.array(pts), np.array(keyframe, np.bool_), np.array(hidden, np.bool_), np.array(size)
 
 
-def _all_frames(path: File) -> Iterator[tuple[int, VideoFrame]]:
+def _all_frames(path: File, view: View) -> Iterator[tuple[int, VideoFrame]]:
     """(position in decode order, frame) of every frame that can be decoded, in presentation order."""
-    with open_video(path) as (container, stream):
+    with open_video(path, view.stream) as (container, stream):
         for position, packet in enumerate(chain(packets_of(container, stream), [None])):
             if packet is not None:
                 packet.pts = position
@@ -277,8 +376,8 @@ def _all_frames(path: File) -> Iterator[tuple[int, VideoFrame]]:
             yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
 
 
-def _chapters(container: InputContainer, zero_s: float) -> Iterator[Segment]:
-    for number, chapter in enumerate(container.chapters()):
+def _segments(chapters: Sequence[Chapter], zero_s: float) -> Iterator[Segment]:
+    for number, chapter in enumerate(chapters):
         tick_s = float(chapter["time_base"] or 0)
         title = chapter["metadata"].get("title") or f"Chapter {number + 1}"
         yield Segment(number, title, chapter["start"] * tick_s - zero_s, chapter["end"] * tick_s - zero_s)

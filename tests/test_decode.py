@@ -132,11 +132,11 @@ def test_only_wanted_frames_are_converted(
     source = probe(videos.write(tmp_path / "a.mp4", 60, options=GROUPS))
     converted = []
 
-    def spy(frame: av.VideoFrame, _: VideoReformatter) -> np.ndarray:
+    def spy(_: object, frame: av.VideoFrame, pixels: Fraction) -> np.ndarray:
         converted.append(frame.pts)
         return np.zeros((1, 1, 3), np.uint8)
 
-    monkeypatch.setattr("fertool.decode._image", spy)
+    monkeypatch.setattr("fertool.display.Converter.picture", spy)
     targets = plan(source.index, 0.4)
     list(Samples(source.path, source.index, targets))
     assert converted == source.index.positions(targets).tolist()

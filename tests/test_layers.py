@@ -15,8 +15,8 @@ ROWS = [
     "errors privacy.private difficulty types messages models recipes sections",
     "contracts sqlrule hookspecs",
     "plugins options config checks setup",
-    "boxes crops devices head_level judging light packed pose sampling cores remote decode video tracking "
-    "segments segmenting syllabus",
+    "boxes crops devices head_level judging light packed pose sampling cores remote display decode video "
+    "tracking segments segmenting syllabus",
     "students.identity students.stillness students.tiles students.classlist students.relabel "
     "privacy.consent privacy.policy privacy.suppression",
     "tables schema database bulk labels store students.roster students.decisions privacy.names "

@@ -159,7 +159,7 @@ def test_segments_of_a_recording_elsewhere(source: str, videos: ModuleType, tmp_
 def test_faces_are_cut_from_a_recording_elsewhere(videos: ModuleType, tmp_path: Path) -> None:
     here = videos.write(tmp_path / "a.mp4")
     fsspec.filesystem("memory").pipe_file("/films/b.mp4", here.read_bytes())
-    face = {"recording": "r", "name": "a.mp4", "bytes": here.stat().st_size, "time_s": 0.2}
+    face = {"recording": "r", "name": "a.mp4", "bytes": here.stat().st_size, "time_s": 0.2, "picture": None}
     box = {"x1": 10.0, "y1": 10.0, "x2": 40.0, "y2": 40.0}
     one, other = (
         glimpses.cut(pl.DataFrame([face | box | {"path": path}]))

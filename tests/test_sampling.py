@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.sampling import TOLERANCE_S, Every, Index, parse_every, parse_time, plan
+from fertool.sampling import TOLERANCE_S, Every, Index, expected, parse_every, parse_time, plan
 
 
 def index(times: list[float] | np.ndarray, keyframes: list[int] | None = None, **options: bool) -> Index:
@@ -228,3 +228,21 @@ def test_an_index_takes_as_many_bytes_as_is_said() -> None:
     arrays = [frames.pts, frames.time_s, frames.keyframe, frames.size, frames.order, frames.times]
     assert sum(array.nbytes for array in arrays) == 37 * 1000
     assert "37 bytes a frame" in (Index.__doc__ or "")
+
+
+# (times of samples, seconds at the end that cannot be read, how many there would be): worked out by hand
+EXPECTED: list[tuple[list[float], float, float]] = [
+    ([], 0.0, 0),
+    ([3.0], 0.0, 1),  # one sample has no period
+    ([0, 1, 2, 3], 0.0, 4),
+    ([0, 1, 2, 3], 4.0, 8),  # 4 s at one a second more
+    ([0, 1, 2, 3, 13], 0.0, 5),  # ten steps: not a hole yet
+    ([0, 1, 2, 3, 15], 0.0, 16),  # 0 to 15
+    ([*range(10), *(1200 + n for n in range(10))], 0.0, 1210),  # 20 minutes without pictures
+    ([0, 0.2, 0.4, 0.6, 10.6], 0.0, 54),
+]
+
+
+@pytest.mark.parametrize(("times", "unread_s", "count"), EXPECTED)
+def test_samples_that_holes_cost(times: list[float], unread_s: float, count: float) -> None:
+    assert expected(np.array(times, np.float64), unread_s) == pytest.approx(count)

@@ -74,6 +74,12 @@ def test_clock_offsets(folder: Path, offset: str, seconds: float) -> None:
     assert [r.offset_s for r in course.lectures[0].recordings] == [0.0, seconds]
 
 
+def test_which_pictures_and_how_far_they_are_turned(folder: Path) -> None:
+    recordings = '["week2/bob.mp4", { file = "week2/ann.mp4", rotate = 90, stream = "all" }]'
+    course = read(folder, f'{HEAD}[[lectures]]\nname = "w"\nrecordings = {recordings}')
+    assert [(r.rotate, r.stream) for r in course.lectures[0].recordings] == [("", ""), ("90", "all")]
+
+
 BAD = [
     ("course = ", "course.toml: Invalid value"),
     (LECTURE, "'course' is missing"),
@@ -109,6 +115,22 @@ BAD = [
     (
         HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", offset = 2.5 }]',
         "lecture 'w': recordings: offset: expected str, got 2.5",
+    ),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", rotate = 45 }]',
+        "lecture 'w': 'week2/ann.mp4': rotate 45: expected",
+    ),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", rotate = true }]',
+        "lecture 'w': 'week2/ann.mp4': rotate True: expected",
+    ),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", stream = "both" }]',
+        "lecture 'w': 'week2/ann.mp4': stream both: expected all, or a number",
+    ),
+    (
+        HEAD + '[[lectures]]\nname = "w"\nrecordings = [{ file = "week2/ann.mp4", stream = 1.5 }]',
+        "lecture 'w': recordings: stream: expected int | str, got 1.5",
     ),
     (HEAD + LECTURE + LECTURE, "the lecture 'w' is named twice"),
     (HEAD + LECTURE + LECTURE.replace('"w"', '"v"'), "is named twice (each belongs to one place)"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import av
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from fertool.decode import Samples
 from fertool.errors import VideoError
 from fertool.sampling import plan
-from fertool.video import Found, find_videos, probe, sha256
+from fertool.video import Found, chapters, find_videos, probe, sha256
 
 GROUPS = {"g": "25", "bf": "3"}
 
@@ -115,19 +117,70 @@ def test_names_that_ffmpeg_would_take_for_something_else(videos: ModuleType, tmp
     assert len(probe(path).index.times) == 10
 
 
-def test_time_zero_is_where_a_player_starts(videos: ModuleType, tmp_path: Path) -> None:
-    # A transport stream's clock starts anywhere; here the pictures start two seconds after the sound.
-    path = tmp_path / "late.ts"
+def clip(
+    videos: ModuleType, path: Path, pts: Iterable[int], *, sound_s: float = 0.0, starts_s: float = 0.0
+) -> Path:
+    """Pictures at these 25ths of a second, sound from zero on, a chapter each 4 s; all `starts_s` later."""
+    pts = list(pts)
     with av.open(str(path), "w") as container:
         pictures = container.add_stream("libx264", rate=25)
-        sound = container.add_stream("aac", rate=16000, layout="mono")
-        late = list(videos.encode(50, pts=range(50, 100), stream=pictures))
-        container.mux(
-            sorted([*late, *videos.silence(sound, 4)], key=lambda packet: packet.dts * packet.time_base)
-        )
-    source = probe(path)
-    assert source.index.times[0] == pytest.approx(2.0, abs=0.1)
-    assert source.has_audio
+        sound = container.add_stream("aac", rate=16000, layout="mono") if sound_s else None
+        container.set_chapters([
+            {
+                "id": n, "time_base": Fraction(1), "metadata": {"title": f"C{n}"},
+                "start": int(starts_s) + 4 * n, "end": int(starts_s) + 4 * n + 4,
+            }
+            for n in range(2)
+        ])  # fmt: skip
+        packets = list(videos.encode(len(pts), options=GROUPS, pts=pts, stream=pictures))
+        packets += list(videos.silence(sound, sound_s)) if sound else []
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            shift = round(starts_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            container.mux(packet)
+    return path
+
+
+GAP = [*range(50), *range(30_050, 30_100)]
+"""Two seconds of pictures, 20 minutes without, two seconds."""
+LATE, CUT_OFF, HOLE = "the first picture comes", "pictures can be read up to", "no picture for"
+# (name, where it differs from 5 s of pictures from zero on, length, last picture, what is said)
+CLOCKS: list[tuple[str, dict[str, Any], float, float, list[str]]] = [
+    ("plain", {"pts": range(125)}, 5, 4.96, []),
+    ("with sound", {"pts": range(125), "sound_s": 5}, 5, 4.96, []),
+    ("starts at an hour", {"pts": range(125), "starts_s": 3600}, 5, 4.96, []),
+    ("an hour, with sound", {"pts": range(125), "sound_s": 5, "starts_s": 3600}, 5, 4.96, []),
+    # 3 s of sound, then both: what comes before the first picture does not count
+    ("late picture", {"pts": range(75, 200), "sound_s": 8}, 5, 4.96, [LATE]),
+    ("late, without sound", {"pts": range(75, 200)}, 5, 4.96, []),
+    ("ends early", {"pts": range(50), "sound_s": 9}, 9, 1.96, [CUT_OFF]),
+    ("hole", {"pts": GAP}, 1204, 1203.96, [HOLE]),
+]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+@pytest.mark.parametrize(("name", "facts", "length", "last", "said"), CLOCKS, ids=[row[0] for row in CLOCKS])
+def test_times_count_from_the_first_picture(
+    videos: ModuleType,
+    tmp_path: Path,
+    suffix: str,
+    name: str,
+    facts: dict[str, Any],
+    length: float,
+    last: float,
+    said: list[str],
+) -> None:
+    source = probe(clip(videos, tmp_path / f"a.{suffix}", **facts))
+    # FLV and TS begin with the sound, which comes 64 ms early, or with a B-frame's delay of 80 ms.
+    assert source.index.times[0] == pytest.approx(0, abs=0.1)
+    assert source.index.times[-1] == pytest.approx(last, abs=0.1)
+    assert source.duration_s == pytest.approx(length, abs=0.2)
+    assert [next(w for w in (LATE, CUT_OFF, HOLE) if text.startswith(w)) for text in source.warnings] == said
+    assert set(source.picture) == ({"late_s"} if LATE in said else set())
+    if source.chapters:  # not in TS and FLV; the file's own clock says 0:04 for the second one
+        early = 3 if name.startswith("late") else 0
+        assert source.chapters[1].start_s == pytest.approx(4 - early, abs=0.1)
+        assert chapters(source.path) == source.chapters
 
 
 def test_what_an_edit_list_cuts_away_is_not_shown(videos: ModuleType, tmp_path: Path) -> None:
@@ -202,6 +255,8 @@ def test_stamps_that_jump_back_are_not_believed(videos: ModuleType, tmp_path: Pa
     source = probe(path)
     assert source.index.estimated
     np.testing.assert_allclose(source.index.times, np.arange(100) / 25)
+    assert source.duration_s == 4.0
+    assert len(source.warnings) == 1
 
 
 def half(content: bytes) -> bytes:

@@ -78,6 +78,23 @@ def analyze(
             metavar="SOURCE",
         ),
     ] = None,
+    rotate: Annotated[
+        str,
+        typer.Option(
+            "--rotate",
+            help="Degrees to turn the picture counter-clockwise: 0, 90, 180 or 270.",
+            metavar="DEG",
+            show_default="0",
+        ),
+    ] = "",
+    stream: Annotated[
+        str,
+        typer.Option(
+            "--stream",
+            help="Of several streams of pictures in a file the N-th, or all: each a recording of its own.",
+            metavar="N",
+        ),
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Analyze again, replacing what is there.")] = False,
     engine: Annotated[
         str, typer.Option("--engine", help="local, or ray: workers of a Ray cluster.", metavar="E")
@@ -132,7 +149,7 @@ def analyze(
         from fertool.cli.fleet import Where
 
         where = Where(engine, address, workers, threads, gpus, spool)
-    flags = Flags(tuple(videos), lecture, student, start, end, force, segments, where)
+    flags = Flags(tuple(videos), lecture, student, start, end, force, segments, rotate, stream, where)
     failed: list[tuple[str, str]] = []
     skipped: list[tuple[str, str]] = []
     if any(video.lower().endswith(".toml") for video in videos):

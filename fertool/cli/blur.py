@@ -30,6 +30,8 @@ def blur(
     step: Annotated[
         int, typer.Option("--step", help="Look for faces in every N-th frame.", metavar="N", min=1)
     ] = 5,
+    rotate: Annotated[str, typer.Option("--rotate", help="As for analyze.", metavar="DEG")] = "",
+    stream: Annotated[str, typer.Option("--stream", help="As for analyze, without all.", metavar="N")] = "",
     course: Course = None,
     detector: Annotated[
         str | None, typer.Option("--detector", help="As for analyze.", metavar="NAME")
@@ -49,22 +51,29 @@ def blur(
     from fertool import setup
     from fertool import video as videos
     from fertool.cli.progress import progress
+    from fertool.display import View, parse_rotate, parse_stream
     from fertool.errors import ConfigError
     from fertool.privacy import blur as blurring
     from fertool.students import enrolment
 
     if keep not in ("none", "consenting"):
         raise ConfigError(f"--keep: expected none or consenting, got {keep!r}")
+    number = parse_stream(stream)
+    if number is None:
+        raise ConfigError("--stream all: expected one stream", "a copy has the pictures of one")
+    view = View(number, parse_rotate(rotate))
     chosen = settings(course=course, detector=detector, policy="behaviour", device=device, db=db)
     tools = setup.toolbox(chosen, option or [], plugin or [])
     gate = _gate(chosen, tools, video) if keep == "consenting" else None
-    source = videos.probe(video)
+    source = videos.probe(video, view)
     engine = enrolment.engine(tools, setup.device(chosen.device))
     look = blurring.everybody(engine) if gate is None else blurring.strangers(engine, gate)
     with progress() as shown:
         shown.video(video)
+        for text in source.warnings:
+            shown.message(f"{video}: {text}")
         shown.started(len(source.index.times), 0)
-        frames = blurring.blur(video, out, look, shown.advanced, step)
+        frames = blurring.blur(video, out, look, shown.advanced, step, source.view)
     print(f"{out}: {frames} frames")
 
 

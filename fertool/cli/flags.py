@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fertool.remote import File
     from fertool.request import Request
     from fertool.setup import Toolbox
-    from fertool.syllabus import Syllabus
+    from fertool.syllabus import Planned, Syllabus
     from fertool.video import Found
 
 
@@ -32,15 +32,17 @@ class Flags:
     end: str | None = None
     force: bool = False
     segments: str | None = None
+    rotate: str = ""
+    stream: str = ""
     where: Where | None = None
     """Who does the work; None for this process."""
     syllabus: Syllabus | None = None
     """What the course.toml says, if one was given: in place of lecture, student and segments."""
 
-    def planned(self) -> dict[File, tuple[str, str | None, float]]:
-        """Lecture, student and offset in seconds of every recording of the syllabus."""
+    def planned(self) -> dict[File, tuple[str, Planned]]:
+        """Of every recording of the syllabus its lecture, and what is said of it."""
         lectures = self.syllabus.lectures if self.syllabus else ()
-        return {r.file: (one.name, r.student, r.offset_s) for one in lectures for r in one.recordings}
+        return {planned.file: (one.name, planned) for one in lectures for planned in one.recordings}
 
     def source(self, lecture: str) -> tuple[str, dict[str, str]]:
         """Where a lecture's segments come from, empty for the default; difficulty per knowledge point."""
@@ -89,6 +91,7 @@ def requests(
 ) -> list[tuple[File, Request]]:
     """What is to be done with each file. Raises ConfigError for flags that do not fit them."""
     from fertool.cli.segments import refuse_many
+    from fertool.display import View, parse_rotate
     from fertool.errors import ConfigError
     from fertool.request import Request
     from fertool.sampling import parse_every, parse_time
@@ -100,7 +103,8 @@ def requests(
         )
     planned, found = flags.planned(), []
     for file in files:
-        lecture, student, offset_s = planned.get(file, (flags.lecture, flags.student, None))
+        lecture, said = planned.get(file, (flags.lecture, None))
+        rotate = parse_rotate(said.rotate if said and said.rotate else flags.rotate)
         request = Request(
             course=chosen.course,
             lecture=lecture or file.stem,
@@ -111,11 +115,27 @@ def requests(
             policy=chosen.policy,
             consent=chosen.consent,
             device=device(chosen.device),
-            student=student,
-            offset_s=offset_s,
+            student=said.student if said else flags.student,
+            offset_s=said.offset_s if said else None,
             force=flags.force,
         )
-        found.append((file, request))
+        for stream in _streams(file, said.stream if said and said.stream else flags.stream):
+            found.append((file, replace(request, view=View(stream, rotate))))
     if flags.segments:  # before an hour of analysis, not after
         refuse_many(flags.segments, sorted({(request.course, request.lecture) for _, request in found}))
     return found
+
+
+def _streams(file: File, word: str) -> list[int]:
+    """Numbers of the streams of pictures that are meant. One, which fails, if the file cannot be opened."""
+    from fertool.display import parse_stream
+    from fertool.errors import VideoError
+    from fertool.video import count_streams
+
+    number = parse_stream(word)
+    if number is not None:
+        return [number]
+    try:
+        return list(range(1, count_streams(file) + 1))
+    except VideoError:
+        return [0]

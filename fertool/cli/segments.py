@@ -107,12 +107,16 @@ def cut(
 
 def _look(store: Store, one: tuple[str, str], source: str) -> tuple[list[Segment], list[str]]:
     from fertool import segmenting
+    from fertool.display import View
     from fertool.remote import located
     from fertool.types import Segment
 
     if not source:
         return [Segment(*row) for row in store.segments(*one).iter_rows()], []
-    films = [segmenting.Film(located(path), offset) for path, offset in store.recordings(*one)]
+    films = [
+        segmenting.Film(located(path), offset, View.of(picture))
+        for path, offset, picture in store.recordings(*one)
+    ]
     return segmenting.find(source, store.duration_s(*one), films)
 
 

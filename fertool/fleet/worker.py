@@ -87,7 +87,7 @@ class Worker:
     """Lives in a process of its own: `hello`, then `load`, then any number of `describe` and `measure`."""
 
     def __init__(self) -> None:
-        self._opened: tuple[str, Source] | None = None
+        self._opened: tuple[Job, Source] | None = None
 
     def hello(self) -> tuple[str, str, int]:
         """(version of fertool, machine, process id): asked before anything else is sent."""
@@ -169,9 +169,9 @@ class Worker:
         from fertool.analysis import look
         from fertool.remote import located
 
-        if self._opened is None or self._opened[0] != job.file:
+        if self._opened is None or self._opened[0] != job:
             self._opened = None
-            self._opened = (job.file, look(located(job.file), self._request(job)))
+            self._opened = (job, look(located(job.file), self._request(job)))
         return self._opened[1]
 
 

@@ -21,7 +21,8 @@ from av.video.frame import VideoFrame
 
 from fertool import boxes as geometry
 from fertool import checks, crops
-from fertool.decode import quarter_turns
+from fertool.decode import choose
+from fertool.display import AS_DECLARED, Converter, View, pixel_ratio
 from fertool.errors import VideoError
 from fertool.tracking import enlarge
 from fertool.types import Sample
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
+    from av.video.stream import VideoStream
 
     from fertool.engine import Engine
     from fertool.privacy.consent import Gate
@@ -75,13 +77,16 @@ def strangers(engine: Engine, gate: Gate) -> Look:
     return look
 
 
-def blur(path: Path, out: Path, look: Look, advanced: Advanced, step: int = STEP) -> int:
+def blur(
+    path: Path, out: Path, look: Look, advanced: Advanced, step: int = STEP, view: View = AS_DECLARED
+) -> int:
     """Write a copy of the recording `path` to `out`, whose suffix says the container; returns the number of
     frames.
 
-    Pictures stand upright; of sound the packets are copied; titles, chapters, subtitles and cover pictures,
-    which may name or show people, are left out. `advanced(frames, covered boxes, time_s)` is told of each
-    frame. `out` appears when it is complete. Raises VideoError for what cannot be read or written.
+    Pictures of one stream are written as they are shown (`fertool.display`), in square pixels; of sound the
+    packets are copied; titles, chapters, subtitles and cover pictures, which may name or show people, are
+    left out. `advanced(frames, covered boxes, time_s)` is told of each frame. `out` appears when it is
+    complete. Raises VideoError for what cannot be read or written.
     """
     if out.exists():
         raise VideoError(f"{out}: is there already", "give another --out, or remove it first")
@@ -90,8 +95,9 @@ def blur(path: Path, out: Path, look: Look, advanced: Advanced, step: int = STEP
     with tempfile.TemporaryDirectory(prefix=".fertool-", dir=out.parent) as folder:
         draft = Path(folder, f"blurred{out.suffix}")
         with _opened(path) as source:
+            pictures = choose(path, source, view.stream)
             try:
-                frames = _copy(source, draft, look, advanced, step)
+                frames = _copy(source, pictures, view.rotate, draft, look, advanced, step)
             except (av.FFmpegError, OSError, ValueError) as error:
                 hint = "the same suffix as the original's mostly works, .mkv always does"
                 raise VideoError(f"{out}: could not be written: {error}", hint) from error
@@ -109,17 +115,23 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     except (av.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: cannot be read as a video: {error}") from error
     with source:
-        if not source.streams.video:
-            raise VideoError(f"{path}: expected pictures, found none")
         yield source
 
 
-def _copy(source: InputContainer, draft: Path, look: Look, advanced: Advanced, step: int) -> int:
+def _copy(
+    source: InputContainer,
+    pictures: VideoStream,
+    rotate: int,
+    draft: Path,
+    look: Look,
+    advanced: Advanced,
+    step: int,
+) -> int:
     with av.open(str(draft), "w") as target:
         sounds = {s.index: target.add_stream_from_template(s) for s in source.streams.audio}
-        writer = _Writer(target, source.streams.video[0])
+        writer = _Writer(target, pictures)
         heard: list[Packet[Any]] = []  # not to be written before the first picture has set up the encoder
-        for (ticks, image), boxes in covered(_shots(source, sounds, heard), look, step):
+        for (ticks, image), boxes in covered(_shots(source, pictures, rotate, sounds, heard), look, step):
             writer.write(ticks, cover(image, boxes))
             writer.copy(heard)
             advanced(1, len(boxes), float(ticks * writer.tick))
@@ -128,9 +140,15 @@ def _copy(source: InputContainer, draft: Path, look: Look, advanced: Advanced, s
         return writer.frames
 
 
-def _shots(source: InputContainer, sounds: dict[int, Any], heard: list[Packet[Any]]) -> Iterator[Shot]:
-    """Upright frames in order of presentation; packets of sound are laid into `heard`."""
-    pictures = source.streams.video[0]
+def _shots(
+    source: InputContainer,
+    pictures: VideoStream,
+    rotate: int,
+    sounds: dict[int, Any],
+    heard: list[Packet[Any]],
+) -> Iterator[Shot]:
+    """Frames as shown, in order of presentation; packets of sound are laid into `heard`."""
+    converter = Converter(rotate)
     pictures.thread_type = "AUTO"
     last = -1
     for packet in source.demux([pictures, *source.streams.audio]):
@@ -141,8 +159,7 @@ def _shots(source: InputContainer, sounds: dict[int, Any], heard: list[Packet[An
             continue
         for frame in _decoded(packet):
             last = last + 1 if frame.pts is None else max(frame.pts, last + 1)
-            image = cast("Image", frame.to_ndarray(format="bgr24"))
-            yield last, np.ascontiguousarray(np.rot90(image, quarter_turns(frame)))
+            yield last, converter.picture(frame, pixel_ratio(pictures))
 
 
 def _decoded(packet: Packet[Any]) -> list[VideoFrame]:

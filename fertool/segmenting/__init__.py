@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fertool import video
+from fertool.display import AS_DECLARED, View
 from fertool.errors import ConfigError
 from fertool.sampling import parse_every
 from fertool.segmenting.files import SUFFIXES, read_rows
@@ -29,6 +30,7 @@ class Film:
 
     path: File
     offset_s: float = 0.0
+    view: View = AS_DECLARED
 
 
 def find(source: str, duration_s: float, films: Sequence[Film]) -> tuple[list[Segment], list[str]]:
@@ -90,14 +92,14 @@ def _part_s(source: str, details: str) -> float:
 def _chapters(films: Sequence[Film]) -> list[Row]:
     """Those of the first film that has any."""
     for film in films:
-        if found := video.chapters(film.path):
+        if found := video.chapters(film.path, film.view):
             return _named(found, film.offset_s)
     names = ", ".join(film.path.name for film in films)
     raise ConfigError(f"{names}: no chapters in it", "try parts:5m, or write the segments into a CSV file")
 
 
 def _region(details: str) -> tuple[int, int, int, int] | None:
-    """`X1,Y1,X2,Y2` in pixels of the upright frame; None: the whole picture."""
+    """`X1,Y1,X2,Y2` in pixels of the frame as shown; None: the whole picture."""
     if not details:
         return None
     words = details.split(",")
@@ -115,7 +117,7 @@ def _slides(films: Sequence[Film], details: str) -> list[Row]:
     if not films:
         raise ConfigError("segments 'slides': there is no recording to look into")
     film = films[0]
-    edges = [film.offset_s + edge for edge in slide_edges(film.path, _region(details))]
+    edges = [film.offset_s + edge for edge in slide_edges(film.path, _region(details), film.view)]
     return [
         Row(f"slide {i + 1}", f"Slide {i + 1}", start, end) for i, (start, end) in enumerate(pairwise(edges))
     ]

@@ -8,6 +8,7 @@ import cv2
 
 from fertool import video
 from fertool.decode import Samples
+from fertool.display import AS_DECLARED, View
 from fertool.errors import ConfigError, PluginError
 from fertool.sampling import plan
 
@@ -25,17 +26,19 @@ WIDTH = 320
 """Pixels across in which slides are compared; text this small is a texture, and noise averages out."""
 
 
-def slide_edges(path: File, region: tuple[int, int, int, int] | None = None) -> list[float]:
+def slide_edges(
+    path: File, region: tuple[int, int, int, int] | None = None, view: View = AS_DECLARED
+) -> list[float]:
     """Seconds at which slides begin, and the end of the recording: ascending, at least two.
 
-    `region`: x1, y1, x2, y2 in pixels of the upright frame; the whole picture when left out. Raises
+    `region`: x1, y1, x2, y2 in pixels of the frame as shown; the whole picture when left out. Raises
     PluginError without PySceneDetect, ConfigError for a region outside the picture, VideoError.
     """
     try:
         from scenedetect import ContentDetector, FrameTimecode
     except ImportError as error:
         raise PluginError("segments 'slides' need PySceneDetect", "pip install 'fertool[slides]'") from error
-    film = video.probe(path)
+    film = video.probe(path, view)
     if region and not (region[2] <= film.width and region[3] <= film.height):
         raise ConfigError(
             f"{path}: the region {','.join(map(str, region))} is not within the picture",
@@ -44,7 +47,7 @@ def slide_edges(path: File, region: tuple[int, int, int, int] | None = None) -> 
     weights = ContentDetector.Components(delta_hue=0.0, delta_sat=0.0, delta_lum=1.0, delta_edges=1.0)
     detector = ContentDetector(threshold=CHANGED, min_scene_len=0, weights=weights)
     times, edges = plan(film.index, EVERY_S), [0.0]
-    for sample in Samples(film.path, film.index, times):
+    for sample in Samples(film.path, film.index, times, view=film.view):
         # The detector compares neighbours and wants only a running number: time is the sample's own.
         if detector.process_frame(FrameTimecode(sample.index, fps=1.0), _shared(sample.image, region)):
             edges.append(sample.time_s)

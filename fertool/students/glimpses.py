@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,6 +11,7 @@ import polars as pl
 
 from fertool import crops, video
 from fertool.decode import Samples
+from fertool.display import View
 from fertool.errors import VideoError
 from fertool.remote import located, size
 from fertool.types import Crop
@@ -46,13 +48,16 @@ def cut(wanted: pl.DataFrame) -> tuple[list[bytes | None], list[str]]:
 def _of_one(rows: pl.DataFrame) -> dict[int, bytes]:
     """Row -> JPEG, for the rows of one recording."""
     path = located(rows["path"][0])
-    source = video.probe(path)
+    was = json.loads(rows["picture"][0] or "{}")
+    source = video.probe(path, View.of(was))
     if size(path) != rows["bytes"][0]:
         raise VideoError(f"{path}: is not the file that was analyzed")
+    if source.picture != was:  # by a version that took stored pixels for those shown
+        raise VideoError(f"{path}: its pictures are shown in another shape by now: analyze it again")
     at = rows.sort("time_s").partition_by("time_s", maintain_order=True)
     times = np.array([group["time_s"][0] for group in at], np.float64)
     found: dict[int, bytes] = {}
-    for sample in Samples(path, source.index, times):
+    for sample in Samples(path, source.index, times, view=source.view):
         group = at[sample.index]
         boxes = group.select("x1", "y1", "x2", "y2").to_numpy().astype(np.float32)
         faces = crops.cut(sample.image, boxes, None, SHOWN)

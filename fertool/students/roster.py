@@ -161,11 +161,14 @@ class Roster:
         return self._table(sql, c=course, s=student)
 
     def glimpses(self, course: str, each: int) -> pl.DataFrame:
-        """student, lecture, name, recording, path, bytes, time_s, x1, y1, x2, y2: up to `each` faces of every
-        student of the current runs, spread over the course, large and frontal ones rather than others."""
+        """student, lecture, name, recording, path, bytes, picture (`video.Recording.picture` as JSON, null
+        where empty), time_s, x1, y1, x2, y2: up to `each` faces of every student of the current runs, spread
+        over the course, large and frontal ones rather than others."""
         sql = """
             WITH faces AS (
-                SELECT t.student, t.lecture, r.name, recording, r.path, r.bytes, s.time_s,
+                SELECT t.student, t.lecture, r.name, recording, r.path, r.bytes,
+                    (SELECT json_extract_string(config, '$.picture') FROM runs
+                     WHERE runs.run = o.run AND json_valid(config)) AS picture, s.time_s,
                     o.x1, o.y1, o.x2, o.y2, coalesce(abs(o.yaw_deg), 90) >= 30 AS turned,
                     ntile($each) OVER (PARTITION BY t.student ORDER BY t.lecture, r.name, s.time_s) AS part
                 FROM observations o JOIN current_tracks t USING (run, track)

@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fertool.decode import Samples
+from fertool.display import View
 from fertool.errors import VideoError
 from fertool.privacy.blur import MOSAIC, NOTHING, blur, cover, covered, reach
+from fertool.video import probe
 
 SIZE = 40
 """Side of the moving square that stands for a face."""
@@ -210,6 +213,44 @@ def test_a_rotated_recording_stands_upright(tmp_path: Path, videos):
     videos.write(tmp_path / "in.mp4", 10, rotation=90)
     blur(tmp_path / "in.mp4", tmp_path / "out.mp4", lambda image: NOTHING, lambda *a: None)
     assert pictures(tmp_path / "out.mp4")[0][1].shape == (160, 96, 3)
+
+
+# (how it is stored, what is asked for, size of the copy, number in its first frame; None: it is turned)
+COPIES: list[tuple[dict, View, tuple[int, int], int | None]] = [
+    ({"pixels": Fraction(16, 9), "size": (180, 96)}, View(), (320, 96), None),
+    ({"matrix": (-1, 0, 0, 1)}, View(), (160, 96), None),
+    ({}, View(rotate=90), (96, 160), None),
+    ({}, View(), (160, 96), 0),
+]
+
+
+@pytest.mark.parametrize(("stored", "view", "size", "number"), COPIES)
+def test_a_copy_shows_what_the_recording_shows(tmp_path: Path, videos, stored, view, size, number):
+    path = videos.write(tmp_path / "in.mp4", 10, options={"qp": "0"}, **stored)
+    blur(path, tmp_path / "out.mp4", lambda image: NOTHING, lambda *a: None, view=view)
+    with av.open(str(tmp_path / "out.mp4")) as copy:
+        assert copy.streams.video[0].sample_aspect_ratio in (None, 1)
+    image = pictures(tmp_path / "out.mp4")[0][1]
+    assert image.shape[1::-1] == size
+    source = probe(path, view)
+    original = next(iter(Samples(path, source.index, source.index.times[:1], view=source.view))).image
+    assert np.abs(image.astype(int) - original).mean() < 6
+    assert number is None or videos.number_of(image) == number
+
+
+def test_a_copy_has_one_stream_of_pictures(tmp_path: Path, videos):
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        streams = [out.add_stream("libx264", rate=25) for _ in range(2)]
+        packets = [
+            p for n, s in enumerate(streams) for p in videos.encode(5, numbers=range(9 * n, 20), stream=s)
+        ]
+        out.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
+    for number, drawn in [(0, 0), (1, 0), (2, 9)]:
+        out = tmp_path / f"{number}.mkv"
+        assert blur(tmp_path / "in.mkv", out, lambda image: NOTHING, lambda *a: None, view=View(number)) == 5
+        assert videos.number_of(pictures(out)[0][1]) == drawn
+    with pytest.raises(VideoError, match="--stream 3: expected 1 to 2"):
+        blur(tmp_path / "in.mkv", tmp_path / "3.mkv", square, lambda *a: None, view=View(3))
 
 
 def test_an_odd_picture_loses_a_row(tmp_path: Path):

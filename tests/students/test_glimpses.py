@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fertool import crops
 from fertool.students.glimpses import SHOWN, cut
 
 SCHEMA = {
     "recording": pl.String, "name": pl.String, "path": pl.String, "bytes": pl.Int64, "time_s": pl.Float64,
-    "x1": pl.Float32, "y1": pl.Float32, "x2": pl.Float32, "y2": pl.Float32,
+    "picture": pl.String, "x1": pl.Float32, "y1": pl.Float32, "x2": pl.Float32, "y2": pl.Float32,
 }  # fmt: skip
 LEFT, RIGHT = (40.0, 60.0, 80.0, 100.0), (200.0, 60.0, 240.0, 100.0)
 
@@ -36,10 +38,12 @@ def video(tmp_path_factory) -> Path:
     return path
 
 
-def wanted(path: Path, *faces: tuple, recording: str = "r1", size: int | None = None) -> pl.DataFrame:
+def wanted(
+    path: Path, *faces: tuple, recording: str = "r1", size: int | None = None, picture: str | None = None
+) -> pl.DataFrame:
     """(time_s, box) of faces in one recording."""
     there = path.stat().st_size if size is None else size
-    rows = [(recording, path.name, str(path), there, time_s, *box) for time_s, box in faces]
+    rows = [(recording, path.name, str(path), there, time_s, picture, *box) for time_s, box in faces]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
@@ -76,3 +80,37 @@ def test_a_recording_that_is_gone_or_another_by_now_costs_only_its_own(video: Pa
 def test_a_face_at_the_edge_is_cut_with_what_is_there(video: Path) -> None:
     found, _ = cut(wanted(video, (0.0, (300.0, 130.0, 340.0, 170.0))))
     assert 20 < mean(found[0]) < 200, "partly outside, which is black"
+
+
+# (how it is stored, what is on record of the run, whether a face can be cut)
+SHOWN_OTHERWISE: list[tuple[dict, str | None, bool]] = [
+    ({"pixels": Fraction(8, 5)}, '{"pixels":"8:5"}', True),
+    ({"pixels": Fraction(8, 5)}, None, False),  # by a version that knew no pixels but square ones
+    ({"rotation": 90}, '{"rotate":270}', True),
+    ({}, '{"rotate":180}', True),
+    ({}, None, True),
+]
+
+
+@pytest.mark.parametrize(("stored", "picture", "cut_out"), SHOWN_OTHERWISE)
+def test_faces_are_cut_from_pictures_as_they_were_shown(
+    videos, tmp_path: Path, stored: dict, picture: str | None, cut_out: bool
+) -> None:
+    """The face is where the picture shown has it: the same pixels as of an image written by hand."""
+    path = videos.write(tmp_path / "a.mp4", 5, options={"qp": "0"}, **stored)
+    box = (20.0, 40.0, 60.0, 80.0)
+    found, notes = cut(wanted(path, (0.0, box), picture=picture))
+    if not cut_out:
+        assert (found, notes) == (
+            [None],
+            ["a.mp4: " + f"{path}: its pictures are shown in another shape by now: analyze it again"],
+        )
+        return
+    image = videos.picture(0)
+    if "pixels" in stored:
+        image = cv2.resize(image, (256, 96))  # 160 * 8 / 5
+    if picture == '{"rotate":180}':
+        image = image[::-1, ::-1]
+    expected = crops.cut(np.ascontiguousarray(image), np.array([box], np.float32), None, SHOWN)[0]
+    got = cv2.imdecode(np.frombuffer(found[0], np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(got.astype(int) - expected).mean() < 4

@@ -73,17 +73,25 @@ def write(
     tick: Fraction | None = None,
     size: tuple[int, int] = (160, 96),
     rotation: int = 0,
+    matrix: Sequence[int] | None = None,
+    pixels: Fraction | None = None,
     sound_s: float = 0.0,
     chapters: Sequence[tuple[str, float, float]] = (),
     faststart: bool = False,
     video: bool = True,
 ) -> Path:
-    """A file in the container its suffix asks for; `rotation` as the display matrix has it."""
+    """A file in the container its suffix asks for; `rotation` as the display matrix has it, or the four signs
+    of its upper left corner in `matrix`; `pixels`: width of one by its height."""
     with av.open(str(path), "w", options={"movflags": "+faststart"} if faststart else {}) as container:
         picture_stream = container.add_stream(codec, rate=fps) if video else None
         sound_stream = container.add_stream("aac", rate=16000, layout="mono") if sound_s else None
         if picture_stream and rotation:
             picture_stream.set_display_rotation(rotation)
+        if picture_stream and matrix:
+            (a, b, c, d), one = matrix, 1 << 16
+            picture_stream.set_display_matrix([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30])
+        if picture_stream and pixels:
+            picture_stream.codec_context.sample_aspect_ratio = pixels
         if chapters:
             container.set_chapters([_chapter(i, *chapter) for i, chapter in enumerate(chapters)])
         if picture_stream:
