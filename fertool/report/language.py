@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "en"
 FOLDER = files("fertool.report").joinpath("languages")
+MINUS_ZERO = re.compile(r"(?<![e\d])-(?=0(\.0+)?(?![\d.]))")
+MINUS = re.compile(r"(?<!e)-(?=\d)")
 
 
 def available() -> list[str]:
@@ -186,7 +189,9 @@ class Language:
         return f"{shown} ({_signed(low)} {self.strings['to']} {_signed(high)})"
 
     def _local(self, figure: str) -> str:
-        return figure.replace(".", self.strings["decimal"])
+        """With this language's decimal sign, a true minus, and no minus before a zero."""
+        signed = MINUS.sub("−", MINUS_ZERO.sub("", figure))
+        return signed.replace(".", self.strings["decimal"])
 
 
 def _signed(share: float) -> str:

@@ -119,6 +119,10 @@ def test_shares_with_intervals(shares: tuple[float | None, ...], expected: str) 
         ((0.832, 0.61, 0.92), "0.83 (0.61 to 0.92)", "0,83 (0,61 bis 0,92)"),
         ((1.0, 1.0, 1.0), "1", "1"),  # not `1 (1 to 1)`
         ((12.345, None, None), "12.3", "12,3"),
+        ((-0.03, -0.62, 0.44), "−0.03 (−0.62 to 0.44)", "−0,03 (−0,62 bis 0,44)"),
+        ((-0.001, -0.52, 0.43), "0.00 (−0.52 to 0.43)", "0,00 (−0,52 bis 0,43)"),  # no minus before a zero
+        ((-0.012, None, None), "−0.012", "−0,012"),
+        ((2e-5, None, None), "2e-05", "2e-05"),
         ((None, None, None), "not measurable", "nicht messbar"),
     ],
 )
