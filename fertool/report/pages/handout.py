@@ -32,6 +32,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "it": course,
             "student": name,
             "style": site.style,
+            "there": course.attendance(name),
             "lectures": lectures,
             "usual": story.usual(course, name),
             "least": story.USUAL,

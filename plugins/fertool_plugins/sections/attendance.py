@@ -14,8 +14,9 @@ HOW = (
     "The share of the samples in which a face was seen, over all lectures of a week, or lecture by lecture"
     " where not all days are known. Not seen can mean away, turned off, hidden, or too small for the"
     " detector. Who was enrolled, or seen in an earlier lecture, and is not in this one counts with 0 %;"
-    " a dash stands before that, and where a lecture cannot show who was missing. A lecture that was recorded"
-    " with one face at a time measures nobody's attendance and is left out."
+    " a dash stands before that, where a lecture cannot show who was missing, and where a figure of the class"
+    " is held back. A lecture that was recorded with one face at a time measures nobody's attendance and is"
+    " left out."
 )
 
 
@@ -34,9 +35,9 @@ class Attendance(Section):
                 "Woche, oder Vorlesung für Vorlesung, wo nicht alle Tage bekannt sind. Nicht gesehen kann "
                 "heißen: weg, ausgeschaltet, verdeckt oder zu klein für den Detektor. Wer eingeschrieben "
                 "war oder in einer früheren Vorlesung gesehen wurde und in dieser nicht, zählt mit 0 %; "
-                "ein Strich steht davor, und wo eine Vorlesung nicht zeigen kann, wer fehlt. Eine Vorlesung, "
-                "die mit einem Gesicht nach dem anderen aufgenommen wurde, misst niemandes Anwesenheit und "
-                "ist ausgelassen."
+                "ein Strich steht davor, wo eine Vorlesung nicht zeigen kann, wer fehlt, und wo eine Zahl "
+                "über die Klasse zurückgehalten ist. Eine Vorlesung, die mit einem Gesicht nach dem anderen "
+                "aufgenommen wurde, misst niemandes Anwesenheit und ist ausgelassen."
             ),
             "Seen per week": "Gesehen je Woche",
             "Seen of everybody expected per week": "Von allen Erwarteten gesehen je Woche",
