@@ -105,10 +105,16 @@ def test_two_lectures_are(store: Store, tmp_path: Path, lang: str) -> None:
     [
         (
             "en",
-            "No rule asks for attention of anybody. There is nothing to compare with yet",
+            "No rule asks for attention in 25 % or more of anybody's recent segments. "
+            "There is nothing to compare with yet",
             "No student differs",
         ),
-        ("de", "Bei niemandem schlägt eine Regel an. Noch ist nichts zum Vergleichen da", "weicht stark"),
+        (
+            "de",
+            "Bei niemandem schlägt eine Regel in 25 % oder mehr der jüngsten Abschnitte an. "
+            "Noch ist nichts zum Vergleichen da",
+            "weicht stark",
+        ),
     ],
 )
 def test_who_needs_help_has_no_past_in_the_first_lecture(

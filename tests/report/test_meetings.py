@@ -7,16 +7,13 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from sites import read, teach
+from sites import enroll, read, refuse, teach
 
-from fertool.privacy.answers import CONSENTS, Answers
+from fertool.privacy.answers import Answers
 from fertool.report.data import meetings
 from fertool.report.data.meetings import Enrolled, Occasion, absent, day_in
 from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
@@ -105,27 +102,6 @@ def test_only_those_who_could_be_seen_can_be_missing() -> None:
 
 
 # --- read from a database -------------------------------------------------------------------------
-
-
-def enroll(store: Store, *students: str, **dates: date) -> None:
-    """A picture of everybody, and the days of consent of some (`no`: who refused)."""
-    rows = [
-        {
-            "student": who,
-            "picture": f"{who}.jpg",
-            "sha256": who,
-            "embedding": np.eye(4)[0].tolist(),
-            "model": "",
-        }
-        for who in students
-    ]
-    Roster(store.database).enrol("signals", frame(rows, ENROLLED))
-    consents = [{"student": who, "consent": True, "given": day} for who, day in dates.items()]
-    Answers(store.database).set_consents("signals", frame(consents, CONSENTS))
-
-
-def refuse(store: Store, student: str) -> None:
-    Answers(store.database).set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
 
 
 def missing(store: Store) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sites import speaker_view
 
 from fertool import pipeline, plugins
 from fertool.report import data, language
@@ -302,17 +303,6 @@ def test_times_lead_into_a_recording_that_is_there(tmp_path: Path, place: str) -
     film.touch()
     address = {"out": "a%20b.mp4", "beside": "../a%20b.mp4", "where it was": "../v/a%20b.mp4"}[place]
     assert site.film(one) == (address, 0.0)
-
-
-def speaker_view(order: list[int]) -> dict[str, str]:
-    """Four people, each shown for 45 s of a lecture, one after another; nobody together with anybody."""
-    found = {}
-    for turn, n in enumerate(order):
-        blocks = {"absent": 45 * turn, "neutral": 45, "absent ": 45 * (len(order) - 1 - turn)}
-        found[f"student-{n}"] = " ".join(
-            f"{state.strip()}*{count}" for state, count in blocks.items() if count
-        )
-    return found
 
 
 def test_a_speaker_view_after_a_gallery_makes_nobody_need_help(tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import html
 import re
 
+import numpy as np
+
 from fertool import pipeline, plugins
+from fertool.privacy.answers import CONSENTS, Answers
 from fertool.report import render
+from fertool.students.roster import ENROLLED, Roster
 from fertool.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
@@ -38,6 +42,38 @@ def teach(store, *weeks, course="signals", parts=2, points=(), difficulty="", fu
     rules = [found.plugin() for found in plugins.load().of_kind("rule")]
     pipeline.assess(store, rules, store.lectures(course))
     return store
+
+
+def enroll(store, *students, **dates):
+    """A picture of everybody, and the days of consent of some (`no`: who refused)."""
+    rows = [
+        {
+            "student": who,
+            "picture": f"{who}.jpg",
+            "sha256": who,
+            "embedding": np.eye(4)[0].tolist(),
+            "model": "",
+        }
+        for who in students
+    ]
+    Roster(store.database).enrol("signals", frame(rows, ENROLLED))
+    consents = [{"student": who, "consent": True, "given": day} for who, day in dates.items()]
+    Answers(store.database).set_consents("signals", frame(consents, CONSENTS))
+
+
+def refuse(store, student):
+    Answers(store.database).set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
+
+
+def speaker_view(order):
+    """Four people, each shown for 45 s of a lecture, one after another; nobody together with anybody."""
+    found = {}
+    for turn, n in enumerate(order):
+        blocks = {"absent": 45 * turn, "neutral": 45, "absent ": 45 * (len(order) - 1 - turn)}
+        found[f"student-{n}"] = " ".join(
+            f"{state.strip()}*{count}" for state, count in blocks.items() if count
+        )
+    return found
 
 
 def read(store, folder, **options):

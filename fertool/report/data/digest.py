@@ -101,6 +101,8 @@ class Moment:
     segment: int | None
     """Where most of it lies."""
     level: str
+    unseen: bool
+    """Lost only because faces were out of sight: at its peak nobody had a negative expression."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ class Digest:
                 _how_many(row["message"]),
                 self._most_of(row),
                 row["level"],
+                _unseen(row["message"]),
             )
             for row in sorted(rows, key=_worst)
             if not row["suppressed"]
@@ -381,6 +384,12 @@ def _how_many(message: Message | str) -> Message | str:
     """The part of what a rule says of a moment that follows rank and times."""
     inner = message.values.get("how_many") if isinstance(message, Message) else None
     return inner if isinstance(inner, Message) else message
+
+
+def _unseen(message: Message | str) -> bool:
+    """Whether all that `lost-moments` counts at the peak of a moment were out of sight."""
+    counts = _how_many(message)
+    return isinstance(counts, Message) and counts.values.get("unseen", -1) == counts.values.get("lost")
 
 
 def _worst(row: Mapping[str, Any]) -> tuple[float, float]:

@@ -219,8 +219,11 @@ def silences(course: Course) -> dict[str, list[Digest]]:
 
 
 def _explain(course: Course, place: Place) -> Reason | None:
-    """Explain it again, unless that was done and the class stayed."""
+    """Explain it again, unless that was done and the class stayed. Nobody lost the thread where cameras were
+    off: where faces were out of sight alone, the step is to ask."""
     values = {"place": place, "point": _point(place), "lost_s": place.lost_s}
+    if all(moment.unseen for moment in place.moments):
+        return Reason("unseen", values)
     later = _later(course, place)
     if later and (later.moments or later.hard):
         return None  # told of the later one

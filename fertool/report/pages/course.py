@@ -27,6 +27,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
         "steps": story.next_steps(course),
         "told": story.TOLD,
         "least": story.USUAL,
+        "flagged": story.FLAGGED,
         "charts": _charts(site, course),
         "people": _people(course, found),
         "elsewhere": story.lost_elsewhere(course),
