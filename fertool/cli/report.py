@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,9 @@ from fertool.cli.people import read_names, record
 from fertool.cli.progress import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from fertool.segmenting import Region
     from fertool.store import Store
 
 
@@ -52,6 +53,13 @@ def report(
     lang: Annotated[
         str, typer.Option("--lang", help="Language of the pages: en or de.", metavar="CODE")
     ] = "en",
+    slides: Annotated[
+        bool,
+        typer.Option(
+            "--slides",
+            help="Show the slide beside each moment, cut from the recording; none where a face may be in it.",
+        ),
+    ] = False,
     plugin: PluginFiles = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it here, up to date, until Ctrl-C; nothing is written.")
@@ -73,6 +81,7 @@ def report(
         raise ConfigError("--serve shows pages and writes nothing", "leave out --format and --out")
     known = read_names(names)
     chosen = settings(db=db, k=k)
+    notes: list[str] = []
     failures: list[str] = []
     write = partial(
         render,
@@ -84,6 +93,8 @@ def report(
         lang=lang,
         registry=plugins.load([*map(Path, chosen.plugins), *(plugin or [])]),
         options=chosen.options,
+        slides=_cut if slides else None,
+        noted=notes.append,
         failed=failures.append,
     )
     if serve:
@@ -106,10 +117,22 @@ def report(
         import webbrowser
 
         webbrowser.open(index.resolve().as_uri())
+    if slides and not notes:
+        notes.append("no picture of a slide: in no lecture are the segments slides, and moments to be shown")
+    for note in notes:
+        print(f"fertool: {note}", file=sys.stderr)
     for failure in failures:
         print(f"fertool: {failure}", file=sys.stderr)
     if failures:
         raise typer.Exit(3)
+
+
+def _cut(
+    path: Path, picture: Mapping[str, Any], times: Sequence[float], region: Region | None
+) -> Mapping[float, bytes]:
+    from fertool.segmenting.slides import pictures
+
+    return pictures(path, picture, times, region)
 
 
 def _serve(

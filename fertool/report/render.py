@@ -16,9 +16,9 @@ from fertool import plugins
 from fertool.errors import FertoolError
 from fertool.privacy import custody
 from fertool.privacy.custody import Custody
-from fertool.report import data, language, text
+from fertool.report import data, language, shots, text
 from fertool.report.data.course import Course, describe, gathered
-from fertool.report.data.digest import digest
+from fertool.report.data.digest import Digest, digest
 from fertool.report.exports import tables as flat
 from fertool.report.exports import write as exports
 from fertool.report.exports import xapi
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fertool.privacy.names import Names
     from fertool.report.exports.tables import Tables
     from fertool.report.language import Language
+    from fertool.report.shots import Cut
     from fertool.store import Store
 
 MARKER = ".fertool-report"
@@ -56,6 +57,10 @@ def _quietly(what: str) -> None:
     """Nobody listens."""
 
 
+def _nothing_to_show(one: Digest) -> None:
+    """No pictures."""
+
+
 def render(
     store: Store,
     out: Path,
@@ -70,7 +75,9 @@ def render(
     lang: str = language.DEFAULT,
     registry: Registry | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    slides: Cut | None = None,
     progress: Callable[[str], None] = _quietly,
+    noted: Callable[[str], None] = _quietly,
     failed: Callable[[str], None] = _quietly,
 ) -> Path:
     """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
@@ -84,8 +91,10 @@ def render(
 
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
-    `options`: plugin -> option -> value, for sections. `progress` hears what is being done, `failed` of each
-    section of a plugin that broke: in its place the page says so.
+    `options`: plugin -> option -> value, for sections. `slides` cuts pictures of slides for the pages of
+    lectures and segments; they are shown where no face can be in them. `progress` hears what is being done,
+    `noted` what became of these pictures, `failed` of each section of a plugin that broke: in its place the
+    page says so.
     """
     say = language.load(lang)
     out = out.resolve()
@@ -114,12 +123,17 @@ def render(
         retention=retention,
         further=store.further_labels(),
     )
+
+    def shoot(one: Digest) -> None:
+        if slides is not None and (note := shots.take(store, site, one, slides)):
+            noted(note)
+
     try:
         with _swapped_in(out) as folder:
             exports.write(
                 folder,
                 formats,
-                lambda where: write(store, where, site, names, progress, sections),
+                lambda where: write(store, where, site, names, progress, sections, shoot),
                 lambda: _tables(store, site),
                 told,
                 home,
@@ -163,14 +177,17 @@ def write(
     names: Names | None,
     progress: Callable[[str], None],
     sections: Sections,
+    shoot: Callable[[Digest], None] = _nothing_to_show,
 ) -> None:
     """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
-    others what `data.digest` keeps."""
+    others what `data.digest` keeps. `shoot` gives the site its pictures of a lecture."""
     pages = environment(site)
     pages.globals["sections"] = partial(sections.show, site.say)
     courses = []
     for name in dict.fromkeys(course for course, _ in site.lectures):
         courses.append(_read(store, site, name, names, progress, sections))
+        for one in courses[-1].lectures:
+            shoot(one)
         for builder in COURSE_PAGES:
             for page in builder(site, courses[-1]):
                 _write_page(pages, folder, page)

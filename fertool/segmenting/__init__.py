@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fertool.remote import File
     from fertool.types import Segment
 
+Region = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels of the frame as shown."""
 HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt or .csv file"
 
 
@@ -56,7 +58,7 @@ def check(source: str) -> None:
     if word == "parts":
         _part_s(source, details)
     elif word == "slides":
-        _region(details)
+        region(details)
     elif source != "chapters":
         if Path(source).suffix.lower() not in SUFFIXES:
             raise ConfigError(f"segments {source!r}: unknown source", HINT)
@@ -98,7 +100,7 @@ def _chapters(films: Sequence[Film]) -> list[Row]:
     raise ConfigError(f"{names}: no chapters in it", "try parts:5m, or write the segments into a CSV file")
 
 
-def _region(details: str) -> tuple[int, int, int, int] | None:
+def region(details: str) -> Region | None:
     """`X1,Y1,X2,Y2` in pixels of the frame as shown; None: the whole picture."""
     if not details:
         return None
@@ -117,7 +119,7 @@ def _slides(films: Sequence[Film], details: str) -> list[Row]:
     if not films:
         raise ConfigError("segments 'slides': there is no recording to look into")
     film = films[0]
-    edges = [film.offset_s + edge for edge in slide_edges(film.path, _region(details), film.view)]
+    edges = [film.offset_s + edge for edge in slide_edges(film.path, region(details), film.view)]
     return [
         Row(f"slide {i + 1}", f"Slide {i + 1}", start, end) for i, (start, end) in enumerate(pairwise(edges))
     ]

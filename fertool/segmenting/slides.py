@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from fertool import video
 from fertool.decode import Samples
 from fertool.display import AS_DECLARED, View
-from fertool.errors import ConfigError, PluginError
+from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.sampling import plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from fertool.remote import File
+    from fertool.segmenting import Region
     from fertool.types import Image
 
 EVERY_S = 1.0
@@ -24,11 +29,12 @@ CHANGED = 4.0
 film's cut takes: slides share their ground, and differ by some lines of text."""
 WIDTH = 320
 """Pixels across in which slides are compared; text this small is a texture, and noise averages out."""
+SHOWN = 480
+"""Pixels across of a picture of a slide, at most: its headings can be read."""
+QUALITY = 75
 
 
-def slide_edges(
-    path: File, region: tuple[int, int, int, int] | None = None, view: View = AS_DECLARED
-) -> list[float]:
+def slide_edges(path: File, region: Region | None = None, view: View = AS_DECLARED) -> list[float]:
     """Seconds at which slides begin, and the end of the recording: ascending, at least two.
 
     `region`: x1, y1, x2, y2 in pixels of the frame as shown; the whole picture when left out. Raises
@@ -55,12 +61,33 @@ def slide_edges(
     return [*_long_enough(edges, end_s), end_s]
 
 
-def _shared(image: Image, region: tuple[int, int, int, int] | None) -> Image:
+def pictures(
+    path: File, picture: Mapping[str, Any], times: Sequence[float], region: Region | None = None
+) -> dict[float, bytes]:
+    """Time -> the slide in the frame shown then, a JPEG at most `SHOWN` pixels across; what cannot be decoded
+    is left out. `picture`: `video.Recording.picture` of a run; `times`: of its samples, exactly. Raises
+    VideoError, also where pictures have another shape by now."""
+    film = video.probe(path, View.of(picture))
+    if film.picture != picture:  # by a version that took stored pixels for those shown
+        raise VideoError(f"{path}: its pictures are shown in another shape by now: analyze it again")
+    found = {}
+    there = np.isin(times, film.index.times).tolist()
+    for time_s in compress(times, there):  # one by one: each is decoded from the keyframe before it
+        for sample in Samples(film.path, film.index, np.array([time_s]), view=film.view):
+            image = _shared(sample.image, region, min(SHOWN, region[2] - region[0] if region else film.width))
+            done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            if not done:
+                raise VideoError(f"{path}: OpenCV was built without JPEG")
+            found[time_s] = bytes(content)
+    return found
+
+
+def _shared(image: Image, region: Region | None, width: int = WIDTH) -> Image:
     if region:
         x1, y1, x2, y2 = region
         image = image[y1:y2, x1:x2]
-    height = max(1, round(image.shape[0] * WIDTH / image.shape[1]))
-    return cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _long_enough(edges: list[float], end_s: float) -> list[float]:

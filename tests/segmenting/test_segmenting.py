@@ -1,9 +1,10 @@
 """One word for where segments come from: chapters, slides, parts, files."""
 
+import cv2
 import numpy as np
 import pytest
 
-from fertool import segmenting
+from fertool import segmenting, video
 from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.segmenting import Film, slides
 from fertool.types import Segment
@@ -139,3 +140,32 @@ def test_slides_without_the_library_say_what_to_install(talk, monkeypatch):
 )
 def test_leafing(edges, kept):
     assert slides._long_enough(edges, 60.0) == kept
+
+
+def test_pictures_of_slides(talk):
+    """The last frame before the change at 8 s, and the first one after it; between them there is none."""
+    before, after = video.probe(talk).index.times[39:41].tolist()
+    found = slides.pictures(talk, {}, [before, 7.9, after], (0, 0, 320, 192))
+    assert list(found) == [before, after]
+    for number, jpeg in enumerate(found.values()):
+        shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert shown.shape == (192, 320, 3), "no larger than it is"
+        assert np.abs(shown - slide(number).astype(float)).mean() < 12
+    whole = slides.pictures(talk, {}, [0.0])[0.0]
+    assert cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_COLOR).shape == (192, 448, 3)
+    with pytest.raises(VideoError):
+        slides.pictures(talk.parent / "gone.mp4", {}, [0.0])
+    with pytest.raises(VideoError, match="in another shape"):
+        slides.pictures(talk, {"pixels": "4:3"}, [0.0])
+    turned = slides.pictures(talk, {"rotate": 90}, [0.0])[0.0]
+    assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape == (448, 192, 3)
+
+
+def test_a_picture_of_a_slide_stands_upright(videos, tmp_path):
+    """A recording that is turned by a quarter: the region is in pixels of the upright frame, 96 x 160."""
+    path = videos.write(tmp_path / "turned.mp4", 5, rotation=90)
+    upright = cv2.imdecode(np.frombuffer(slides.pictures(path, {}, [0.0])[0.0], np.uint8), cv2.IMREAD_COLOR)
+    assert upright.shape == (160, 96, 3)
+    part = slides.pictures(path, {}, [0.0], (10, 20, 90, 140))[0.0]
+    shown = cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(shown - upright[20:140, 10:90].astype(float)).mean() < 8

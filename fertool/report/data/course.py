@@ -14,7 +14,6 @@ from fertool import judging
 from fertool.privacy.suppression import too_small
 from fertool.report.data import meetings
 from fertool.report.data.digest import (
-    ATTENTION,
     MEASURES,
     Digest,
     Estimate,
@@ -84,8 +83,7 @@ class Place:
     @property
     def hard(self) -> bool | None:
         """Whether the class shows it to be difficult, marked so or not; None where that is not known."""
-        said = self.digest.hard.get(self.segment["segment"])
-        return None if said is None else said["level"] == ATTENTION
+        return self.digest.is_hard(self.segment["segment"])
 
     @property
     def weight(self) -> float:

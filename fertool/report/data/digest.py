@@ -278,6 +278,11 @@ class Digest:
         rows = [row for row in self.assessments if row["rule"] == HARD and not row["suppressed"]]
         return {row["segment"]: row for row in rows if row["value"] is not None}
 
+    def is_hard(self, segment: int) -> bool | None:
+        """Whether the class shows a segment to be difficult, marked so or not; None where it is not known."""
+        said = self.hard.get(segment)
+        return None if said is None else said["level"] == ATTENTION
+
     @cached_property
     def silence(self) -> str:
         """Key of the sentence that says why no lost moment is shown, or no more than those that are; empty
@@ -296,6 +301,13 @@ class Digest:
         if not self.expressions:
             return "story.lost_behaviour" if self.policies == ("behaviour",) else "story.lost_unread"
         return "story.not_judged" if len(self.names) > 1 else "story.lost_alone"
+
+    def within(self, moment: Moment) -> tuple[float, float]:
+        """The part of a moment in the segment where most of it lies; all of it where there is none."""
+        for one in self.segments:
+            if one["segment"] == moment.segment:
+                return max(moment.start_s, one["start_s"]), min(moment.end_s, one["end_s"])
+        return moment.start_s, moment.end_s
 
     def touched(self, start_s: float, end_s: float) -> tuple[dict[str, Any], ...]:
         """The segments in which some of an interval lies, in order of time."""

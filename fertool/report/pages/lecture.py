@@ -26,6 +26,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "before": course.lectures[i - 1] if i else None,
             "after": course.lectures[i + 1] if i + 1 < len(course.lectures) else None,
             "film": site.film(one),
+            "shots": site.shots.get((one.course, one.lecture)),
             "figures": one.figures(),
             "heat_cells": (grid := heat(one)),
             "quiet": _quiet(one, grid),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fertool.report import shots
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.data.digest import overlap
@@ -48,6 +49,9 @@ def _page(
         "before": one.segments[i - 1] if i else None,
         "after": one.segments[i + 1] if i + 1 < len(one.segments) else None,
         "film": site.film(one),
+        "pictured": [
+            span for span in shots.spans(one) if start <= span[0] < end and site.shot(one, *span) is not None
+        ],
         "figures": (figures := one.figures(number)),
         "holds_back": _holds_back(figures, series, said.get(None, [])),
         "whole": one.figures(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from fertool.report.style import stylesheet
 from fertool.report.text import natural, slugs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fertool.plugins import Registry
     from fertool.report.data.digest import Digest, Estimate
@@ -32,6 +34,23 @@ class Page:
     template: str
     title: str
     context: dict[str, Any] = field(default_factory=dict)
+
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture of a slide."""
+
+    time_s: float
+    """When it is shown, on the lecture's clock."""
+    jpeg: bytes
+
+    @property
+    def address(self) -> str:
+        """The picture itself, for the page that shows it."""
+        return f"data:image/jpeg;base64,{b64encode(self.jpeg).decode('ascii')}"
 
 
 class Site:
@@ -57,6 +76,8 @@ class Site:
         self.lectures = sorted(lectures, key=lambda pair: [natural(name) for name in pair])
         self.say, self.out, self.registry, self.k, self.retention = say, out, registry, k, retention
         self.style = stylesheet(further)
+        self.shots: dict[tuple[str, str], dict[Span, Shot]] = {}
+        """(course, lecture) -> interval of the lecture -> the slide in it."""
         self._courses = slugs(course for course, _ in self.lectures)
         self._lectures = slugs(lecture for _, lecture in self.lectures)
         self._students = {course: slugs(names) for course, names in (students or {}).items()}
@@ -82,6 +103,10 @@ class Site:
     def handout_path(self, course: str, student: str) -> str:
         return f"handouts/{self._courses[course]}.{self._students[course][student]}.html"
 
+    def shot(self, digest: Digest, start_s: float, end_s: float) -> Shot | None:
+        """A picture of the slide in an interval of a lecture; None where there is none to be shown."""
+        return self.shots.get((digest.course, digest.lecture), {}).get((start_s, end_s))
+
     def film(self, digest: Digest) -> tuple[str, float] | None:
         """Address of the lecture's first recording, relative to the site, and where it begins on the
         lecture's clock; None if it is not to be found."""
@@ -90,16 +115,19 @@ class Site:
                 return address, run.offset_s
         return None
 
-    def _address(self, run: Run) -> str | None:
-        """Beside the report, in the folder around it, or where it was analyzed."""
+    def files(self, run: Run) -> Iterator[Path]:
+        """Where the recording is: beside the report, in the folder around it, where it was analyzed."""
         if self.out is None:
-            return None
+            return
         for path in (self.out / run.recording, self.out.parent / run.recording, Path(run.path)):
-            try:
+            with contextlib.suppress(OSError):  # no such drive
                 if path.is_file():
-                    return quote(Path(os.path.relpath(path, self.out)).as_posix())
-            except (OSError, ValueError):  # no such drive, or another one
-                continue
+                    yield path
+
+    def _address(self, run: Run) -> str | None:
+        for path in self.files(run):
+            with contextlib.suppress(ValueError):  # on another drive
+                return quote(Path(os.path.relpath(path, self.out)).as_posix())
         return None
 
 

@@ -1,0 +1,103 @@
+"""When a picture of a slide, cut from the recording, shows nobody: from stored faces. Pure but for `read`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fertool import segmenting
+from fertool.tracking import enlarge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fertool.segmenting import Region
+    from fertool.store import Store
+    from fertool.types import Floats
+
+NEAR_S = 5.0
+"""Seconds before and after a face in which it may be there unseen: detectors miss one now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is stored of a sample."""
+
+    time_s: float
+    """Of the recording."""
+    uncertain: bool
+    """Whether a face was there whose place is not stored: of somebody who refuses, say."""
+    boxes: Floats
+    """(n, 4) pixels of the faces whose place is stored, whoever's they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slides:
+    """The recording in which a lecture's segments were found as slides."""
+
+    run: str
+    """Its current run."""
+    bytes: int
+    """Its size when it was analyzed."""
+    offset_s: float
+    region: Region | None
+    """Where slides are, in pixels of the frame as shown; None: the whole picture."""
+    clear: tuple[float, ...]
+    """`clear` of its samples."""
+
+    def at(self, start_s: float, end_s: float) -> float | None:
+        """The first instant of an interval of the lecture, in seconds of the recording, that may be shown."""
+        inside = (time for time in self.clear if start_s <= time + self.offset_s < end_s)
+        return next(inside, None)
+
+
+def read(store: Store, course: str, lecture: str) -> Slides | None:
+    """None where the lecture's segments are not slides."""
+    source, _, details = store.segment_source(course, lecture).partition(":")
+    if source != "slides":
+        return None
+    region = segmenting.region(details)
+    # The first one, as when slides were looked for.
+    (first,) = store.query(
+        """SELECT recording, run, bytes, offset_s FROM recordings JOIN current_runs USING (recording)
+           WHERE recordings.course = $c AND recordings.lecture = $l ORDER BY offset_s, name LIMIT 1""",
+        c=course,
+        l=lecture,
+    ).to_dicts()
+    recording = first.pop("recording")
+    faces = store.faces([recording])
+    boxes = {
+        time: rows.select("x1", "y1", "x2", "y2").to_numpy().astype(np.float32)
+        for (time,), rows in faces.partition_by("time_s", as_dict=True).items()
+    }
+    nothing = np.zeros((0, 4), np.float32)
+    sql = "SELECT time_s, faces, dropped FROM samples_seen WHERE recording = $r ORDER BY time_s"
+    looks = []
+    for time, count, dropped in store.query(sql, r=recording).iter_rows():
+        stored = boxes.get(time, nothing)
+        looks.append(Look(time, bool(dropped) or count != len(stored), stored))
+    return Slides(region=region, clear=clear(looks, region), **first)
+
+
+def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
+    """Times of the samples, given in order, at and near which nobody can be in the region: all faces are
+    stored, and none of them, with half its size around it, meets the region. Near are the samples within
+    `NEAR_S`, at least the one before and the one after."""
+    times = np.array([one.time_s for one in looks])
+    doubtful = np.array([one.uncertain or _meets(one.boxes, region) for one in looks], np.bool_)
+    kept = ~doubtful
+    kept[1:] &= ~doubtful[:-1]
+    kept[:-1] &= ~doubtful[1:]
+    for time in times[doubtful]:
+        kept &= np.abs(times - time) > NEAR_S
+    return tuple(times[kept].tolist())
+
+
+def _meets(boxes: Floats, region: Region | None) -> bool:
+    if region is None or not len(boxes):
+        return bool(len(boxes))
+    x1, y1, x2, y2 = enlarge(boxes).T
+    left, top, right, bottom = region
+    return bool(((x1 < right) & (x2 > left) & (y1 < bottom) & (y2 > top)).any())
