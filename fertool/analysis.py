@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Source:
     video: video.Recording
     targets: Times
     """Of the samples, in seconds; never empty."""
+    bytes: int | None = None
+    """Size of the file before it was opened; None where it is not on this machine."""
 
     @property
     def numbers(self) -> npt.NDArray[np.int_]:
@@ -68,6 +71,8 @@ class Analysis:
     """What is wrong with the file although it can be read."""
     asked: tuple[str, int] = ("", 0)
     """When its set of recordings was asked for, and its place there: students are linked in this order."""
+    move: bool = False
+    """As in `Request`."""
 
     @property
     def course(self) -> str:
@@ -117,17 +122,25 @@ class Analysis:
 
 def look(path: File, request: Request) -> Source:
     """Open a recording and plan its samples. Raises VideoError if there is nothing to analyse."""
+    before = size(path) if isinstance(path, Path) and path.is_file() else None
     source = video.probe(path, request.view)
     targets = plan(source.index, request.every, request.start_s, request.end_s)
     if not len(targets):
         length = f"the recording is {source.duration_s:.1f} s long"
         raise VideoError(f"{path}: nothing to analyse between --start and --end", length)
-    return Source(source, targets)
+    return Source(source, targets, before)
 
 
 def describe(source: Source, request: Request, gate: Gate | None = None) -> Analysis:
-    """Reads the recording once more, for its hash. `gate`: whose faces may be kept; None for everybody's."""
+    """Reads the recording once more, for its hash. `gate`: whose faces may be kept; None for everybody's.
+
+    Raises VideoError for a file that has changed since it was opened: the hash would be of another one.
+    """
     recording = _recording(source.video, request)
+    if source.bytes not in (None, recording.bytes):
+        sizes = f"{source.bytes} bytes, then {recording.bytes}"
+        what = f"{source.video.path}: the file grows while it is read: {sizes}"
+        raise VideoError(what, "analyze it when it is complete")
     return Analysis(
         recording=recording,
         run=_run(source, recording, request, gate),
@@ -136,6 +149,7 @@ def describe(source: Source, request: Request, gate: Gate | None = None) -> Anal
         chunks=tuple(_distinct(source.numbers)),
         chapters=source.video.chapters,
         warnings=source.video.warnings,
+        move=request.move,
     )
 
 

@@ -6,11 +6,12 @@ for, as if each had been analyzed here: so the tables end the same. What is ther
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fertool import bulk, pipeline
-from fertool.errors import ConfigError
+from fertool.errors import ConfigError, FertoolError, StoreError, reason
 from fertool.spool import TABLES
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class Ingested:
 
     outcomes: list[tuple[Analysis, Outcome]] = field(default_factory=list)
     refused: list[tuple[Analysis, str]] = field(default_factory=list)
-    """With the reason: not measured to the end, or no longer allowed."""
+    """With the reason: not measured to the end, no longer allowed, or an error."""
+    traces: list[str] = field(default_factory=list)
+    """Of the errors that are bugs."""
 
 
 def ingest(
@@ -56,10 +59,16 @@ def ingest(
             refused = _load(store, spool, batch, anew)
             for number, analysis in enumerate(batch, start=begin):
                 told(analysis, number, len(analyses))
-                if reason := refused.get(analysis.run.run):
-                    result.refused.append((analysis, reason))
-                else:
+                if why := refused.get(analysis.run.run):
+                    result.refused.append((analysis, why))
+                    continue
+                try:
                     result.outcomes.append((analysis, pipeline.finish(store, analysis)))
+                except StoreError:
+                    raise  # the next one would meet it too
+                except Exception as error:
+                    result.refused.append((analysis, reason(error)))
+                    result.traces += [] if isinstance(error, FertoolError) else [traceback.format_exc()]
     return result
 
 
@@ -90,15 +99,16 @@ def _load(store: Store, spool: Spool, batch: Sequence[Analysis], anew: Container
     files: dict[tuple[str, int], str] = {}
     for analysis in batch:
         run = analysis.run.run
-        if run not in anew and store.run_state(run) == "finished":
+        if pipeline.elsewhere(store, analysis) or (run not in anew and store.run_state(run) == "finished"):
             continue
         chunks = spool.chunk_files(run)
-        if reason := _unfit(store, analysis, chunks.keys()):
-            refused[run] = reason
+        if why := _unfit(store, analysis, chunks.keys()):
+            refused[run] = why
             continue
         if run in anew:
             store.delete_run(run)
-        store.add_recording(analysis.recording)
+        if store.home(analysis.recording.recording) is None:  # else it moves when the run is finished
+            store.add_recording(analysis.recording)
         store.begin_run(analysis.run)
         files |= {(run, chunk): file for chunk, file in chunks.items()}
     if files:

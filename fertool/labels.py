@@ -68,6 +68,13 @@ def retire(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
     )
 
 
+def inherit(con: duckdb.DuckDBPyConnection, old: str, new: str) -> None:
+    """Numbers that a recording which is gone brought in are now brought in by another one, or given up if
+    nobody has them."""
+    con.execute(_GIVE_UP, {"r": old})
+    con.execute("UPDATE students SET recording = $new WHERE recording = $old", {"old": old, "new": new})
+
+
 def give_up_elsewhere(con: duckdb.DuckDBPyConnection, recording: str, course: str) -> None:
     """A recording belongs to this course now: the numbers that it alone brought into others go."""
     con.execute(_GIVE_UP + " AND course <> $c", {"r": recording, "c": course})

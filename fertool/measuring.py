@@ -69,7 +69,10 @@ class Stored:
 
     def begin(self, analysis: Analysis) -> None:
         if self.store.run_state(analysis.run.run) is None:
-            self.store.add_recording(analysis.recording)
+            if (
+                self.store.home(analysis.recording.recording) is None
+            ):  # else it moves when the run is finished
+                self.store.add_recording(analysis.recording)
             self.store.begin_run(analysis.run)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:

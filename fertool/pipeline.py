@@ -6,11 +6,13 @@ continued ends with exactly the rows of one that was not.
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -24,6 +26,7 @@ from fertool.measuring import Stored, load, measure
 from fertool.privacy import consent
 from fertool.privacy.answers import Answers
 from fertool.privacy.removal import Removal
+from fertool.remote import located, size
 from fertool.segmenting import usable
 from fertool.segments import equal_parts
 from fertool.students import linking
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from fertool.measuring import Progress
     from fertool.remote import File
     from fertool.request import Asked, Request
-    from fertool.store import Run, Store
+    from fertool.store import Recording, Run, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,22 @@ class Outcome:
     resumed: bool = False
     """Whether a part of the run was there already."""
     same_as: str = ""
-    """Where its bytes are known from, in a sentence, if they are and nothing was done."""
+    """Where its bytes are known from, in words, if nothing was done for that reason."""
+    left: tuple[str, str] | None = None
+    """(course, lecture) that it belonged to before."""
 
 
 def analyze(path: File, request: Request, store: Store, progress: Progress) -> Outcome:
-    """Measure one recording and store it; returns at once if that has been done already.
+    """Measure one recording and store it; returns at once if that has been done already, or if the recording
+    belongs to another lecture and `request.move` is not set.
 
     Raises FertoolError; a run that was interrupted, by whatever, goes on where it stopped.
     """
     source = look(path, request)
     allowed = gate(store, request)
     analysis = describe(source, request, allowed)
+    if outcome := elsewhere(store, analysis):
+        return outcome
     run = analysis.run.run
     if request.force:
         store.delete_run(run)
@@ -79,19 +87,81 @@ def analyze(path: File, request: Request, store: Store, progress: Progress) -> O
 
 
 def finish(store: Store, analysis: Analysis) -> Outcome:
-    """Link the tracks of a measured run to students; from then on it is the current run of its recording."""
+    """Link the tracks of a measured run to students; from then on it is the current run of its recording.
+
+    What was analyzed of the same path in the same lecture when it had other bytes is deleted.
+    """
+    if outcome := elsewhere(store, analysis):
+        return outcome
     run, recording = analysis.run, analysis.recording
     fresh = store.run_state(run.run) != "finished"
     if not fresh and _in_place(store, analysis):
-        gone = _let_go(store, analysis)
+        copy = _copy_of(store, analysis)
+        gone = [*([] if copy else _replaced(store, analysis)), *_let_go(store, analysis)]
         notes = [*analysis.warnings, *gone]
-        return Outcome(recording.recording, run.run, fresh=False, changed=bool(gone), notes=notes)
+        return Outcome(recording.recording, run.run, fresh, bool(gone), notes, same_as=copy)
+    before, home = store.home(recording.recording), (analysis.course, analysis.lecture)
     students, doubts = linking.link(store, run, recording, analysis)
-    notes = [*analysis.warnings, *_lost(store, run), *_small(store, run), *doubts]
+    notes = [*analysis.warnings, *_grown(recording), *_lost(store, run), *_small(store, run), *doubts]
     store.finish_run(run.run, students, notes, recording)
-    notes += _let_go(store, analysis)
-    _default_segments(store, analysis.course, analysis.lecture, analysis.chapters)
-    return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes)
+    notes += [*_replaced(store, analysis), *_let_go(store, analysis)]
+    _default_segments(store, *home, analysis.chapters)
+    left = before if before != home else None
+    if left:
+        notes.append(f"moved from {' / '.join(left)} to {' / '.join(home)}")
+        if left in store.lectures(*left):
+            _default_segments(store, *left)
+    return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes, left=left)
+
+
+def elsewhere(store: Store, analysis: Analysis) -> Outcome | None:
+    """What becomes of a recording that was analyzed in another lecture than is asked for: it stays there,
+    unless it is to be moved. None for all others."""
+    recording, home = analysis.recording, (analysis.course, analysis.lecture)
+    place = store.place(recording.recording)
+    if place is None or analysis.move or place[:2] == home:
+        return None
+    course, lecture, path = place
+    told = "it stays" if path == recording.path else f"the same bytes as {path}, which stays"
+    told += f" in {course} / {lecture}; --move takes it to {' / '.join(home)}"
+    return Outcome(recording.recording, analysis.run.run, fresh=False, changed=False, same_as=told)
+
+
+def _copy_of(store: Store, analysis: Analysis) -> str:
+    """Which other file of the lecture has these bytes; empty for none. One that has been moved or renamed is
+    known by its new name from now on."""
+    recording = analysis.recording
+    place = store.place(recording.recording)
+    if place is None or place[2] == recording.path:
+        return ""
+    course, lecture, path = place
+    there = located(path)
+    if isinstance(there, Path) and not there.exists():
+        store.add_recording(recording)
+        return ""
+    return f"the same bytes as {path}, in {course} / {lecture}"
+
+
+def _grown(recording: Recording) -> list[str]:
+    """A note on a file that is not as long any more as it was when it was hashed."""
+    file = located(recording.path)
+    now = size(file) if isinstance(file, Path) and file.is_file() else recording.bytes
+    if now == recording.bytes:
+        return []
+    what = f"the file grows while it is read: {recording.bytes} bytes, then {now}"
+    return [f"{what}; analyze it again when it is complete"]
+
+
+def _replaced(store: Store, analysis: Analysis) -> list[str]:
+    """Delete what was analyzed of this file when it had other bytes; a note if there was anything."""
+    lengths, decisions = Removal(store.database).drop_replaced(analysis.recording)
+    if not lengths:
+        return []
+    then, now = " and ".join(f"{length:.0f} s" for length in lengths), analysis.recording.readable_s
+    told = (
+        f"other bytes than when it was analyzed before ({then} then, {now:.0f} s now): this run replaces that"
+    )
+    return [f"{told}, and {decisions} decisions about its students" if decisions else told]
 
 
 def _lost(store: Store, run: Run) -> list[str]:
@@ -227,7 +297,7 @@ def gate(store: Store, request: Asked) -> consent.Gate | None:
 # --- segments --------------------------------------------------------------------------------------
 
 
-def _default_segments(store: Store, course: str, lecture: str, chapters: Sequence[Segment]) -> None:
+def _default_segments(store: Store, course: str, lecture: str, chapters: Sequence[Segment] = ()) -> None:
     """The chapters of the recording, or equal parts, unless somebody chose the segments or they still fit."""
     if store.segment_source(course, lecture):
         return
@@ -236,6 +306,6 @@ def _default_segments(store: Store, course: str, lecture: str, chapters: Sequenc
         store.set_segments(course, lecture, segment_table(found), "chapters")
         return
     segments = store.segments(course, lecture)
-    if len(segments) and segments["end_s"][-1] >= duration:
+    if len(segments) and math.isclose(segments["end_s"][-1], duration, abs_tol=0.01):
         return
     store.set_segments(course, lecture, segment_table(equal_parts(duration)))

@@ -55,6 +55,8 @@ class Request:
     offset_s: float | None = None
     """When the recording begins, on the clock of its lecture. None: as is known already, else 0."""
     force: bool = False
+    move: bool = False
+    """Whether a recording that belongs to another lecture leaves it for this one."""
     view: View = AS_DECLARED
     """Which pictures of the file, and how far they are turned."""
 

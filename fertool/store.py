@@ -75,7 +75,9 @@ class Store:
     def add_recording(self, recording: Recording) -> None:
         """Insert or update; a recording belongs to one lecture, so this also moves it.
 
-        Its unnamed students do not follow it into another course: there, they get new numbers.
+        Its unnamed students do not follow it into another course: there, they get new numbers. A lecture that
+        has no other recording goes: its assessments are deleted, its segments follow unless the new lecture
+        has some.
         """
         with self.database.transaction() as con:
             _put_recording(con, recording)
@@ -84,6 +86,13 @@ class Store:
         """(course, lecture) of a recording, or None for an unknown one."""
         rows = self._rows("SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording})
         return (rows[0][0], rows[0][1]) if rows else None
+
+    def place(self, recording: str) -> tuple[str, str, str] | None:
+        """(course, lecture, path) of a recording with a finished run, or None for any other."""
+        sql = """SELECT r.course, r.lecture, r.path FROM recordings r JOIN current_runs USING (recording)
+                 WHERE recording = $r"""
+        rows = self._rows(sql, {"r": recording})
+        return rows[0] if rows else None
 
     def offset_s(self, recording: str) -> float:
         """When a recording begins on its lecture's clock; 0 for an unknown one."""
@@ -496,6 +505,9 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> N
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
     names = {"c": recording.course, "l": recording.lecture}
     labels.give_up_elsewhere(con, recording.recording, recording.course)
+    before = con.execute(
+        "SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording.recording}
+    ).fetchall()
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
@@ -508,3 +520,21 @@ def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None
         f"ON CONFLICT (recording) DO UPDATE SET {updates}",
         row,
     )
+    for course, lecture in before:
+        _give_up_lecture(
+            con, {"c": course, "l": lecture}, {"to_c": recording.course, "to_l": recording.lecture}
+        )
+
+
+def _give_up_lecture(con: duckdb.DuckDBPyConnection, old: dict[str, str], new: dict[str, str]) -> None:
+    """Delete a lecture, unless it has a recording."""
+    here = "course = $c AND lecture = $l"
+    if con.execute(f"SELECT 1 FROM recordings WHERE {here}", old).fetchall():  # noqa: S608  (our own names)
+        return
+    con.execute(
+        f"""UPDATE segments SET course = $to_c, lecture = $to_l WHERE {here}
+            AND NOT EXISTS (FROM segments s WHERE s.course = $to_c AND s.lecture = $to_l)""",  # noqa: S608
+        old | new,
+    )
+    for table in ("assessments", "segments", "lectures"):
+        con.execute(f"DELETE FROM {table} WHERE {here}", old)  # noqa: S608

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stored import recording
+from stored import analyzed, recording
+
+from fertool.privacy.removal import Removal
 
 
 def claim(store, recording_, count, course="signals"):
@@ -69,6 +71,21 @@ def test_a_recording_that_moves_to_another_course_gets_numbers_there(store):
         ("circuits", "student-03", "r1"),
         ("signals", "Ada", None),  # whoever has a name stays
     ]
+
+
+def test_numbers_are_inherited_by_what_replaces_a_recording(store):
+    """`r1` showed three; of these `r2`, the file with other bytes, shows the second, and somebody new."""
+    analyzed(store, "run1", students={"a": "student-01"})
+    claim(store, "r1", 3)
+    again = {"a": "student-02", "b": "student-04"}
+    analyzed(store, "run2", recording("r2", path="/v/r1.mp4"), again, people=("a", "b"))
+    claim(store, "r2", 1)
+    lengths, decisions = Removal(store.database).drop_replaced(recording("r2", path="/v/r1.mp4"))
+    assert (lengths, decisions) == ([129.5], 0)
+    rows = store.query("SELECT student, recording FROM students ORDER BY ALL").rows()
+    assert rows == [("student-02", "r2"), ("student-04", "r2")]
+    assert store.query("SELECT recording FROM recordings").rows() == [("r2",)]
+    assert Removal(store.database).drop_replaced(recording("r2", path="/v/r1.mp4")) == ([], 0)
 
 
 def test_a_recording_that_moves_within_its_course_keeps_its_numbers(store):

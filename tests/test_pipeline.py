@@ -181,7 +181,9 @@ def test_what_changes_results_is_another_run(video: Path, store: Store, change: 
     assert other.fresh
 
 
-@pytest.mark.parametrize("change", [{"device": "cpu"}, {"force": True}, {"lecture": "week 2"}])
+@pytest.mark.parametrize(
+    "change", [{"device": "cpu"}, {"force": True}, {"lecture": "week 2"}, {"lecture": "week 2", "move": True}]
+)
 def test_what_does_not_is_the_same_run(video: Path, store: Store, change: dict) -> None:
     first = analyze(video, request_(end_s=4.0), store, Quiet()).run
     assert analyze(video, request_(end_s=4.0, **change), store, Quiet()).run == first
@@ -190,11 +192,136 @@ def test_what_does_not_is_the_same_run(video: Path, store: Store, change: dict) 
 def test_moving_to_another_course_renumbers_students_there(video: Path, store: Store) -> None:
     analyze(video, request_(end_s=4.0), store, Quiet())
     store.claim_students("optics", "another recording", 3)
-    moved = analyze(video, request_(end_s=4.0, course="optics"), store, Quiet())
-    assert (moved.fresh, moved.changed) == (False, True)
+    moved = analyze(video, request_(end_s=4.0, course="optics", move=True), store, Quiet())
+    assert (moved.fresh, moved.changed, moved.left) == (False, True, ("signals", "week 1"))
+    assert moved.notes == ["moved from signals / week 1 to optics / week 1"]
     rows = store.query("SELECT DISTINCT course, student FROM frame_emotions ORDER BY ALL").rows()
     assert rows == [("optics", "student-04"), ("optics", "student-05")]
     assert store.query("SELECT count(*) FROM students WHERE course = 'signals'").item() == 0
+
+
+def test_the_first_place_stands(video: Path, store: Store) -> None:
+    """In another lecture, in another course, under another configuration and by force: nothing is read."""
+    run = analyze(video, request_(end_s=4.0), store, Quiet()).run
+    before = counts(store)
+    for change in (
+        {"lecture": "week 2"},
+        {"course": "optics"},
+        {"course": "optics", "every": 2.0, "force": True},
+    ):
+        quiet = Quiet()
+        other = analyze(video, request_(**{"end_s": 4.0, **change}), store, quiet)
+        wanted = " / ".join((change.get("course", "signals"), change.get("lecture", "week 1")))
+        assert other.same_as == f"it stays in signals / week 1; --move takes it to {wanted}"
+        assert (other.fresh, other.changed, other.notes, quiet.plans) == (False, False, [], [])
+    assert counts(store) == before
+    assert store.run_state(run) == "finished"
+
+
+def test_an_interrupted_run_holds_no_place(video: Path, store: Store) -> None:
+    """Nothing of it is on any page yet, so that a mistyped lecture can be corrected."""
+
+    class Stops(Quiet):
+        def advanced(self, samples, faces, time_s):
+            super().advanced(samples, faces, time_s)
+            if self.samples == 64:  # the first chunk of 60 is on its way into the database
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyze(video, request_(lecture="wek 1"), store, Stops())
+    done = analyze(video, request_(), store, quiet := Quiet())
+    assert (done.resumed, done.same_as, quiet.plans) == (True, "", [(80, 60)])
+    assert store.query("SELECT course, lecture FROM lectures").rows() == [("signals", "week 1")]
+
+
+def test_the_same_bytes_under_another_name_in_one_lecture(video: Path, store: Store, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(video.read_bytes())
+    analyze(video, request_(end_s=4.0), store, Quiet())
+    again = analyze(copy, request_(end_s=4.0), store, Quiet())
+    assert again.same_as == f"the same bytes as {video}, in signals / week 1"
+    assert store.recordings("signals", "week 1") == [(str(video), 0.0, {})]
+
+
+def test_a_file_that_was_renamed_is_known_by_its_new_name(video: Path, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "old.mp4").write_bytes(video.read_bytes())
+    analyze(tmp_path / "old.mp4", request_(end_s=4.0), store, Quiet())
+    new = (tmp_path / "old.mp4").rename(tmp_path / "new.mp4")
+    again = analyze(new, request_(end_s=4.0), store, Quiet())
+    assert (again.same_as, again.changed) == ("", False)
+    assert store.recordings("signals", "week 1") == [(str(new), 0.0, {})]
+
+
+def test_other_bytes_at_the_same_place_replace_the_run(video: Path, store: Store, tmp_path: Path) -> None:
+    """The same people, as when a file was copied by half before: they keep their numbers, also when the whole
+    is analyzed with something else."""
+    file = tmp_path / "two.mp4"
+    file.write_bytes(video.read_bytes())
+    analyze(file, request_(end_s=20.0), store, Quiet())
+    file.write_bytes(video.read_bytes() + b" ")
+    again = analyze(file, request_(end_s=40.0), store, Quiet())
+    told = "other bytes than when it was analyzed before (80 s then, 80 s now): this run replaces that"
+    assert again.notes == [told]
+    assert (counts(store)["recordings"], counts(store)["runs"], counts(store)["samples"]) == (1, 1, 40)
+    sql = "SELECT student, count(*) FROM frame_emotions GROUP BY 1 ORDER BY 1"
+    assert store.query(sql).rows() == [("student-01", 40), ("student-02", 30)]
+    assert analyze(file, request_(end_s=40.0), store, Quiet()).notes == []
+    analyze(file, request_(end_s=10.0), store, Quiet())
+    assert store.query(sql).rows() == [("student-01", 10), ("student-02", 10)]
+    # In another lecture the path is another recording's: a recorder that always writes the same file.
+    file.write_bytes(video.read_bytes() + b"  ")
+    assert analyze(file, request_(end_s=4.0, lecture="week 2"), store, Quiet()).notes == []
+    assert counts(store)["recordings"] == 2
+
+
+def test_segments_follow_the_length_of_what_replaces(video: Path, store: Store, tmp_path: Path) -> None:
+    """Equal parts are cut again, longer and shorter; those that somebody chose are left alone."""
+    file = tmp_path / "two.mp4"
+    gallery.make_gallery(
+        file, [gallery.Person(0, ((0, 4),))], duration_s=4, size=(360, 160), columns=2, fps=2
+    )
+    short = file.read_bytes()
+    for content, end in ((short, 4.0), (video.read_bytes(), 80.0), (short, 4.0)):
+        file.write_bytes(content)
+        analyze(file, request_(end_s=3.0), store, Quiet())
+        assert store.segments("signals", "week 1")["end_s"].to_list() == [pytest.approx(end)]
+    chosen = segment_table([Segment(0, "Proof", 1.0, 2.0)])
+    store.set_segments("signals", "week 1", chosen, "points.csv")
+    file.write_bytes(video.read_bytes())
+    analyze(file, request_(end_s=3.0), store, Quiet())
+    assert store.segments("signals", "week 1")["title"].to_list() == ["Proof"]
+
+
+def test_a_file_that_grows_while_it_is_measured(video: Path, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "two.mp4"
+    file.write_bytes(video.read_bytes())
+    size = file.stat().st_size
+
+    class Copies(Quiet):
+        def started(self, planned, done):
+            with file.open("ab") as end:
+                end.write(b"more")
+
+    done = analyze(file, request_(end_s=4.0), store, Copies())
+    grows = f"the file grows while it is read: {size} bytes, then {size + 4}"
+    assert done.notes == [f"{grows}; analyze it again when it is complete"]
+    assert analyze(file, request_(end_s=4.0), store, Quiet()).notes == [
+        "other bytes than when it was analyzed before (80 s then, 80 s now): this run replaces that"
+    ]
+
+
+def test_a_file_that_grows_before_it_is_hashed(video: Path, tmp_path: Path) -> None:
+    """Its index would be that of a part, its hash that of the whole: never to be told from it again."""
+    from fertool.analysis import describe, look
+
+    file = tmp_path / "two.mp4"
+    file.write_bytes(video.read_bytes())
+    source = look(file, request_())
+    assert describe(source, request_()).recording.bytes == file.stat().st_size
+    with file.open("ab") as end:
+        end.write(b"more")
+    with pytest.raises(VideoError, match=r"grows while it is read: \d+ bytes, then \d+ \(analyze it when"):
+        describe(source, request_())
 
 
 def test_a_name_given_later_is_taken_up(video: Path, store: Store) -> None:

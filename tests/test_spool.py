@@ -19,7 +19,18 @@ from fertool.types import Segment
 
 def analysis(run: str = "aa", chunks: tuple[int, ...] = (0, 1), **changes) -> Analysis:
     recording = Recording(
-        f"r{run}", f"r{run}" * 4, "signals", "week 1", "/x.mp4", "x.mp4", 9, 100.0, 100.0, 64, 32, "h264"
+        f"r{run}",
+        f"r{run}" * 4,
+        "signals",
+        "week 1",
+        f"/{run}.mp4",
+        f"{run}.mp4",
+        9,
+        100.0,
+        100.0,
+        64,
+        32,
+        "h264",
     )
     about = Run(run, recording.recording, "0", "full", {"model": "m 1", "classifier": None, "every": 1.0}, 4)
     chapters = (Segment(0, "One", 0.0, 50.0), Segment(1, "Two", 50.0, 100.0))

@@ -49,6 +49,42 @@ def orphans(store):
     return dict(store.query(f"FROM ({each}) WHERE n > 0").rows())
 
 
+MOVES = [
+    # (segments there, source) before -> after in the new lecture; what the old one keeps
+    ((), False, [("A", "points.csv"), ("B", "points.csv")], []),  # they follow
+    (("C",), False, [("C", "own.csv")], []),  # it has some: those of the old one go with it
+    ((), True, [], [("A", "points.csv"), ("B", "points.csv")]),  # the old one is still a lecture
+]
+
+
+@pytest.mark.parametrize(("there", "shared", "new", "old"), MOVES)
+def test_a_lecture_without_recordings_is_given_up(store, there, shared, new, old) -> None:
+    analyzed(store)
+    store.set_segments("signals", "week-1", segments("A", "B"), "points.csv")
+    store.save_assessments(assessments(("presence", 1.0)))
+    if shared:
+        analyzed(store, "run2", recording("r2"))
+    if there:
+        analyzed(store, "run3", recording("r3", lecture="week-2"))
+        store.set_segments("signals", "week-2", segments(*there), "own.csv")
+    store.add_recording(recording(lecture="week-2"))
+    sql = "SELECT title, source FROM segments WHERE lecture = $l ORDER BY segment"
+    assert store.query(sql, l="week-2").rows() == new
+    assert store.query(sql, l="week-1").rows() == old
+    names = [row[0] for row in store.query("SELECT lecture FROM lectures ORDER BY 1").rows()]
+    assert names == (["week-1", "week-2"] if shared else ["week-2"])
+    assert counts(store)["assessments"] == shared
+    assert orphans(store) == {}
+
+
+def test_the_place_of_a_recording(store) -> None:
+    begin(store)
+    assert store.place("r1") is None  # nothing of it is shown
+    store.finish_run("run1", {}, [])
+    assert store.place("r1") == ("signals", "week-1", "/v/r1.mp4")
+    assert store.place("r2") is None
+
+
 # --- runs and chunks ------------------------------------------------------------------------------
 
 

@@ -96,6 +96,10 @@ def analyze(
         ),
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Analyze again, replacing what is there.")] = False,
+    move: Annotated[
+        bool,
+        typer.Option("--move", help="Move a recording that belongs to another lecture, by its bytes, here."),
+    ] = False,
     engine: Annotated[
         str, typer.Option("--engine", help="local, or ray: workers of a Ray cluster.", metavar="E")
     ] = "local",
@@ -149,7 +153,7 @@ def analyze(
         from fertool.cli.fleet import Where
 
         where = Where(engine, address, workers, threads, gpus, spool)
-    flags = Flags(tuple(videos), lecture, student, start, end, force, segments, rotate, stream, where)
+    flags = Flags(tuple(videos), lecture, student, start, end, force, move, segments, rotate, stream, where)
     failed: list[tuple[str, str]] = []
     skipped: list[tuple[str, str]] = []
     if any(video.lower().endswith(".toml") for video in videos):

@@ -59,7 +59,9 @@ def run_all(
     found = [entry(file, outcome) for file, outcome in done]
     found += [Entry(what, "skipped", why) for what, why in skipped]
     found += [Entry(what, "failed", why) for what, why in failed]
-    outcomes = [outcome for _, outcome in done]
+    outcomes = [outcome for _, outcome in done if not outcome.same_as]
+    if not (flags.lecture or flags.syllabus):
+        _named_alike(store, outcomes)
     recut = _cut(store, flags, outcomes, failed)
     problems = judge(store, tools, outcomes, recut)
     summary(store, outcomes, found, failed, json=json, lines=where is not None)
@@ -113,6 +115,20 @@ def _one_by_one(
                 shown.message("Stopped. What was measured is stored: run the same command again to go on.")
                 raise typer.Exit(130) from None
     return outcomes
+
+
+def _named_alike(store: Store, outcomes: list[Outcome]) -> None:
+    """Say which lectures, named after their files, have several recordings now."""
+    from fertool.remote import located
+
+    for home in sorted({home for one in outcomes if one.fresh and (home := store.home(one.recording))}):
+        paths = dict.fromkeys(path for path, *_ in store.recordings(*home))  # a file may have two pictures
+        names = [located(path).name for path in paths]
+        if len(names) > 1:
+            told = (
+                f"{' / '.join(home)}: one lecture of {len(names)} recordings, named alike: {', '.join(names)}"
+            )
+            print(f"fertool: {told} (--lecture names another one)", file=sys.stderr)
 
 
 def _cut(

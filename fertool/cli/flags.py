@@ -31,6 +31,7 @@ class Flags:
     start: str | None = None
     end: str | None = None
     force: bool = False
+    move: bool = False
     segments: str | None = None
     rotate: str = ""
     stream: str = ""
@@ -118,6 +119,7 @@ def requests(
             student=said.student if said else flags.student,
             offset_s=said.offset_s if said else None,
             force=flags.force,
+            move=flags.move,
         )
         for stream in _streams(file, said.stream if said and said.stream else flags.stream):
             found.append((file, replace(request, view=View(stream, rotate))))

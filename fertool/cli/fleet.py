@@ -15,6 +15,7 @@ from fertool.cli.summary import note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fertool.analysis import Analysis
     from fertool.config import Settings
     from fertool.fleet.drive import Team
     from fertool.fleet.worker import Job, Kit
@@ -70,14 +71,13 @@ def run(
     from fertool.cli.whole import whole
     from fertool.fleet.drive import Drive
     from fertool.ingest import ingest
+    from fertool.pipeline import finish
     from fertool.spool import Spool
 
     spool = Spool(kit.spool)
     team, count = _team(where, kit)
     jobs, refused = _jobs(requests, store)
-    drive = Drive(
-        team, kit, jobs, lambda analysis: store.run_state(analysis.run.run) == "finished", spool.done
-    )
+    drive = Drive(team, kit, jobs, lambda analysis: _settled(store, analysis), spool.done)
     outcomes: list[tuple[str, Outcome]] = []
     with whole(json=json) as shown:
         for what, why in refused:
@@ -87,18 +87,27 @@ def run(
         except KeyboardInterrupt:
             shown.message("Stopped. What was measured is stored: run the same command again to go on.")
             raise typer.Exit(130) from None
-        measured = {one.analysis.run.run: one for one in drive.progress if one.analysis and not one.reason}
-        anew = {run for run, one in measured.items() if one.job.force}
-        found = ingest(store, spool, shown.ingesting, measured, anew)
-        for analysis, outcome in found.outcomes:
-            file, request = requests[measured[analysis.run.run].job.number]
-            one = measured[analysis.run.run]
-            outcome = replace(outcome, resumed=len(one.missing) < len(analysis.chunks))
+        measured = [(one, one.analysis) for one in drive.progress if one.analysis and not one.reason]
+        first = {analysis.run.run: (one, analysis) for one, analysis in reversed(measured)}
+        copies = [pair for pair in measured if pair not in first.values()]
+        for _, copy in copies:  # of the same bytes: whose the run is, the one described last has said
+            spool.describe(first[copy.run.run][1])
+        anew = {run for run, (one, _) in first.items() if one.job.force}
+        found = ingest(store, spool, shown.ingesting, first, anew)
+        for trace in found.traces:
+            shown.message(f"fertool: {trace}")
+        done = [(first[analysis.run.run][0], analysis, outcome) for analysis, outcome in found.outcomes]
+        finished = {outcome.run for _, _, outcome in done}
+        done += [(one, copy, finish(store, copy)) for one, copy in copies if copy.run.run in finished]
+        for one, analysis, outcome in done:
+            file, request = requests[one.job.number]
+            resumed = len(one.missing) < len(analysis.chunks)
             note(file, request, outcome, store, shown)
-            outcomes.append((str(file), outcome))
+            outcomes.append((str(file), replace(outcome, resumed=resumed)))
     failed += refused
     failed += [(one.job.file, one.reason) for one in drive.progress if one.reason]
-    failed += [(analysis.recording.path, reason) for analysis, reason in found.refused]
+    refusals = {analysis.run.run: reason for analysis, reason in found.refused}
+    failed += [(one.job.file, refusals[a.run.run]) for one, a in measured if a.run.run in refusals]
     if where.spool is None:
         _clear(spool, [outcome.run for _, outcome in outcomes])
     return outcomes
@@ -160,3 +169,10 @@ def _clear(spool: Spool, runs: list[str]) -> None:
         spool.drop(run)
     if spool.files.isdir(spool.root) and not spool.files.ls(spool.root):
         spool.files.rmdir(spool.root)
+
+
+def _settled(store: Store, analysis: Analysis) -> bool:
+    """Whether nothing of a recording is to be measured."""
+    from fertool.pipeline import elsewhere
+
+    return store.run_state(analysis.run.run) == "finished" or elsewhere(store, analysis) is not None

@@ -34,7 +34,9 @@ def ingest(
         found = load(store, Spool(spool), shown.ingesting)
         for analysis, outcome in found.outcomes:
             note(analysis.recording.path, analysis, outcome, store, shown)
-    outcomes = [outcome for _, outcome in found.outcomes]
+        for trace in found.traces:
+            shown.message(f"fertool: {trace}")
+    outcomes = [outcome for _, outcome in found.outcomes if not outcome.same_as]
     became = [entry(analysis.recording.path, outcome) for analysis, outcome in found.outcomes]
     problems = judge(store, tools, outcomes, [])
     refused = [(analysis.recording.path, reason) for analysis, reason in found.refused]

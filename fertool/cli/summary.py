@@ -66,6 +66,9 @@ def judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tup
     from fertool.pipeline import assess
 
     homes = {store.home(outcome.recording) for outcome in outcomes if outcome.changed}
+    for course, lecture in {outcome.left for outcome in outcomes if outcome.left}:
+        # What is said of the whole course counts the recording no more, even where its lecture is gone.
+        homes.update(store.lectures(course, lecture) or store.lectures(course)[:1])
     return assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)})).failed
 
 
@@ -80,7 +83,7 @@ def summary(
 ) -> None:
     """`found`: what became of every file. `failed`: (what, why), lectures that could not be cut included.
     `lines`: JSON on one line, the last of several."""
-    rows = [store.summary(outcome.run) for outcome in outcomes if not outcome.same_as]
+    rows = [store.summary(outcome.run) for outcome in outcomes]
     if json:
         whole = {
             "runs": rows,

@@ -10,7 +10,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool.labels import retire
+from fertool.labels import inherit, retire
 from fertool.privacy.custody import THEIRS, Custody
 from fertool.store import RUN_TABLES
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from fertool.database import Database
+    from fertool.store import Recording
 
 PERSONAL = ("students", "enrolled", "consents")
 """Tables with a course and a student, whose rows are about that student alone and come from no recording."""
@@ -105,6 +106,25 @@ class Removal:
             WHERE run = $run AND (course, student) IN (SELECT (course, student) FROM refused))"""
         with self.database.transaction() as con:
             _count_only(con, Removed(), theirs, {"run": run})
+
+    def drop_replaced(self, recording: Recording) -> tuple[list[float], int]:
+        """Delete the recordings that were read from the same path, in the same lecture, when it had other
+        bytes. Their numbered students are this one's from now on, those that it shows.
+
+        Returns how long each could be read, in seconds, and how many decisions about students went with them.
+        """
+        sql = """SELECT recording, readable_s FROM recordings
+                 WHERE path = $p AND course = $c AND lecture = $l AND sha256 <> $bytes ORDER BY ALL"""
+        home = {"c": recording.course, "l": recording.lecture}
+        which = home | {"p": recording.path, "bytes": recording.sha256}
+        removed = Removed()
+        with self.database.transaction() as con:
+            rows = con.execute(sql, which).fetchall()
+            if rows:
+                _delete_recordings(con, [row[0] for row in rows], removed)
+            for old, _ in rows:
+                inherit(con, old, recording.recording)
+        return [row[1] for row in rows], removed.rows.get("decisions", 0)
 
     def drop_superseded(
         self, recording: str, keep: str, *, expression: bool = False, ungated: bool = False

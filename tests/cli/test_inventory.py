@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from fertool.store import Store
 
 END = ("--end", "1", "--detector", "ssd", "--policy", "behaviour")
 """Two samples: enough to be a run."""
@@ -102,6 +105,73 @@ def test_an_unforeseen_error_costs_one_recording(fertool, folder: Path, small_vi
     assert "Traceback (most recent call last)" in done.err, "it is kept for a report"
     assert "internal error: ConstraintException" in tables(done.out)
     assert tables(done.out).endswith("\n8 found: 1 done before, 6 skipped, 1 failed")
+
+
+@pytest.mark.parametrize("how", [(), ("--isolate",)])
+def test_copies_in_a_folder_are_said_to_be_one_file(
+    fertool, small_video: Path, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    (tmp_path / "weeks").mkdir()
+    for name in ("upright.mp4", "copy of upright.mp4", "same bytes.mp4"):
+        (tmp_path / "weeks" / name).write_bytes(small_video.read_bytes())
+    done = fertool("analyze", "weeks", *END, *how)
+    assert done.code == 0, done.err
+    first = tmp_path / "weeks" / "copy of upright.mp4"  # in order of name
+    stays = f"the same bytes as {first}, which stays in course / copy of upright; --move takes it to course /"
+    for name in ("same bytes", "upright"):
+        assert f"{name}.mp4: {stays} {name}" in done.err
+    assert tables(done.out).endswith("\n3 found: 1 analyzed, 2 the same as another")
+    store = Store(tmp_path / "fertool.duckdb")
+    assert store.lectures() == [("course", "copy of upright")]
+    again = fertool("analyze", "weeks", *END, *how, "--lecture", "copy of upright")
+    assert again.err.count(f"the same bytes as {first}, in course / copy of upright") == 2
+    assert tables(again.out).endswith("\n3 found: 1 done before, 2 the same as another")
+    moved = fertool("analyze", "weeks/upright.mp4", *END, *how, "--move")
+    assert "moved from course / copy of upright to course / upright" in moved.err
+    assert store.lectures() == [("course", "upright")]
+    assert store.query("SELECT DISTINCT lecture FROM assessments").rows() == [("upright",)]
+
+
+def test_a_lecture_that_loses_a_recording_is_judged_again(fertool, small_video: Path, tmp_path: Path) -> None:
+    """Nothing that was said of both recordings stays of the one that is left."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(small_video.read_bytes() + b" ")
+    assert fertool("analyze", small_video, other, *END, "--lecture", "week 1").code == 0
+    store = Store(tmp_path / "fertool.duckdb")
+    asked = "SELECT lecture, assessed_at FROM lectures ORDER BY 1"
+    before = dict(store.query(asked).rows())
+    done = fertool("analyze", other, *END, "--lecture", "week 2", "--move")
+    assert done.code == 0, done.err
+    after = dict(store.query(asked).rows())
+    assert after.keys() == {"week 1", "week 2"}
+    assert after["week 1"] > before["week 1"]
+
+
+def test_a_file_analyzed_by_half_counts_once(fertool, videos: ModuleType, tmp_path: Path) -> None:
+    file = videos.write(tmp_path / "week 1.ts", frames=250)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) * 6 // 10])
+    words = ("analyze", file, "--detector", "ssd", "--policy", "behaviour")
+    assert fertool(*words).code == 0
+    file.write_bytes(whole)
+    done = fertool(*words)
+    assert done.code == 0, done.err
+    assert "week 1.ts: other bytes than when it was analyzed before (" in done.err
+    assert ", 10 s now): this run replaces that\n" in done.err
+    runs = json.loads(fertool("runs", "--json").out)
+    assert [(run["state"], run["samples"]) for run in runs] == [("finished", 10)]
+    assert json.loads(fertool("segments", "--json").out)[0]["end_s"] == pytest.approx(10, abs=0.1)
+
+
+def test_one_lecture_of_two_files_named_alike_is_said(fertool, small_video: Path, tmp_path: Path) -> None:
+    for suffix in ("mp4", "ts"):  # one is not what its name says, and read all the same
+        (tmp_path / f"talk.{suffix}").write_bytes(small_video.read_bytes() + suffix.encode())
+    told = "fertool: course / talk: one lecture of 2 recordings, named alike: talk.mp4, talk.ts"
+    assert fertool("analyze", "talk.mp4", *END).code == 0
+    second = fertool("analyze", "talk.ts", *END)
+    assert f"{told} (--lecture names another one)\n" in second.err
+    assert told not in fertool("analyze", "talk.ts", *END).err, "once"
+    assert told not in fertool("analyze", "talk.ts", *END, "--force", "--lecture", "talk").err, "it was meant"
 
 
 def test_workers_tell_of_every_file_too(folder: Path) -> None:
