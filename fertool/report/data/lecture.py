@@ -58,7 +58,7 @@ class Summary:
 
     course: str
     lecture: str
-    analysed: datetime
+    analyzed: datetime
     duration_s: float
     period_s: float
     """Median time between two samples."""
@@ -155,7 +155,7 @@ class Lecture:
         return Summary(
             course=self.course,
             lecture=self.lecture,
-            analysed=max(run.started_at for run in self.runs),
+            analyzed=max(run.started_at for run in self.runs),
             duration_s=self.duration_s,
             period_s=self.period_s,
             samples=self.samples.height,

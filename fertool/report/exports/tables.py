@@ -49,7 +49,7 @@ DICTIONARY: dict[str, dict[str, Column]] = {
             pl.Date(),
             "day on which it was held: as course.toml says, else as its name does",
         ),
-        "analysed_at": (pl.Datetime("us", "UTC"), "start of the analysis behind the figures"),
+        "analyzed_at": (pl.Datetime("us", "UTC"), "start of the analysis behind the figures"),
         "duration_s": (pl.Float64(), "length of its longest recording, in seconds"),
         "period_s": (pl.Float64(), "median time between two samples, in seconds"),
         "policy": (pl.String(), "full or behaviour; both, if recordings differ"),
@@ -173,7 +173,7 @@ def _fit(name: str, one: Digest, rows: pl.DataFrame) -> pl.DataFrame:
 def _lectures(one: Digest) -> pl.DataFrame:
     about: dict[str, Any] = {
         "day": one.held,
-        "analysed_at": one.summary.analysed,
+        "analyzed_at": one.summary.analyzed,
         "duration_s": one.duration_s,
         "period_s": one.summary.period_s,
         "policy": ", ".join(one.policies),

@@ -174,8 +174,8 @@ class _Words:
     def _when(self, offset_s: float) -> str:
         """On the day of the lecture, whose hour is not known: counted from midnight UTC. Where the day is not
         known either, the time of the analysis."""
-        day, analysed = self.about["day"], self.about["analysed_at"]
-        moment = datetime.combine(day, time(), UTC) + timedelta(seconds=offset_s) if day else analysed
+        day, analyzed = self.about["day"], self.about["analyzed_at"]
+        moment = datetime.combine(day, time(), UTC) + timedelta(seconds=offset_s) if day else analyzed
         return str(moment.isoformat(timespec="milliseconds"))
 
 

@@ -64,7 +64,7 @@ def test_every_table_has_the_columns_and_types_of_the_dictionary(store: Store) -
 
 def test_a_lecture_in_one_row(store: Store) -> None:
     row = of(store)["lectures"].row(0, named=True)
-    del row["analysed_at"]
+    del row["analyzed_at"]
     assert row == {
         "course": "signals",
         "lecture": "week 1",

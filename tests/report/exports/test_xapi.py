@@ -35,7 +35,7 @@ def lecture(**changes: Any) -> tables.Tables:
         "policy": "full",
         "period_s": 2.0,
         "day": date(2026, 10, 5),
-        "analysed_at": datetime(2026, 10, 7, 12, 30, tzinfo=UTC),
+        "analyzed_at": datetime(2026, 10, 7, 12, 30, tzinfo=UTC),
     }
     judged = {"rule": "state", "start_s": 60.0, "end_s": 120.0}
     return {
