@@ -26,7 +26,8 @@ from fertool.types import EMOTIONS
 if TYPE_CHECKING:
     from fertool.training.data import Dataset
 
-SIZES = (16, 20, 24, 28, 32, 36, 40, 44, 48)
+SIZES = (16, 24, 28, 32, 36, 40, 48)
+"""Of the square pictures, in pixels."""
 
 
 def main() -> None:
@@ -122,16 +123,16 @@ def cuts(table: Table) -> None:
 
 
 def sizes(table: Table) -> None:
-    """Pictures shrunk to the size, then cut as `analyze` cuts a face of that size out of a frame."""
-    now, part, eyes = table.classifier.crop, table.part, encoder("cpu")
+    """Faces of every size in `SIZES`."""
+    eyes = encoder("cpu")
     for size in SIZES:
-        small = [cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in part.images]
-        data = replace(part, images=np.stack(small))
-        for sampling in ("bicubic", "bilinear"):
-            table.row(
-                f"{size} px, {sampling}",
-                alignment.aligned(data, eyes, replace(now, sampling=sampling)).images,
-            )
+        table.row(f"{size} px", small(table.part, size, table.classifier.crop, eyes).images)
+
+
+def small(part: Dataset, size: int, crop: Crop, eyes: Any) -> Dataset:
+    """Pictures shrunk to `size` pixels, then cut as `analyze` cuts a face of that size out of a frame."""
+    shrunk = [cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in part.images]
+    return alignment.aligned(replace(part, images=np.stack(shrunk)), eyes, crop)
 
 
 def marks(part: Dataset) -> Any:

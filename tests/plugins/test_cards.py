@@ -60,6 +60,13 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     )
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in said["rows"].splitlines()]
     faces = {row[0]: int(row[1]) for row in rows}
+    assert list(faces) == [
+        "public",
+        "public, no near-duplicates",
+        "public, `--tta`",
+        "public, cut as `analyze` cuts",
+    ]
+    assert said["floor"] == f"{CLASSIFIERS[name].floor_px:g}"
     assert int(said["near"]) == faces["public"] - faces["public, no near-duplicates"]
     each = [row.strip("|").split("|") for row in said["classes"].splitlines()]
     assert sum(int(row[1]) for row in each) == faces["public"]
@@ -68,17 +75,35 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     assert right / faces["public"] == pytest.approx(float(rows[0][2].rstrip("%")) / 100, abs=6e-4)
 
 
+def test_the_floor_on_the_side_of_a_face_is_where_the_curve_of_compact_bends() -> None:
+    card = (SHIPPED / "compact.md").read_text(encoding="utf-8")
+    sides, _, figures = (
+        row.strip("|").split("|") for row in filled(card)["floor_from"].splitlines() if "|" in row
+    )
+    at = {int(side): float(figure.strip(" %")) for side, figure in zip(sides[1:], figures[1:], strict=True)}
+    (whole,) = re.findall(r"^\| public, cut as `analyze` cuts \| 3589 \| ([\d.]+)%", card, re.MULTILINE)
+    assert at[48] == pytest.approx(float(whole), abs=0.051), "the pictures have 48 pixels: nothing is shrunk"
+    assert list(at.values()) == sorted(at.values())
+    floor = int(CLASSIFIERS["compact"].floor_px)
+    assert at[48] - at[floor] < 3.5
+    assert at[floor] - at[24] > 3.5
+
+
+NOT_MEASURED = "not measured"
 README = (TOOLS.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
 def test_readme_compares_networks_with_the_figures_of_their_cards(name: str) -> None:
-    size, accuracy = re.findall(rf"^\| `{name}` \| ([\d.]+) million \| ([\d.]+) % \|", README, re.MULTILINE)[
-        0
-    ]
+    ((size, *said),) = re.findall(
+        rf"^\| `{name}` \| ([\d.]+) million \| ([^|]+) \| ([^|]+) \|", README, re.MULTILINE
+    )
     parameters = sum(one.numel() for one in CLASSIFIERS[name]().network().parameters())
     assert size == f"{parameters / 1e6:.1f}"
     card = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
-    public = re.search(r"^\| public \| 3589 \| ([\d.]+)%", card, re.MULTILINE)
-    assert public
-    assert float(accuracy) == pytest.approx(float(public[1]), abs=0.051)
+    for row, accuracy in zip(("public", "public, cut as `analyze` cuts"), said, strict=True):
+        (figure,) = re.findall(rf"^\| {row} \| 3589 \| ([^|]+) \|", card, re.MULTILINE)
+        if NOT_MEASURED in (figure, accuracy):
+            assert figure == accuracy, row
+        else:
+            assert float(accuracy.rstrip(" %")) == pytest.approx(float(figure.rstrip("%")), abs=0.051), row

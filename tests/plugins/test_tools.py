@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -77,6 +80,10 @@ def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: P
     assert "83 % on FER2013" in card
     found = json.loads(fertool("evaluate", shipped, "--data", data, "--json"))["models"][0]
     assert f"| public | 7 | {found['accuracy']:.2%} |" in card
+    (cut,) = json.loads(fertool("evaluate", shipped, "--data", data, "--align", "--json"))["models"]
+    assert f"| public, cut as `analyze` cuts | 7 | {cut['accuracy']:.2%} |" in card
+    assert "below 32 px" in card
+    assert "the curve in the model card of `compact`" in card
     # Packed weights are not packed again, and refused if packing has cost too much.
     again = ["ship_weights.py", shipped, "--data", data, "--to", tmp_path / "again", "--unpacked"]
     script(*again, found["accuracy"] + 0.002)
@@ -92,6 +99,29 @@ def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: P
     drawing = ElementTree.parse(shipped.with_suffix(".svg"))
     texts = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert [text for text in texts if text in EMOTIONS] == [label for label in EMOTIONS for _ in range(2)]
+
+
+def test_the_curve_in_a_card_is_that_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+    ship = importlib.import_module("ship_weights")
+    data = faces(tmp_path)
+    about = ship.curve("compact", data, "public")
+    (line,) = (line for line in about.splitlines() if line.startswith("    python"))
+    words = line.split()[2:]
+    printed = script("crop_study.py", data, *words[1:])
+    assert words[0] == "fer2013.parquet"
+    study = dict(re.findall(r"^\| (\d+) px \| ([\d.]+%) \|", printed, re.MULTILINE))
+    sides, _, figures = (
+        [cell.strip() for cell in row.strip("|").split("|")] for row in about.splitlines() if "|" in row
+    )
+    assert sides[1:] == list(study) == ["16", "24", "28", "32", "36", "40", "48"]
+    for side, figure in zip(sides[1:], figures[1:], strict=True):
+        assert float(figure.strip("%")) == pytest.approx(float(study[side].strip("%")), abs=0.051), side
+    # At their own size, nothing is shrunk: what is left is the cut.
+    (cut,) = json.loads(
+        fertool("evaluate", "compact", "--data", data, "--split", "public", "--align", "--json")
+    )["models"]
+    assert study["48"] == f"{cut['accuracy']:.2%}"
 
 
 def test_batch_norm_is_settled_on_the_packed_weights(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Trained(Trainable):
     concurrent: ClassVar[bool] = True
     crop: ClassVar[Crop] = FER2013_FRAME
     floor_px: ClassVar[float] = 32.0
-    """By the curve of `compact` in the README of this folder: 3 points below 48 px; at 24 px, 10."""
+    """By the curve of `compact` in its model card: 3 points below 48 px; at 24 px, 10."""
 
     file: str = field(
         default="", metadata={"help": "weights to use, a .safetensors file that `fertool train` wrote"}
