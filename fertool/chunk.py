@@ -22,7 +22,7 @@ from fertool.students import tiles
 from fertool.students.stillness import Watch
 from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.tracking import Part, Tracker, anchors, split
-from fertool.types import EMOTIONS, Faces
+from fertool.types import EMOTIONS, MOST_ROLL_DEG, Crop, Faces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,13 @@ MAX_YAW_DEG = 40.0
 LOOSER = 1.2
 """Two single embeddings of one person differ more than two means; a path is cut only beyond this much
 of `same_person`. A cut too many does no harm: linking joins the parts again."""
+
+
+AROUND = Crop(320, margin=1.0, align=False)
+"""What is looked at to tell how a face is turned: detectors want something around it."""
+LOOKS = 3
+"""Of so many faces of a path must each say that it lies by the same quarter turn; one that stands upright, or
+does not say, settles that it stands."""
 
 
 @dataclass(slots=True)
@@ -71,6 +78,8 @@ class Chunk:
     _classes: dict[int, Floats] = field(default_factory=dict)
     _kept: dict[Spot, _Kept] = field(default_factory=dict)
     _kept_at: dict[int, float] = field(default_factory=dict)
+    _quarters: dict[int, list[int | None]] = field(default_factory=dict)
+    """Of every path, what `Engine.quarters` said of its first faces."""
 
     def add(self, batch: Sequence[Sample], looked: Sequence[Looked]) -> int:
         """Take in a batch of samples and what `Engine.look` saw in them; returns the number of faces."""
@@ -83,6 +92,7 @@ class Chunk:
             self._classes[sample.index] = look.classes
             self._changes[sample.index] = self._watch.update(sample.time_s, sample.image, found.boxes, paths)
             self._keep(sample, found, paths)
+            self._ask_quarters(sample, found, paths)
         return sum(len(look.faces) for look in looked)
 
     def _keep(self, sample: Sample, faces: Faces, paths: Sequence[int]) -> None:
@@ -107,8 +117,41 @@ class Chunk:
                 float(sides[i]),
             )
 
+    def _ask_quarters(self, sample: Sample, faces: Faces, paths: Sequence[int]) -> None:
+        """Look at the faces of paths of which it is open whether they stand upright."""
+        asked = [face for face, path in enumerate(paths) if self._undecided(self._quarters.get(path, []))]
+        if asked:
+            around = crops.cut(sample.image, faces.boxes[asked], None, AROUND)
+            for face, quarter in zip(asked, self.engine.quarters(list(around)), strict=True):
+                self._quarters.setdefault(paths[face], []).append(quarter)
+
+    @staticmethod
+    def _undecided(said: Sequence[int | None]) -> bool:
+        return len(said) < LOOKS and all(said) and len({*said}) <= 1
+
+    def _lay_down(self) -> None:
+        """Of faces that lie only the roll is kept: see `MOST_ROLL_DEG`."""
+        lying = {
+            spot: (said[0] + 1) % 4 - 1
+            for path, said in self._quarters.items()
+            if len(said) == LOOKS and said[0] and len({*said}) == 1
+            for spot in self._tracker.paths[path]
+        }
+        for sample, faces in self._faces.items():
+            pose = _pose(faces).copy()
+            for face in range(len(faces)):
+                if (quarter := lying.get((sample, face))) is not None:
+                    pose[face, 2] = 90 * quarter
+            down = np.abs(pose[:, 2]) > MOST_ROLL_DEG
+            pose[down, :2] = np.nan
+            self._faces[sample] = faces.with_(pose_deg=pose)
+            classes = self._classes[sample].copy()
+            classes[down] = np.nan
+            self._classes[sample] = classes
+
     def finish(self) -> Tables:
         """The chunk's tables `samples`, `tracks` and `observations`."""
+        self._lay_down()
         parts = sorted(self._identify(), key=lambda part: part.spots[0])
         names = [f"{self.run}-{self.number:04d}-{i:03d}" for i in range(len(parts))]
         track_of = {spot: name for part, name in zip(parts, names, strict=True) for spot in part.spots}

@@ -53,12 +53,13 @@ class View:
 AS_DECLARED = View()
 
 
-def parse_rotate(text: str) -> int:
-    """`0`, `90`, `180` or `270`, 0 where nothing is said. Raises ConfigError."""
-    word = text.strip() or "0"
-    if word not in ("0", "90", "180", "270"):
-        raise ConfigError(f"rotate {text}: expected 0, 90, 180 or 270", "degrees counter-clockwise")
-    return int(word)
+def parse_rotate(text: str) -> int | None:
+    """`0`, `90`, `180` or `270`, 0 where nothing is said; None for `auto`. Raises ConfigError."""
+    word = text.strip().lower() or "0"
+    if word not in ("auto", "0", "90", "180", "270"):
+        what = f"rotate {text}: expected auto, 0, 90, 180 or 270"
+        raise ConfigError(what, "degrees counter-clockwise")
+    return None if word == "auto" else int(word)
 
 
 def parse_stream(text: str) -> int | None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from fertool import checks, crops
 from fertool.cores import cores
+from fertool.types import MOST_ROLL_DEG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,6 +74,18 @@ class Engine:
         faces = self._measure(images)
         classes = self._classify(images, faces)
         return [Looked(*both) for both in zip(faces, classes, strict=True)]
+
+    def quarters(self, images: Sequence[Image]) -> list[int | None]:
+        """In which of four positions the faces of each picture stand upright: the number of quarter turns
+        counter-clockwise that make them so, 0 to 3; None where no face has a pose in any position. Pictures
+        have one size.
+
+        Detectors are surest of upright faces: the position counts in which the scores of all faces whose
+        landmarks fit an upright face sum up to most.
+        """
+        turned = [[np.ascontiguousarray(np.rot90(image, k)) for image in images] for k in range(4)]
+        scores = np.array([[_upright(faces) for faces in self._measure(part)] for part in turned])
+        return [int(one.argmax()) if one.any() else None for one in scores.T]
 
     def embed(self, stack: Sequence[npt.NDArray[np.uint8]]) -> Floats:
         """Crops of one size, at least one -> (n, d) unit rows."""
@@ -143,6 +156,14 @@ def in_order(
             yield first, result.result()
     for first, result in waiting:
         yield first, result.result()
+
+
+def _upright(faces: Faces) -> float:
+    """Sum of the scores of faces that stand upright as far as their landmarks tell."""
+    if faces.pose_deg is None:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        return float(faces.scores[np.abs(faces.pose_deg[:, 2]) <= MOST_ROLL_DEG].sum())
 
 
 def _steps(n: int) -> range:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +36,11 @@ BATCH = 4
 AHEAD = 8
 """Decoded samples waiting. With a batch for each worker and one more this bounds memory: 20 frames of
 1080p on 2 cores, 120 MB."""
+
+
+AUTO_SAMPLES, AUTO_FACES, AUTO_AGREED = 60, 9, 0.8
+"""To find out how people are turned: how many samples are looked at, and how many with faces, at most; the
+share of these that must agree."""
 
 
 class Progress(Protocol):
@@ -115,6 +121,36 @@ def measure(
                     left.discard(number)
             for number in sorted(left):  # nothing in them can be decoded: that is known now
                 writer.commit(number, Chunk(loaded, analysis.run.run, number).finish())
+
+
+def stood_up(source: Source, engine: Engine) -> Source:
+    """For `--rotate auto`: the source, turned so that people in its first samples with faces stand upright,
+    with a warning that says what was found."""
+    film, found = source.video, []
+    for sample in Samples(film.path, film.index, source.targets[:AUTO_SAMPLES], 0, film.view):
+        (quarter,) = engine.quarters([sample.image])
+        found += [] if quarter is None else [quarter]
+        if len(found) == AUTO_FACES:
+            break
+    likely = max(sorted({*found}), key=found.count, default=0)
+    agreed = found.count(likely) >= AUTO_AGREED * len(found)
+    how = f"are turned by {90 * likely} degrees" if likely else "stand upright"
+    says = f"people {how} in {found.count(likely)} of {len(found)} pictures"
+    if not found:
+        looked = min(AUTO_SAMPLES, len(source.targets))
+        says = f"no face in the first {looked} samples: the picture stays as it is"
+    elif not agreed:
+        says += ", in others otherwise: the picture stays as it is"
+    degrees = 90 * likely if agreed else 0
+    width, height = (film.height, film.width) if degrees % 180 else (film.width, film.height)
+    turned = replace(
+        film,
+        view=replace(film.view, rotate=degrees),
+        width=width,
+        height=height,
+        warnings=(*film.warnings, f"rotate auto: {says}"),
+    )
+    return replace(source, video=turned)
 
 
 def load(tools: Toolbox, device: str) -> Engine:

@@ -10,7 +10,7 @@ import math
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from fertool.analysis import describe, look
 from fertool.assessing import Lecture, Result, assess_lecture
 from fertool.decode import prefetch
 from fertool.errors import ConfigError
-from fertool.measuring import Stored, load, measure
+from fertool.measuring import Stored, load, measure, stood_up
 from fertool.privacy import consent
 from fertool.privacy.answers import Answers
 from fertool.privacy.removal import Removal
@@ -70,7 +70,10 @@ def analyze(path: File, request: Request, store: Store, progress: Progress) -> O
 
     Raises FertoolError; a run that was interrupted, by whatever, goes on where it stopped.
     """
+    engine = cache(partial(load, request.tools, request.device))
     source = look(path, request)
+    if request.find_rotation:
+        source = stood_up(source, engine())
     allowed = gate(store, request)
     analysis = describe(source, request, allowed)
     if outcome := elsewhere(store, analysis):
@@ -81,7 +84,6 @@ def analyze(path: File, request: Request, store: Store, progress: Progress) -> O
     resumed = False
     if store.run_state(run) != "finished":
         resumed = bool(store.chunks_done(run))
-        engine = partial(load, request.tools, request.device)
         measure(source, analysis, allowed, engine, request.device, Stored(store), progress)
     return replace(finish(store, analysis), resumed=resumed)
 
@@ -102,7 +104,8 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
         return Outcome(recording.recording, run.run, fresh, bool(gone), notes, same_as=copy)
     before, home = store.home(recording.recording), (analysis.course, analysis.lecture)
     students, doubts = linking.link(store, run, recording, analysis)
-    notes = [*analysis.warnings, *_grown(recording), *_lost(store, run), *_small(store, run), *doubts]
+    lost = [*_lost(store, run), *_small(store, run), *_lying(store, run)]
+    notes = [*analysis.warnings, *_grown(recording), *lost, *doubts]
     store.finish_run(run.run, students, notes, recording)
     notes += [*_replaced(store, analysis), *_let_go(store, analysis)]
     _default_segments(store, *home, analysis.chapters)
@@ -177,6 +180,22 @@ def _small(store: Store, run: Run) -> list[str]:
     if not unread:
         return []
     return [f"expression not measured in {unread} of {faces} faces: below {about['floor_px']:g} px"]
+
+
+def _lying(store: Store, run: Run) -> list[str]:
+    """A note on faces that lie, and how to have them upright if most do."""
+    found = store.count_lying(run.run)
+    if not found:
+        return []
+    _, faces = store.count_faces(run.run)
+    what = "only the roll was measured in {} of {} faces, which lie"
+    (roll, most), rotated = found[0], run.config.get("picture", {}).get("rotate", 0)
+    lie = what.format(sum(count for _, count in found), faces)
+    if 2 * most <= faces:
+        return [lie]
+    return [
+        f"{lie}: people are turned by {roll} degrees: --rotate {(rotated + roll) % 360} turns the picture"
+    ]
 
 
 def _in_place(store: Store, analysis: Analysis) -> bool:

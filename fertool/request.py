@@ -59,6 +59,8 @@ class Request:
     """Whether a recording that belongs to another lecture leaves it for this one."""
     view: View = AS_DECLARED
     """Which pictures of the file, and how far they are turned."""
+    find_rotation: bool = False
+    """Find out from the first faces how far they are to be turned, in place of `view.rotate`."""
 
     def __post_init__(self) -> None:
         if self.student and re.fullmatch(r"student-\d+", self.student):

@@ -15,7 +15,7 @@ from fertool.database import Database
 from fertool.errors import StoreError
 from fertool.schema import probability
 from fertool.tables import SEGMENTS, seen_schema
-from fertool.types import EMOTIONS, Course, further
+from fertool.types import EMOTIONS, MOST_ROLL_DEG, Course, further
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -134,10 +134,18 @@ class Store:
         return int(self._rows("SELECT count(*) FROM samples WHERE run = $run", {"run": run})[0][0])
 
     def count_faces(self, run: str) -> tuple[int, int]:
-        """Faces in the samples of a run: those whose expression was not measured, and all of them."""
-        sql = "SELECT count(*) FILTER (emotion IS NULL), count(*) FROM observations WHERE run = $run"
-        unread, faces = self._rows(sql, {"run": run})[0]
+        """Faces in the samples of a run: upright ones whose expression was not measured, and all of them."""
+        sql = """SELECT count(*) FILTER (emotion IS NULL AND coalesce(abs(roll_deg), 0) <= $most), count(*)
+                 FROM observations WHERE run = $run"""
+        unread, faces = self._rows(sql, {"run": run, "most": MOST_ROLL_DEG})[0]
         return int(unread), int(faces)
+
+    def count_lying(self, run: str) -> list[tuple[int, int]]:
+        """(roll of 90, 180 or 270 degrees, number) of the faces of a run that lie; most frequent first."""
+        sql = """SELECT (round(roll_deg / 90)::INTEGER + 4) % 4 * 90 AS roll, count(*) AS faces
+                 FROM observations WHERE run = $run AND abs(roll_deg) > $most
+                 GROUP BY roll ORDER BY faces DESC, roll"""
+        return [(int(r), int(n)) for r, n in self._rows(sql, {"run": run, "most": MOST_ROLL_DEG})]
 
     def commit_chunk(self, run: str, chunk: int, seconds: float, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store one chunk in one transaction; a chunk that is already there stays as it is."""

@@ -33,8 +33,9 @@ MEASURES: dict[str, pl.DataType] = {
     "confidence": pl.Float32(),
 }
 """What is measured of one face: pixels of the frame as shown, degrees, probabilities. Expression columns are
-null under the policy `behaviour` and for a face below the classifier's floor (`Classifier.floor_px`);
-pose is null where it could not be measured."""
+null under the policy `behaviour`, for a face below the classifier's floor (`Classifier.floor_px`) and for one
+that lies (`types.MOST_ROLL_DEG`), whose yaw and pitch are null as well; pose is null where it could not be
+measured."""
 
 OBSERVATIONS: dict[str, pl.DataType] = {
     "sample": pl.Int32(),

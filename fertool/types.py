@@ -34,6 +34,10 @@ COLUMNS = frozenset({
 })  # fmt: skip
 """Columns that stand beside the labels in `frame_emotions` and `tables.SEEN`: a label cannot be called so."""
 
+MOST_ROLL_DEG = 45.0
+"""A face with more roll lies: another quarter turn of the picture would make it more upright. Networks have
+learned from upright faces, so expression, yaw and pitch of one that lies count as not measured."""
+
 Signal = Literal["presence", "pose", "expression"]
 Scope = Literal["segment", "lecture", "course", "all"]
 Subject = Literal["student", "class"]
@@ -78,7 +82,8 @@ class Faces:
     """(n, k, 2) float32 pixels, or None. k = 68 (iBUG order) or 5 (right eye, left eye, nose,
     right and left mouth corner, "right" being the person's own right, so left in the picture)."""
     pose_deg: Floats | None = None
-    """(n, 3) float32: yaw, pitch, roll in degrees, or None; NaN where it could not be measured.
+    """(n, 3) float32: yaw, pitch, roll in degrees, or None; NaN where it could not be measured. Of a face
+    that lies (`MOST_ROLL_DEG`) only the roll is stored.
     Positive yaw: the person looks to the picture's right; positive pitch: up; positive roll: clockwise
     in the picture."""
     embeddings: Floats | None = None

@@ -449,3 +449,57 @@ def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
     spans = tables["tracks"].select("first_s", "last_s").rows()
     assert sorted(set(spans)) == [(0.0, 5.0), (6.0, 9.0)]
     assert len(spans) == 10
+
+
+# --- faces that lie -------------------------------------------------------------------------------
+
+
+class Marked(Squares):
+    """Surest of squares whose blue mark, a third of them, is at their top."""
+
+    def faces(self, image):
+        found = super().faces(image)
+        tops = [image[int(y1) : int(y1 + (y2 - y1) / 4), int(x1) : int(x2)] for x1, y1, x2, y2 in found.boxes]
+        sure = [0.9 if len(top) and (top[..., 0] > top[..., 2]).mean() > 0.5 else 0.6 for top in tops]
+        return found.with_(scores=np.array(sure, np.float32))
+
+
+def lying(quarters, samples, roll=0.0):
+    """The observations of one face that was turned clockwise by so many quarter turns, in each sample."""
+    face = np.zeros((80, 80, 3), np.uint8)
+    face[:] = (0, 0, BRIGHT)
+    face[:27] = (BRIGHT, 0, 0)
+    image = np.zeros((200, 400, 3), np.uint8)
+    image[60:140, 160:240] = np.rot90(face, -quarters)
+    chunk = Chunk(engine := Engine(Marked(), Colours((1.0, 2.0, roll)), Moods()), "run", 0)
+    for i in range(samples):
+        sample = Sample(i, float(i), image)
+        chunk.add([sample], engine.look([sample]))
+    return chunk.finish()["observations"]
+
+
+# (quarter turns clockwise, samples, roll as measured, roll that is stored, whether the rest is)
+LYING = [
+    (0, 5, 3.0, 3.0, True),
+    (1, 5, 3.0, 90.0, False),
+    (2, 5, 3.0, 180.0, False),
+    (3, 5, 3.0, -90.0, False),
+    (2, 2, 3.0, 3.0, True),  # two looks are too few to say so
+    (0, 5, 44.0, 44.0, True),
+    (0, 5, 46.0, 46.0, False),  # lies as measured; with that roll, no position counts
+    (0, 5, -46.0, -46.0, False),
+    (2, 5, np.nan, None, True),  # no pose in any position: nothing is known of how it lies
+]
+
+
+@pytest.mark.parametrize(("quarters", "samples", "measured", "roll", "rest"), LYING)
+def test_of_a_face_that_lies_only_the_roll_is_stored(quarters, samples, measured, roll, rest):
+    rows = lying(quarters, samples, measured)
+    assert len(rows) == samples
+    assert rows["roll_deg"].to_list() == pytest.approx([roll] * samples)
+    assert rows["yaw_deg"].is_null().all() == (not rest)
+    assert rows["pitch_deg"].is_null().all() == (not rest)
+    assert rows["emotion"].is_null().all() == (not rest)
+    assert rows["happy"].is_null().all() == (not rest)
+    assert rows["x1"].to_list() == [160.0] * samples
+    assert rows["detection"].is_null().sum() == 0

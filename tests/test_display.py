@@ -189,7 +189,14 @@ def test_streams_are_refused(word: str) -> None:
 
 
 def test_turns_are_named() -> None:
-    assert [parse_rotate(word) for word in ("", "0", " 90 ", "180", "270")] == [0, 0, 90, 180, 270]
+    assert [parse_rotate(word) for word in ("", "0", " 90 ", "180", "270", "Auto")] == [
+        0,
+        0,
+        90,
+        180,
+        270,
+        None,
+    ]
     for word in ("45", "-90", "360", "left", "True"):
         with pytest.raises(ConfigError, match="rotate .*: expected"):
             parse_rotate(word)

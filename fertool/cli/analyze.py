@@ -82,7 +82,7 @@ def analyze(
         str,
         typer.Option(
             "--rotate",
-            help="Degrees to turn the picture counter-clockwise: 0, 90, 180 or 270.",
+            help="Degrees to turn the picture counter-clockwise: 0, 90, 180, 270, or auto.",
             metavar="DEG",
             show_default="0",
         ),

@@ -30,7 +30,9 @@ def blur(
     step: Annotated[
         int, typer.Option("--step", help="Look for faces in every N-th frame.", metavar="N", min=1)
     ] = 5,
-    rotate: Annotated[str, typer.Option("--rotate", help="As for analyze.", metavar="DEG")] = "",
+    rotate: Annotated[
+        str, typer.Option("--rotate", help="As for analyze, without auto.", metavar="DEG")
+    ] = "",
     stream: Annotated[str, typer.Option("--stream", help="As for analyze, without all.", metavar="N")] = "",
     course: Course = None,
     detector: Annotated[
@@ -58,10 +60,11 @@ def blur(
 
     if keep not in ("none", "consenting"):
         raise ConfigError(f"--keep: expected none or consenting, got {keep!r}")
-    number = parse_stream(stream)
-    if number is None:
-        raise ConfigError("--stream all: expected one stream", "a copy has the pictures of one")
-    view = View(number, parse_rotate(rotate))
+    number, turn = parse_stream(stream), parse_rotate(rotate)
+    if number is None or turn is None:
+        what = f"--stream {stream or 1}, --rotate {rotate or 0}: expected one stream, turned by degrees"
+        raise ConfigError(what, "all and auto are for analyze")
+    view = View(number, turn)
     chosen = settings(course=course, detector=detector, policy="behaviour", device=device, db=db)
     tools = setup.toolbox(chosen, option or [], plugin or [])
     gate = _gate(chosen, tools, video) if keep == "consenting" else None

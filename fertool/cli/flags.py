@@ -120,9 +120,10 @@ def requests(
             offset_s=said.offset_s if said else None,
             force=flags.force,
             move=flags.move,
+            find_rotation=rotate is None,
         )
         for stream in _streams(file, said.stream if said and said.stream else flags.stream):
-            found.append((file, replace(request, view=View(stream, rotate))))
+            found.append((file, replace(request, view=View(stream, rotate or 0))))
     if flags.segments:  # before an hour of analysis, not after
         refuse_many(flags.segments, sorted({(request.course, request.lecture) for _, request in found}))
     return found

@@ -167,11 +167,14 @@ class Worker:
     def _open(self, job: Job) -> Source:
         """The recording opened last is kept open: its tasks follow one another."""
         from fertool.analysis import look
+        from fertool.measuring import stood_up
         from fertool.remote import located
 
         if self._opened is None or self._opened[0] != job:
             self._opened = None
-            self._opened = (job, look(located(job.file), self._request(job)))
+            request = self._request(job)
+            source = look(located(job.file), request)
+            self._opened = (job, stood_up(source, self._engine) if request.find_rotation else source)
         return self._opened[1]
 
 

@@ -64,8 +64,12 @@ def faces(fertool, name: str) -> list[dict]:
 
 @pytest.mark.parametrize(
     ("change", "pixels", "words"),
-    [(squeezed, Fraction(2), ()), (turned, Fraction(1), ("--rotate", "90"))],
-    ids=["pixels 2:1", "turned"],
+    [
+        (squeezed, Fraction(2), ()),
+        (turned, Fraction(1), ("--rotate", "90")),
+        (turned, Fraction(1), ("--rotate", "auto")),
+    ],
+    ids=["pixels 2:1", "turned", "auto"],
 )
 def test_faces_are_those_of_the_upright_picture(
     fertool,
@@ -94,6 +98,20 @@ def test_faces_are_those_of_the_upright_picture(
     # The contact sheet is cut from the same places.
     sheet = fertool("students", "review", "--out", "sheet.html")
     assert (sheet.code, sheet.err) == (0, "")
+
+
+def test_people_who_lie_are_there_and_not_read(fertool, small_video: Path, tmp_path: Path) -> None:
+    made(small_video, tmp_path / "other.mp4", turned)
+    done = fertool("analyze", "other.mp4", *ANALYZE)
+    assert done.code == 0, done.err
+    rows = faces(fertool, "other.mp4")
+    lie = [row for row in rows if row["roll_deg"] == 90]
+    assert len(lie) > len(rows) / 2
+    assert {
+        row[name] for row in lie for name in ("emotion", "happy", "confidence", "yaw_deg", "pitch_deg")
+    } == {None}
+    assert f"in {len(lie)} of {len(rows)} faces, which lie: people are turned by 90 degrees" in done.err
+    assert "--rotate 90 turns the picture" in done.err
 
 
 def test_two_streams_are_two_recordings_of_one_lecture(fertool, small_video: Path, tmp_path: Path) -> None:
