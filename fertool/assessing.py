@@ -59,6 +59,9 @@ class Result:
     """Why rules were not asked, one sentence each."""
     withdrawn: list[Withdrawn] = field(default_factory=list)
     """(course, lecture, rule) of the rules not asked."""
+    absent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Rule that is not present but has judged before -> how many of its assessments were kept, how many are
+    history now."""
     failed: list[str] = field(default_factory=list)
     """Rules that raised or broke their contract, with the window they were given."""
 

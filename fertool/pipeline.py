@@ -217,11 +217,19 @@ def _let_go(store: Store, analysis: Analysis) -> list[str]:
     return [f"{count} earlier run{'' if count == 1 else 's'} {why} deleted"] if count else []
 
 
-def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]) -> Result:
+def assess(
+    store: Store,
+    rules: Sequence[Rule],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    kept: bool = False,
+    recut: Sequence[tuple[str, str]] = (),
+) -> Result:
     """Judge the stored observations of (course, lecture) pairs; no video is needed.
 
     The result is stored as the latest. Rules of wider scopes are asked about the whole of each course among
-    these lectures, or of all courses.
+    these lectures, or of all courses. What rules that are not among `rules` said before becomes history, or
+    with `kept` stays: for callers who have changed no more than the segments of `recut`.
     """
     result = Result()
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
@@ -233,7 +241,9 @@ def assess(store: Store, rules: Sequence[Rule], pairs: Sequence[tuple[str, str]]
         _assess_wide(store, of_course, course, store.lectures(course), result)
     of_all = [rule for rule in rules if rule.scope == "all"]
     _assess_wide(store, of_all, None, store.named_lectures(), result)
-    store.save_assessments(result.table(), pairs, result.withdrawn)
+    names = {rule.name for rule in rules}
+    same = pairs if kept else []
+    result.absent = store.save_assessments(result.table(), pairs, result.withdrawn, names, same, recut)
     return result
 
 

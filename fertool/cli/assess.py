@@ -14,6 +14,7 @@ from fertool.cli.common import (
     Lecture,
     Options,
     PluginFiles,
+    absent,
     analyzed,
     open_store,
     print_json,
@@ -69,15 +70,17 @@ def judge(
     tools = setup.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
     lectures = analyzed(store, course, lecture)
-    result = pipeline.assess(store, tools.rules, lectures)
+    result = pipeline.assess(store, tools.rules, lectures, kept=True)
     for of, name in lectures:
         record(store, "assess", of, what=f"{len(tools.rules)} rules", lecture=name)
     if json:
-        print_json({"assessments": result.rows, "skipped": result.skipped, "failed": result.failed})
+        kept = {rule: count for rule, (count, _) in result.absent.items() if count}
+        told = {"assessments": result.rows, "skipped": result.skipped, "failed": result.failed}
+        print_json(told | {"rules not present": kept})
     else:
         counts = result.table().group_by("rule").len().sort("rule")
         print_table(["rule", "assessments"], counts.rows(), title=f"{len(lectures)} lectures")
-    for line in [*dict.fromkeys(result.skipped), *result.failed]:
+    for line in [*dict.fromkeys(result.skipped), *absent(result.absent), *result.failed]:
         print(f"fertool: {line}", file=sys.stderr)
     return result
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fertool.config import Settings
     from fertool.store import Store
@@ -72,6 +72,22 @@ def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tupl
     if not found:
         raise FertoolError(f"{store.database.path}: no analyzed lecture fits", "see `fertool runs`")
     return found
+
+
+def absent(rules: Mapping[str, tuple[int, int]]) -> list[str]:
+    """What to say of rules that are not present but have judged before; `rules`: as `Result.absent`."""
+    lines = []
+    for rule, (kept, gone) in rules.items():
+        if kept:
+            lines.append(f"rule not present: {rule}; {_count(kept)} kept as before")
+        if gone:
+            why = "what they are about has changed"
+            lines.append(f"rule not present: {rule}; {_count(gone)} no longer shown, since {why}")
+    return lines
+
+
+def _count(assessments: int) -> str:
+    return f"{assessments} assessment{'' if assessments == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:

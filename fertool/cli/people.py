@@ -97,13 +97,14 @@ def open_names(path: Path | None) -> tuple[str, Names | None]:
 def judge(store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]]) -> bool:
     """Assess lectures in which students are others than before; False if a rule failed, which is said."""
     from fertool import pipeline
+    from fertool.cli.common import absent
 
     if not lectures:
         return True
     result = pipeline.assess(store, rules, lectures)
     print(f"{len(lectures)} lecture{'' if len(lectures) == 1 else 's'} judged again")
-    for problem in result.failed:
-        print(f"fertool: {problem}", file=sys.stderr)
+    for line in [*absent(result.absent), *result.failed]:
+        print(f"fertool: {line}", file=sys.stderr)
     return not result.failed
 
 

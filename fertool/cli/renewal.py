@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fertool.cli.common import absent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,8 +22,8 @@ def renew(store: Store, chosen: Settings) -> None:
     """Judge again the lectures whose latest assessments are of other versions of rules than those that are
     here, installed or named in fertool.toml; with the options of fertool.toml. Says so in one line.
 
-    Assessments by a rule that is not here, such as one given with --plugin, are no reason, and become history
-    with the others. What cannot be done now, for example in a database that cannot be written to, is said.
+    Assessments by a rule that is not here, such as one given with --plugin, are no reason, and are kept. What
+    cannot be done now, for example in a database that cannot be written to, is said.
     """
     from fertool import pipeline, plugins, setup
     from fertool.errors import FertoolError
@@ -40,12 +42,13 @@ def renew(store: Store, chosen: Settings) -> None:
         writable = type(store)(store.database.path, create=False, timeout_s=store.database.timeout_s)
         with writable.database.transaction():
             pass  # raises, before any work is done, unless the file can be written to
-        failed = pipeline.assess(writable, setup.toolbox(chosen).rules, sorted(lectures)).failed
+        result = pipeline.assess(writable, setup.toolbox(chosen).rules, sorted(lectures), kept=True)
     except FertoolError as error:
         what = "rules have changed since lectures were judged, which could not be judged again"
         print(f"fertool: {what}: {error}", file=sys.stderr)
         return
-    for line in (_told([row for row in judged if row[:2] in lectures], versions), *failed):
+    told = _told([row for row in judged if row[:2] in lectures], versions)
+    for line in (told, *absent(result.absent), *result.failed):
         print(f"fertool: {line}", file=sys.stderr)
 
 
@@ -59,7 +62,5 @@ def _told(judged: Sequence[Judged], versions: Mapping[str, str]) -> str:
         for rule, given in before.items()
         if rule in versions and (old := given - {versions[rule]})
     ]
-    gone = [rule for rule in before if rule not in versions]
     n = len({row[:2] for row in judged})
-    told = f"{n} lecture{'' if n == 1 else 's'} judged again, since rules have changed: {', '.join(changed)}"
-    return f"{told}; without {', '.join(gone)}, not installed here" if gone else told
+    return f"{n} lecture{'' if n == 1 else 's'} judged again, since rules have changed: {', '.join(changed)}"

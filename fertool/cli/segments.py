@@ -13,6 +13,7 @@ from fertool.cli.common import (
     Json,
     Lecture,
     PluginFiles,
+    absent,
     analyzed,
     clock,
     open_store,
@@ -58,10 +59,13 @@ def segments(
     if source is not None:
         refuse_many(source, lectures)
         rules = setup.toolbox(chosen, files=plugin or []).rules
-        _, notes = cut(store, lectures, source)
+        changed, notes = cut(store, lectures, source)
         for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
-        failed = pipeline.assess(store, rules, lectures).failed
+        result = pipeline.assess(store, rules, lectures, kept=True, recut=changed)
+        failed = result.failed
+        for line in absent(result.absent):
+            print(f"fertool: {line}", file=sys.stderr)
         for of, name in lectures:
             record(store, "segments", of, what=source, lecture=name)
     _show(store, lectures, json=json)

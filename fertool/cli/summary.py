@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.common import clock, print_json, print_line, print_table
+from fertool.cli.common import absent, clock, print_json, print_line, print_table
 from fertool.cli.people import record
 from fertool.types import EMOTIONS
 
@@ -69,7 +70,10 @@ def judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tup
     for course, lecture in {outcome.left for outcome in outcomes if outcome.left}:
         # What is said of the whole course counts the recording no more, even where its lecture is gone.
         homes.update(store.lectures(course, lecture) or store.lectures(course)[:1])
-    return assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)})).failed
+    result = assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)}))
+    for line in absent(result.absent):
+        print(f"fertool: {line}", file=sys.stderr)
+    return result.failed
 
 
 def summary(

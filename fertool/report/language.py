@@ -93,6 +93,10 @@ class Language:
         label = self.rules[name].label if name in self.rules else ""
         return self.told(name, Message(label)) if label else Markup.escape(name)
 
+    def lacks(self, name: str) -> bool:
+        """Whether a rule is not present now; what it said before is shown all the same."""
+        return bool(self.rules) and name not in self.rules
+
     def direction(self, name: str) -> str:
         """Which of a rule's values ask for nothing, with an arrow; empty where neither is better."""
         better = self.rules[name].better if name in self.rules else "neither"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -15,7 +16,7 @@ from fertool.store import Store
 from fertool.testing import store_lecture, timeline
 
 SAID = "SELECT rule, level FROM assessments_latest WHERE lecture = 'week 1' AND rule = 'difficulty'"
-OWN = "SELECT DISTINCT value FROM assessments_latest WHERE rule = 'mine'"
+OWN = "SELECT DISTINCT value FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL"
 MINE = """
 from fertool import Assessment, Rule, hookimpl
 
@@ -106,14 +107,17 @@ def test_what_is_said_of_all_courses_counts_too(fertool, store: Store) -> None:
     assert "old" not in store.query(sql)["level"].to_list()
 
 
-def test_a_rule_that_is_not_here_is_no_reason_and_is_named(fertool, store: Store, tmp_path: Path) -> None:
+def test_a_rule_that_is_not_here_is_no_reason_and_is_kept(fertool, store: Store, tmp_path: Path) -> None:
     Path("mine.py").write_text(MINE.format(version=1))
     assert fertool("assess", "--plugin", "mine.py").code == 0
     assert fertool("query", OWN).err == ""
     assert store.query(OWN).rows() == [(1.0,)]
     age(store, "difficulty")
-    assert fertool("runs").err.strip().endswith(" (was 0); without mine, not installed here")
-    assert store.query(f"{OWN} AND lecture = 'week 1'").rows() == []
+    before = store.query("FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL")
+    said = fertool("runs").err.splitlines()
+    assert "judged again, since rules have changed: difficulty" in said[0]
+    assert re.fullmatch(r"fertool: rule not present: mine; \d assessments? kept as before", said[1])
+    assert store.query("FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL").equals(before)
 
 
 def test_a_rule_of_the_settings_is_here(fertool, store: Store, tmp_path: Path) -> None:

@@ -127,3 +127,80 @@ def test_chapters_are_the_default(fertool, small_video: Path, tmp_path: Path) ->
     assert fertool("analyze", film, "--course", "signals", "--lecture", "week 1").code == 0
     store = Store(tmp_path / "fertool.duckdb")
     assert titles(store) == ["One", "Two"]
+
+
+MINE = """
+from fertool import Assessment, Rule, hookimpl
+
+class {kind}(Rule):
+    name, version, scope, subject, signals = "{name}", "1", "{scope}", "class", frozenset({{"presence"}})
+    def assess(self, seen, context):
+        return Assessment(1.0)
+
+@hookimpl
+def fertool_plugins():
+    return [{kind}]
+"""
+LATEST = "SELECT lecture, segment FROM assessments_latest WHERE rule = $r ORDER BY ALL"
+
+
+def test_what_a_rule_said_that_is_not_present_is_kept(fertool, store: Store) -> None:
+    """Of lectures and courses, and of segments until these are others; in one lecture as in all."""
+    for scope in ("segment", "lecture", "course"):
+        Path(f"{scope}.py").write_text(MINE.format(kind=scope.title(), name=f"my-{scope}", scope=scope))
+    own = [word for scope in ("segment", "lecture", "course") for word in ("--plugin", f"{scope}.py")]
+    assert fertool("assess", *own).code == 0
+    weeks = ["week 1", "week 2"]
+    whole = {
+        "my-segment": [(week, 0) for week in weeks],
+        "my-lecture": [(week, None) for week in weeks],
+        "my-course": [(None, None)],
+    }
+
+    def latest() -> dict[str, list[tuple]]:
+        return {rule: store.query(LATEST, r=rule).rows() for rule in whole}
+
+    assert latest() == whole
+    again = fertool("assess", "--json")
+    assert again.code == 0
+    assert json.loads(again.out)["rules not present"] == {"my-course": 1, "my-lecture": 2, "my-segment": 2}
+    assert again.err.splitlines() == [
+        "fertool: rule not present: my-course; 1 assessment kept as before",
+        "fertool: rule not present: my-lecture; 2 assessments kept as before",
+        "fertool: rule not present: my-segment; 2 assessments kept as before",
+    ]
+    assert latest() == whole
+    assert fertool("assess", "--lecture", "week 2").code == 0
+    assert latest() == whole, "of one lecture too"
+    cut = fertool("segments", "points.csv", "--lecture", "week 1")
+    changed = "1 assessment no longer shown, since what they are about has changed"
+    assert f"fertool: rule not present: my-segment; {changed}\n" in cut.err
+    assert latest() == whole | {"my-segment": [("week 2", 0)]}
+    same = fertool("segments", "parts:60s", "--lecture", "week 2")  # one part, as before
+    assert "my-segment; 1 assessment kept as before" in same.err
+    assert latest() == whole | {"my-segment": [("week 2", 0)]}
+    assert fertool("assess", "--plugin", "segment.py").code == 0  # present again, it says what it says now
+    assert latest() == whole | {"my-segment": [("week 1", 0), ("week 1", 1), ("week 2", 0)]}
+
+
+def test_pages_mark_what_a_rule_said_that_is_not_present(fertool, store: Store, tmp_path: Path) -> None:
+    Path("lecture.py").write_text(MINE.format(kind="Lecture", name="my-lecture", scope="lecture"))
+    assert fertool("assess", "--plugin", "lecture.py").code == 0
+    assert fertool("report").code == 0
+    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "fertool-report").rglob("*.html")]
+    mark = '<span class="n">rule not present</span>'
+    assert sum(page.count(f"my-lecture {mark}") for page in pages) >= 2
+    assert sum(page.count(mark) for page in pages) == sum(page.count(f"my-lecture {mark}") for page in pages)
+
+
+def test_what_was_said_before_a_new_run_goes(fertool, small_video: Path, tmp_path: Path) -> None:
+    """A rule that is not present cannot have seen a new run: what it said is no longer shown."""
+    Path("lecture.py").write_text(MINE.format(kind="Lecture", name="my-lecture", scope="lecture"))
+    flags = ("--detector", "ssd", "--policy", "behaviour", "--end", "1")
+    assert fertool("analyze", small_video, *flags, "--plugin", "lecture.py").code == 0
+    store = Store(tmp_path / "fertool.duckdb")
+    assert store.query(LATEST, r="my-lecture").rows() == [("two", None)]
+    done = fertool("analyze", small_video, *flags, "--every", "500ms")
+    changed = "1 assessment no longer shown, since what they are about has changed"
+    assert f"fertool: rule not present: my-lecture; {changed}\n" in done.err
+    assert store.query(LATEST, r="my-lecture").rows() == []
