@@ -7,6 +7,7 @@ tens of milliseconds; whoever has hundreds of transactions keeps it for a few se
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -28,7 +29,13 @@ HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid
 FULL = re.compile(r"no space left|disk quota|file too large|could not (write|resize|truncate)", re.IGNORECASE)
 FAILURES = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
 """A file that cannot be written shows as any of these, depending on when."""
+DAMAGED = re.compile(r"corrupt|checksum|could not read enough bytes|deserializ", re.IGNORECASE)
+"""DuckDB raises its plainest error for some of these."""
+SQLITE = b"SQLite format 3\0"
 RETRY_S = 0.05
+PATIENCE_S = 2.0
+"""A longer wait for the file is told to the log."""
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -71,7 +78,10 @@ class Database:
             con.begin()
             yield con
             con.commit()
-        except FAILURES as error:
+        except duckdb.Error as error:
+            if not broken(error):
+                raise
+            con.close()  # a damaged file is opened once more, to see what can be saved
             raise self._explain(error) from error
         finally:
             con.close()  # rolls back what was not committed
@@ -94,13 +104,19 @@ class Database:
         config: dict[str, str | bool | int | float | list[str]] = {}
         if read_only:
             config["enable_external_access"] = False
-        deadline = time.monotonic() + self.timeout_s
+        if _begins(self.path, SQLITE):  # DuckDB would look for an extension, in the network too
+            raise StoreError(f"{self.path}: an SQLite database, not a DuckDB one", "give another --db")
+        began, told = time.monotonic(), False
         while True:
             try:
                 return duckdb.connect(str(self.path), read_only=read_only, config=config)
-            except duckdb.IOException as error:
-                if "Could not set lock" not in str(error) or time.monotonic() > deadline:
+            except duckdb.Error as error:
+                waited = time.monotonic() - began
+                if "Could not set lock" not in str(error) or waited > self.timeout_s:
                     raise self._explain(error) from error
+                if waited > PATIENCE_S and not told:
+                    log.warning("%s: waiting for %s, which has it open", self.path, _holder(str(error)))
+                    told = True
                 time.sleep(RETRY_S)
 
     def _create(self) -> None:
@@ -157,16 +173,60 @@ class Database:
 
     def _explain(self, error: duckdb.Error) -> StoreError:
         text = str(error)
-        if holder := HOLDER.search(text):
-            who = f"process {holder['pid']} ({holder['program']})"
-            what = f"{self.path}: locked by {who} for more than {self.timeout_s:g} s"
+        if HOLDER.search(text):
+            what = f"{self.path}: locked by {_holder(text)} for more than {self.timeout_s:g} s"
             return StoreError(what, "wait for it to finish or stop it, then try again")
         if FULL.search(text):
             what = f"{self.path}: could not be written: {text.splitlines()[0]}"
             return StoreError(what, "free some disk space and run the same command again; it resumes")
         if "not a valid DuckDB" in text:
             return StoreError(f"{self.path}: not a DuckDB database", "give another --db")
+        if DAMAGED.search(text):
+            what = f"{self.path}: the database is damaged: {text.splitlines()[0]}"
+            return StoreError(what, self._saved())
         return StoreError(f"{self.path}: {text.splitlines()[0]}", "check the path and its permissions")
+
+    def _saved(self) -> str:
+        """What to do about a damaged file."""
+        anew = "put a copy of the file back, or analyze the recordings again with another --db"
+        if self._kept is not None:
+            return anew
+        try:
+            with duckdb.connect(str(self.path), read_only=True) as con:
+                tables = [row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+                whole = [table for table in sorted(tables) if _readable(con, table)]
+        except duckdb.Error:
+            return f"nothing of it can be read: {anew}"
+        what = f"{len(whole)} of {len(tables)} tables can be saved ({', '.join(whole)})"
+        copy = "any DuckDB client writes them with COPY table TO 'table.parquet'"
+        return f"{what}: {copy}; or {anew}" if whole else f"no table can be read whole: {anew}"
+
+
+def broken(error: duckdb.Error) -> bool:
+    """Whether it is the file that is at fault, not what was asked of it."""
+    return isinstance(error, FAILURES) or DAMAGED.search(str(error)) is not None
+
+
+def _readable(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    try:
+        con.execute(f'SELECT max(hash(COLUMNS(*))) FROM "{table}"').fetchall()  # noqa: S608  (our own names)
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _holder(text: str) -> str:
+    """The process that has the file open, from DuckDB's words about it."""
+    found = HOLDER.search(text)
+    return f"process {found['pid']} ({found['program']})" if found else "another process"
+
+
+def _begins(path: Path, magic: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError:
+        return False  # DuckDB says why
 
 
 def further_labels(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
@@ -459,3 +461,94 @@ def test_a_kept_file_has_transactions_as_ever(tmp_path: Path) -> None:
             raise ZeroDivisionError
     with database.transaction() as con:  # opened anew
         assert con.execute("SELECT course FROM courses").fetchall() == [("kept",)]
+
+
+# --- files of other programs, and damaged ones ----------------------------------------------------
+
+
+def test_a_database_of_sqlite(path):
+    """Said before DuckDB has a look: it would fetch an extension from the network."""
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("CREATE TABLE t (a)")
+        con.commit()
+    with pytest.raises(StoreError) as refused:
+        Database(path)
+    assert str(refused.value) == f"{path}: an SQLite database, not a DuckDB one (give another --db)"
+
+
+NOTHING = "nothing of it can be read: put a copy of the file back, or analyze the recordings again"
+
+
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: flip(path, 20),  # the file's own header, then the two of its state
+        lambda path: (flip(path, 4096 + 20), flip(path, 8192 + 20)),
+        lambda path: path.write_bytes(path.read_bytes()[:20_000]),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_said_to_be_damaged(path, harm):
+    insert(Database(path), "signals")
+    harm(path)
+    with pytest.raises(StoreError) as refused:
+        Database(path)
+    assert str(refused.value).startswith(f"{path}: the database is damaged: ")
+    assert NOTHING in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_of_a_database_with_a_damaged_block_the_other_tables_can_be_saved(path):
+    """Two tables of more than a block each; a byte in a block of one."""
+    Database(path)
+    with duckdb.connect(str(path)) as con:
+        for table, key, more in (("consents", 7, ", 'ann', true"), ("syllabi", 3, ", 'week 1'")):
+            columns = "course, student, consent" if table == "consents" else "course, lecture"
+            rows = f"SELECT md5(({key} * i)::VARCHAR){more} FROM range(50_000) t(i)"
+            con.execute(f"INSERT INTO {table} ({columns}) {rows}")
+    sql = "SELECT DISTINCT block_id FROM pragma_storage_info('{}') WHERE block_id >= 0 ORDER BY ALL"
+    with duckdb.connect(str(path)) as con:
+        own, others = (con.execute(sql.format(table)).fetchall() for table in ("consents", "syllabi"))
+        size = con.execute("SELECT block_size FROM pragma_database_size()").fetchall()[0][0]
+    assert own[0] not in others
+    flip(path, 3 * 4096 + own[0][0] * size + 1000)  # blocks begin behind three headers
+    store = Store(path)
+    with pytest.raises(StoreError) as refused:
+        store.query("SELECT max(course) FROM consents")
+    told = str(refused.value)
+    assert told.startswith(f"{path}: the database is damaged: ")
+    tables = len(store.query("FROM duckdb_tables()"))
+    saved = re.search(r"(\d+) of (\d+) tables can be saved \((.*)\): any DuckDB client writes them", told)
+    assert saved is not None
+    assert (int(saved[1]), int(saved[2])) == (tables - 1, tables)
+    assert "syllabi" in saved[3].split(", ")
+    assert "consents" not in saved[3].split(", ")
+
+
+def test_a_wait_of_more_than_two_seconds_says_for_whom(path, caplog):
+    Database(path)
+    code = """
+        import sys, time, duckdb
+        con = duckdb.connect(sys.argv[1]); print("held", flush=True); time.sleep(float(sys.argv[2]))
+    """
+    for hold_s, lines in ((0.5, 0), (4, 1)):
+        caplog.clear()
+        with process(code, path, hold_s) as other:
+            assert other.stdout.readline() == "held\n"
+            insert(Database(path), f"after {hold_s}")
+        said = [record.getMessage() for record in caplog.records]
+        assert len(said) == lines
+        assert all(
+            re.fullmatch(
+                rf"{re.escape(str(path))}: waiting for process {other.pid} \(.+\), which has it open", line
+            )
+            for line in said
+        )
+    assert courses(Database(path)) == ["after 0.5", "after 4"]

@@ -40,16 +40,37 @@ def query(
         _write(table, parquet)
         print(f"{len(table)} rows -> {parquet}")
     else:
-        print_table(table.columns, table.rows())
+        print_table(table.columns, [[_short(value) for value in row] for row in table.rows()])
+
+
+LONG = 8
+"""Values of a list that a table on the screen shows."""
+
+
+def _short(value: object) -> object:
+    """A list without its tail: a descriptor of 128 numbers would fill the screen."""
+    if not isinstance(value, list) or len(value) <= LONG:
+        return value
+    shown = ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in value[:LONG])
+    return f"[{shown}, ... {len(value)} in all]"
 
 
 def _flat(table: pl.DataFrame) -> pl.DataFrame:
-    """CSV has no lists: they become JSON-like text."""
+    """CSV has no lists, structs and maps: they become JSON."""
+    import json
+
     import polars as pl
 
     nested = [name for name, dtype in table.schema.items() if dtype.is_nested()]
+    texts = (
+        [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str)
+            for value in table[name].to_list()
+        ]
+        for name in nested
+    )
     return table.with_columns(
-        pl.col(name).map_elements(lambda value: str(list(value)), return_dtype=pl.String) for name in nested
+        pl.Series(name, text, pl.String) for name, text in zip(nested, texts, strict=True)
     )
 
 
