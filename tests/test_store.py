@@ -386,3 +386,23 @@ def test_what_is_known_of_courses(store: Store) -> None:
     assert store.courses() == {"art": Course(), "signals": Course("E. Noether", ("sampling", "filters"))}
     store.describe_course("signals", "C. Babbage", [], {"week 1": None})
     assert store.courses()["signals"] == Course("C. Babbage")
+
+
+# (roll and whether the expression was read, of each face; faces that stand unread, those that lie)
+LYING = [
+    ([(0, True), (3, False), (None, False), (45, False)], 3, []),
+    ([(90, False), (90, False), (180, False), (0, True)], 0, [(90, 2), (180, 1)]),
+    # a roll is that of the nearest quarter turn: -78 and 260 are 270, -180 is 180
+    ([(-78, False), (-90, False), (-180, False), (46, False), (2, False)], 1, [(270, 2), (90, 1), (180, 1)]),
+]
+
+
+@pytest.mark.parametrize(("faces", "unread", "lie"), LYING)
+def test_faces_that_lie_are_counted_by_quarter_turns(store, faces, unread, lie):
+    analyzed(store, samples=tuple(range(len(faces))))
+    with store.database.transaction() as con:
+        for sample, (roll, read) in enumerate(faces):
+            sql = "UPDATE observations SET roll_deg = $roll, emotion = $read WHERE sample = $s"
+            con.execute(sql, {"roll": roll, "read": "happy" if read else None, "s": sample})
+    assert store.count_faces("run1") == (unread, len(faces))
+    assert store.count_lying("run1") == lie

@@ -116,7 +116,8 @@ def test_people_who_lie_are_there_and_not_read(fertool, small_video: Path, tmp_p
 
 def test_two_streams_are_two_recordings_of_one_lecture(fertool, small_video: Path, tmp_path: Path) -> None:
     made(small_video, tmp_path / "talk.mp4", empty, plain)
-    alone = fertool("analyze", "talk.mp4", *ANALYZE)
+    alone = fertool("analyze", "talk.mp4", *ANALYZE, "--rotate", "auto")
+    assert "rotate auto: no face in the first 6 samples: the picture stays as it is" in alone.err
     assert (
         "talk.mp4: the file has 2 streams of pictures: 1 (320x240) was taken, not 2 (640x288): " in alone.err
     )
