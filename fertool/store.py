@@ -507,7 +507,7 @@ class Store:
         """
         with self.database.transaction() as con:
             try:
-                if (count := len(con.extract_statements(sql))) != 1:
+                if (count := len(con.extract_statements(sql))) > 1:
                     raise StoreError(f"expected one SQL statement, got {count}", "ask for them one by one")
                 result = con.sql(sql, params=params or None)
                 return _fetched(result) if result is not None else pl.DataFrame()

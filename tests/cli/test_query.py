@@ -80,8 +80,10 @@ def test_columns_of_one_name_and_names_with_quotes(fertool, empty: Path) -> None
     ("sql", "told"),
     [
         ("SELECT 1; SELECT 2", "expected one SQL statement, got 2 (ask for them one by one)"),
-        ("", "expected one SQL statement, got 0 (ask for them one by one)"),
-        ("/* nothing */", "expected one SQL statement, got 0 (ask for them one by one)"),
+        (
+            "SELECT 1; DROP TABLE runs; SELECT 2",
+            "expected one SQL statement, got 3 (ask for them one by one)",
+        ),
     ],
 )
 def test_one_statement(fertool, empty: Path, sql: str, told: str) -> None:
