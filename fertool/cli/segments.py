@@ -38,7 +38,7 @@ def segments(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt or .csv file; "
+            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv or .tsv file; "
             "shows what there is when left out.",
             metavar="SOURCE",
         ),

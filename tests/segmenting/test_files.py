@@ -33,6 +33,32 @@ GOOD = [
         "difficulty: hard\npoint: induction",
         [WELCOME, PROOFS],
     ),
+    # blocks without an arrow are no cues; an empty line ends a cue, so what follows is no text of it
+    (
+        "a.vtt",
+        "WEBVTT\n\nNOTE by hand\n\nno cue\n\n00:00.000 --> 01:30.000\n\nno text\n\n"
+        "01:30.000 --> 05:00.000\nB\n",
+        [("Segment", 0.0, 90.0, "", ""), ("B", 90.0, 300.0, "", "")],
+    ),
+    # a number names no segment
+    ("a.vtt", "WEBVTT\n\n7\n00:00.000 --> 01:30.000\n", [("Segment", 0.0, 90.0, "", "")]),
+    ("a.srt", "1\n00:00:00,000 --> 00:01:30,000\n", [("Segment", 0.0, 90.0, "", "")]),
+    # tags of style are no text; braces of the lecture are
+    (
+        "a.srt",
+        "1\n00:00:00,000 --> 00:01:30,000\n{\\an8}<i>Sets</i> {a}\n",
+        [("Sets {a}", 0.0, 90.0, "", "")],
+    ),
+    # tabs, with and without a decimal comma
+    (
+        "a.tsv",
+        "start\tend\ttitle\n0\t1,2\tA, b\n1.2\t2,4\tB\n",
+        [("A, b", 0, 1.2, "", ""), ("B", 1.2, 2.4, "", "")],
+    ),
+    # Excel's line that names the delimiter, which the header could not tell
+    ("a.csv", "sep=;\nstart;title\n0,5;A\n", [("A", 0.5, None, "", "")]),
+    ("a.csv", "\nSEP=;\nstart\n1,5\n", [("Segment 1", 1.5, None, "", "")]),
+    ("a.csv", "sep=\t\nstart\n1,5\n", [("Segment 1", 1.5, None, "", "")]),
     # as typed: what it means is read later
     ("a.csv", "start;difficulty\n0;Sehr schwer\n", [("Segment 1", 0.0, None, "Sehr schwer", "")]),
     ("a.csv", "start,difficulty\n0,4\n", [("Segment 1", 0.0, None, "4", "")]),
@@ -58,11 +84,9 @@ BAD = [
     ("a.csv", "start,title\n0,A, B\n", ":2: expected at most 2 cells, got 3 (put a title"),
     ("a.csv", 'start,title\n0,"A\nB"\n,C\n', ":4: start: time ''"),  # a quoted title over two lines
     ("a.vtt", "WEBVTT\n", ": no segment in it (expected cues"),
-    (
-        "a.vtt",
-        "WEBVTT\n\nWelcome\n\n",
-        ":3: expected a line such as 00:00:00.000 --> 00:05:00.000, got 'Welcome'",
-    ),
+    ("a.vtt", "WEBVTT\n\nWelcome\n\n", ": no segment in it (expected cues"),
+    ("a.srt", "1\nWelcome\n", ":1: expected a line such as 00:00:00.000 --> 00:05:00.000, got '1'"),
+    ("a.csv", "sep=;\nstart;end\n0;1;2\n", ":3: expected at most 2 cells, got 3"),
     ("a.vtt", "WEBVTT\n\n00:00.000 -->\nA\n", ":3: end: time ''"),
     ("a.srt", "1\n00:00:00,000 --> 00:01:61,000\nA\n", ":2: end: time '00:01:61.000'"),
     (
@@ -95,3 +119,17 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
     (tmp_path / "latin.csv").write_bytes("start,title\n0,Größe\n".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin\.csv:2: not UTF-8"):
         read_rows(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_the_encoding_does_not_show(tmp_path, encoding):
+    mark = "\ufeff" if encoding.startswith("utf-16") else ""
+    text = f"{mark}WEBVTT\n\n00:00.000 --> 00:01.200\nÜbung 学习\n"
+    (tmp_path / "a.vtt").write_bytes(text.encode(encoding))
+    assert [row.title for row in read_rows(tmp_path / "a.vtt")] == ["Übung 学习"]
+
+
+def test_a_cut_file_in_utf_16_is_said_to_be_one(tmp_path):
+    (tmp_path / "a.csv").write_bytes("\ufeffstart".encode("utf-16-le")[:-1])
+    with pytest.raises(ConfigError, match="a.csv: not UTF-16, as its first bytes say .save the file"):
+        read_rows(tmp_path / "a.csv")
