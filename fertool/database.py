@@ -11,10 +11,11 @@ import logging
 import os
 import re
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import duckdb
 
@@ -36,6 +37,17 @@ RETRY_S = 0.05
 PATIENCE_S = 2.0
 """A longer wait for the file is told to the log."""
 log = logging.getLogger(__name__)
+INTERRUPTED = "Query interrupted"
+"""DuckDB's RuntimeError where a signal came during a statement."""
+_open: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+"""Connections within a transaction."""
+
+
+def interrupt() -> None:
+    """End the statements of this process that run now, from another thread: each raises KeyboardInterrupt."""
+    for con in list(_open):
+        with suppress(duckdb.Error):  # it was closed just now
+            con.interrupt()
 
 
 class Database:
@@ -76,13 +88,20 @@ class Database:
         con = self._kept.cursor() if self._kept is not None else self._connect(read_only)
         try:
             con.begin()
+            _open.add(con)
             yield con
             con.commit()
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
         except duckdb.Error as error:
             if not broken(error):
                 raise
             con.close()  # a damaged file is opened once more, to see what can be saved
             raise self._explain(error) from error
+        except RuntimeError as error:
+            if str(error) == INTERRUPTED:
+                raise KeyboardInterrupt from error
+            raise
         finally:
             con.close()  # rolls back what was not committed
 

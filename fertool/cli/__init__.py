@@ -34,6 +34,7 @@ from fertool.cli import (
     rules,
     runs,
     segments,
+    streams,
     students,
     train,
 )
@@ -73,10 +74,21 @@ def main() -> None:
     """Run the command; an error a user can act on is one line and exit code 2, a bug keeps its traceback."""
     # All that fertool writes is about people: the owner's eyes only, DuckDB's own log files included.
     os.umask(0o077)
+    streams.prepare()
+    code = 0
     try:
         app()
+    except SystemExit as error:
+        code = streams.code(error)
     except FertoolError as error:
         if os.environ.get("FERTOOL_DEBUG"):
             raise
         print(f"fertool: {error}", file=sys.stderr)
-        sys.exit(2)
+        code = 2
+    except OSError:
+        if (lost := streams.fault(probe=True)) is None:
+            raise
+        sys.exit(streams.unwritable(lost))
+    if (lost := streams.fault()) is not None:
+        code = streams.unwritable(lost)
+    sys.exit(code)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fertool.cli import streams
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -150,6 +152,7 @@ def _cell(value: object) -> str:
 def print_json(value: Any) -> None:
     import json
 
+    streams.utf8()
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
@@ -157,4 +160,5 @@ def print_line(value: Any) -> None:
     """One JSON object on a line of its own, at once: for programs that follow what is going on."""
     import json
 
+    streams.utf8()
     print(json.dumps(value, ensure_ascii=False, default=str), flush=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fertool.cli import streams
 from fertool.cli.common import Db, Json, open_store, print_table, settings
 from fertool.cli.people import record
 
@@ -33,8 +34,10 @@ def query(
     table = store.query(sql)
     record(store, "query", what=sql)
     if json:
+        streams.utf8()
         print(table.write_json())
     elif csv:
+        streams.utf8()
         sys.stdout.write(_flat(table).write_csv())
     elif parquet is not None:
         _write(table, parquet)

@@ -13,6 +13,9 @@ from typing import Any
 
 from fertool.fleet.worker import Worker
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""Ends a process at once; on Windows, which has no SIGKILL, SIGTERM does."""
+
 
 class Processes:
     """A `Team`. Spawned, not forked: a fork of a process with threads may hang."""
@@ -35,7 +38,7 @@ class Process:
 
     def stop(self) -> None:
         with suppress(BrokenProcessPool, ProcessLookupError):
-            os.kill(self._id.result(), signal.SIGKILL)
+            os.kill(self._id.result(), KILL)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

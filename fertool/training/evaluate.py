@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ class Measured:
     warnings: tuple[str, ...]
     faces_per_s: dict[int, float]
     """By batch size."""
-    peak_mb: float
+    peak_mb: float | None
     """Of this process so far."""
     truth: Any
     probabilities: Doubles
@@ -200,6 +199,11 @@ def _speed(classifier: Classifier, part: Dataset, size: int, seconds: float = 1.
     return done / (time.perf_counter() - began)
 
 
-def _peak_mb() -> float:
+def _peak_mb() -> float | None:
+    """Most memory of this process so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
