@@ -242,7 +242,7 @@ class Drive:
                 self._fail(one, reason)
             case Described(analysis, missing):
                 one.analysis = analysis
-                chunks = [] if self.skip(analysis) else _ranges(missing)
+                chunks = [] if self.skip(analysis) and not one.job.force else _ranges(missing)
                 self._waiting.extendleft(Task(one, part) for part in reversed(chunks))
                 one.missing = frozenset[int]().union(*chunks)
                 one.done = not chunks

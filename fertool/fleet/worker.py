@@ -170,7 +170,7 @@ class Worker:
         from fertool.measuring import stood_up
         from fertool.remote import located
 
-        if self._opened is None or self._opened[0] != job:
+        if self._opened is None or self._opened[0].number != job.number:
             self._opened = None
             request = self._request(job)
             source = look(located(job.file), request)

@@ -59,6 +59,11 @@ def test_two_workers_and_a_spool(lectures, alone, tmp_path: Path) -> None:
     again = lectures.analyze("--workers", 1)
     assert again.stderr.count("already analyzed") == 3
     assert lectures.rows() == alone
+    forced = lectures.analyze("--workers", 1, "--force")
+    assert (forced.returncode, "already analyzed" in forced.stderr) == (0, False), forced.stderr
+    rows = lectures.rows()
+    for table in alone.keys() - {"assessments"}:  # judged with the other lectures in view, this time
+        assert rows[table] == alone[table], table
 
 
 def test_killed_and_started_again(lectures, alone, tmp_path: Path) -> None:
