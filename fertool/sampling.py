@@ -50,8 +50,8 @@ def parse_time(text: str) -> float:
     match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text.strip(), re.ASCII)
     if match:
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        # Only the leading part may be large: 90:00 is an hour and a half, 1:90 is a slip.
-        small_seconds = match[2] is None or seconds < 60
+        # Only the leading part may be large: 90:00 is an hour and a half, 1:90 is a slip. 0:60 is a minute.
+        small_seconds = match[2] is None or seconds <= 60
         small_minutes = match[1] is None or minutes < 60
         if small_seconds and small_minutes and hours < 1e6 and minutes < 1e8 and seconds < 1e10:
             return hours * 3600 + minutes * 60 + seconds

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROWS = [
-    "errors privacy.private difficulty types messages models recipes sections",
+    "errors privacy.private difficulty sheets types messages models recipes sections",
     "contracts sqlrule hookspecs",
     "plugins options config checks setup",
     "boxes crops devices head_level judging light packed pose sampling cores remote display decode video "

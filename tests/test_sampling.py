@@ -177,6 +177,8 @@ def test_parse_every_refuses(text: str) -> None:
         ("0", 0),
         (" 12.25 ", 12.25),
         ("1:0:0", 3600),
+        ("0:60", 60),
+        ("0:59:60", 3600),
     ],
 )
 def test_parse_time(text: str, expected: float) -> None:

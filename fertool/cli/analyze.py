@@ -74,7 +74,8 @@ def analyze(
         str | None,
         typer.Option(
             "--segments",
-            help="chapters, slides, parts:5m, or a .vtt, .srt, .csv or .tsv file; see `fertool segments`.",
+            help="chapters, slides, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file; see "
+            "`fertool segments`.",
             metavar="SOURCE",
         ),
     ] = None,

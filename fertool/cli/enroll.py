@@ -39,11 +39,16 @@ def enroll(
         Path,
         typer.Argument(
             help="A folder of pictures, each named after its student, or folders of several; or a CSV with "
-            "student, picture, consent, consent_date, expires.",
+            "student, picture, consent, consent_date, expires, or a list of participants from Moodle, "
+            "Canvas, Zoom or Teams.",
             metavar="ROSTER",
         ),
     ],
     course: Course = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Which heading of the CSV means a column.", metavar="COLUMN=HEADING"),
+    ] = None,
     names: NamesFile = None,
     detector: Annotated[str | None, typer.Option("--detector", help="As in analyze.", metavar="NAME")] = None,
     encoder: Annotated[str | None, typer.Option("--encoder", help="As in analyze.", metavar="NAME")] = None,
@@ -67,7 +72,7 @@ def enroll(
 
     flags = {"detector": detector, "encoder": encoder, "device": device}
     chosen = settings(course=course, db=db, policy="behaviour", **flags)
-    listed = classlist.read(roster)
+    listed = classlist.read(roster, _named(column or []))
     secret, known = open_names(names)
     tools = setup.toolbox(chosen, option or [], plugin or [])
     engine = enrolment.engine(tools, setup.device(chosen.device))
@@ -113,6 +118,20 @@ def enroll(
     unrecognizable(store, here, tools.model)
     if not whole:
         raise typer.Exit(3)
+
+
+def _named(words: Sequence[str]) -> dict[str, str]:
+    """`student=Full name` -> column and heading."""
+    from fertool.errors import ConfigError
+    from fertool.students.classlist import COLUMNS, PARTS
+
+    known = (*COLUMNS, *PARTS)
+    named = dict(word.partition("=")[::2] for word in words)
+    for name, heading in named.items():
+        if name not in known or not heading:
+            what = f"--column {name}={heading}: expected COLUMN=HEADING"
+            raise ConfigError(what, f"columns are {', '.join(known)}")
+    return named
 
 
 def _recognise(

@@ -15,7 +15,6 @@ from fertool.cli.common import (
     PluginFiles,
     absent,
     analyzed,
-    clock,
     open_store,
     print_json,
     print_table,
@@ -38,7 +37,7 @@ def segments(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv or .tsv file; "
+            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file; "
             "shows what there is when left out.",
             metavar="SOURCE",
         ),
@@ -136,6 +135,8 @@ def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
         rows = [{"course": c, "lecture": n, **row} for (c, n), parts in found.items() for row in parts]
         print_json(rows)
         return
+    from fertool.segmenting.fit import clock
+
     times = ("start_s", "end_s")
     for one, parts in found.items():
         print_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import socket
@@ -25,14 +26,17 @@ _received: list[int] = []
 
 
 def prepare() -> None:
-    """What cannot be shown is replaced, a closed stream takes everything and shows nothing, and signals that
-    end a command do so as Ctrl-C does."""
+    """What cannot be shown is replaced, a closed stream takes everything and shows nothing, notes of the log
+    stand on standard error, and signals that end a command do so as Ctrl-C does."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the shell: `>&-`
             setattr(sys, name, NOWHERE.open("w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    shown = logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("fertool: %(message)s"))
+    logging.getLogger("fertool").addHandler(shown)
     with suppress(ValueError):  # not in the main thread
         for name in ENDED:
             if hasattr(signal, name):

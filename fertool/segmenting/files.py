@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import html
 import re
 from difflib import get_close_matches
+from statistics import median
 from typing import TYPE_CHECKING
 
-from fertool import difficulty
+from fertool import difficulty, sheets
 from fertool.errors import ConfigError
 from fertool.sampling import parse_time
 from fertool.segmenting.fit import Row
@@ -19,9 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLES = (".csv", ".tsv")
-SUFFIXES = (".vtt", ".srt", *TABLES)
+SUFFIXES = (".vtt", ".srt", ".txt", *TABLES)
 COLUMNS = ("start", "end", "title", "difficulty", "point")
 _NO_CUES = ("NOTE", "STYLE", "REGION", "WEBVTT")
+_CHAPTER = re.compile(r"[(\[]?((?:\d+:)?\d{1,2}:\d{2})[)\]]?(?:\s*[-–—|:]\s+|\s+|$)(.*)")
+MANY, SHORT_S = 30, 15.0
+"""So many cues, shorter than this at the median, are subtitles of what was said."""
+_ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+)", re.MULTILINE)
+_VOICE = re.compile(r"<v[ .][^>]*>")
 _TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 """Tags of WebVTT and SRT, and those of SubStation Alpha, which SRT files carry along."""
 
@@ -29,90 +33,56 @@ _TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 def read_rows(path: Path) -> list[Row]:
     """The rows of a file in its order, at least one. Raises ConfigError.
 
-    Text is UTF-8, or UTF-16 with its byte order mark. CSV and TSV: a header with `start` and any of `end`,
-    `title`, `difficulty`, `point`, parted by commas, semicolons or tabs; a line `sep=;` may precede it, an
+    CSV and TSV (`fertool.sheets`): a header with `start` and any of `end`, `title`, `difficulty`, `point`; an
     empty `end` means up to the next row, and times may have a decimal comma where no comma parts the cells.
+    TXT: chapters as they are pasted below videos, `0:00 Introduction`.
     WebVTT and SRT: a cue is a segment, its text the title; lines `difficulty: hard` and `point: recursion`
     may follow. A block of WebVTT without an arrow is no cue, and a cue ends with an empty line
     (https://www.w3.org/TR/webvtt1/#file-parsing). A cue without text has its name as title, unless that is
     a number.
     """
-    text = _text(path)
-    rows = list(_table(path, text) if path.suffix.lower() in TABLES else _cues(path, text))
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        rows = list(_table(path))
+    elif suffix == ".txt":
+        rows = list(_pasted(path, sheets.text_of(path)))
+    else:
+        rows = list(_cues(path, sheets.text_of(path)))
     if not rows:
         raise ConfigError(f"{path}: no segment in it", f"expected {_expected(path)}")
     return rows
 
 
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"segments {path}: cannot be read: {error.strerror}") from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return data.decode("utf-16")
-        except UnicodeDecodeError as error:
-            what = f"{path}: not UTF-16, as its first bytes say"
-            raise ConfigError(what, "save the file as UTF-8") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8", "save the file as UTF-8") from error
-
-
 def _expected(path: Path) -> str:
     if path.suffix.lower() in TABLES:
         return f"a line with the names {', '.join(COLUMNS)}, then one line per segment"
+    if path.suffix.lower() == ".txt":
+        return "lines such as 0:00 Introduction"
     return "cues such as 00:00:00.000 --> 00:05:00.000 with a title below"
 
 
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def _table(path: Path, text: str) -> Iterator[Row]:
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    declared = re.fullmatch(r"sep=([,;\t]?)", first, re.IGNORECASE)  # Excel's; a tab at the end is stripped
-    delimiter = (declared[1] or "\t") if declared else max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    names: list[str] | None = None
-    rows = 0
-    for cells in reader:
-        cells = [cell.strip() for cell in cells]
-        where = f"{path}:{reader.line_num}"
-        if not any(cells) or (declared and names is None and cells[0].lower().startswith("sep=")):
-            continue
-        if names is None:
-            names = _header(where, cells)
-        elif len(cells) > len(names):
-            what = f"{where}: expected at most {len(names)} cells, got {len(cells)}"
-            raise ConfigError(what, "put a title with a comma into quotes")
-        else:
-            rows += 1
-            values = dict(zip(names, cells, strict=False))
-            if delimiter != ",":
-                values |= {name: values[name].replace(",", ".") for name in {"start", "end"} & values.keys()}
-            yield Row(
-                where,
-                values.get("title") or f"Segment {rows}",
-                _time(where, "start", values.get("start", "")),
-                _time(where, "end", values["end"]) if values.get("end") else None,
-                difficulty.checked(where, values.get("difficulty", "")),
-                values.get("point", ""),
-            )
-
-
-def _header(where: str, cells: list[str]) -> list[str]:
-    names = [cell.lower() for cell in cells]
-    for name in names:
-        if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the first line names {', '.join(COLUMNS)}"
-            raise ConfigError(f"{where}: unknown column {name!r}", hint)
-    if "start" not in names or len(set(names)) < len(names):
-        raise ConfigError(f"{where}: expected the column 'start', and each once, got {', '.join(names)}")
-    return names
+def _table(path: Path) -> Iterator[Row]:
+    sheet = sheets.read(path, COLUMNS)
+    for heading in sheet.others:
+        near = get_close_matches(heading.lower(), COLUMNS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the first line names {', '.join(COLUMNS)}"
+        raise ConfigError(f"{sheet.where}: unknown column {heading!r}", hint)
+    if "start" not in sheet.columns:
+        raise ConfigError(f"{sheet.where}: expected the column 'start', got {', '.join(sheet.columns)}")
+    for number, (where, cells) in enumerate(((line.where, dict(line.cells)) for line in sheet.lines), 1):
+        if sheet.decimal_comma:
+            cells |= {name: cells[name].replace(",", ".") for name in {"start", "end"} & cells.keys()}
+        yield Row(
+            where,
+            cells.get("title") or f"Segment {number}",
+            _time(where, "start", cells["start"]),
+            _time(where, "end", cells["end"]) if cells.get("end") else None,
+            difficulty.checked(where, cells.get("difficulty", "")),
+            cells.get("point", ""),
+        )
 
 
 def _time(where: str, column: str, text: str) -> float:
@@ -122,10 +92,24 @@ def _time(where: str, column: str, text: str) -> float:
         raise ConfigError(f"{where}: {column}: {error.message}", error.hint) from error
 
 
+# --- chapters as they are pasted below videos ---
+
+
+def _pasted(path: Path, text: str) -> Iterator[Row]:
+    """`0:00 Introduction`, one line each, up to the next; other lines are a description around it."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _CHAPTER.fullmatch(line.strip()):
+            where = f"{path}:{number}"
+            yield Row(where, match[2] or "Segment", _time(where, "start", match[1]), None)
+
+
 # --- WebVTT and SRT -------------------------------------------------------------------------------
 
 
 def _cues(path: Path, text: str) -> Iterator[Row]:
+    if speech := _speech(text):
+        what = f"{path}: a transcript of speech ({speech}), expected segments"
+        raise ConfigError(what, "a segment is a chapter or a topic, of minutes; see parts:5m, slides, a CSV")
     for number, lines in _blocks(text):
         if lines[0].startswith(_NO_CUES) and "-->" not in lines[0]:
             continue
@@ -144,6 +128,21 @@ def _cues(path: Path, text: str) -> Iterator[Row]:
         name = lines[0] if at and not lines[0].isdecimal() else "Segment"  # WebVTT lets a cue carry a name
         title = title or name
         yield Row(where, title, start_s, end_s, details.get("difficulty", ""), details.get("point", ""))
+
+
+def _speech(text: str) -> str:
+    """By what subtitles are known to be what was said: voices, or many short cues; empty for others."""
+    cues = [match.groups() for match in _ARROW.finditer(text)]
+    if voices := len(_VOICE.findall(text)):
+        return f"{voices} of {len(cues)} cues name who speaks"
+    lengths = []
+    for start, end in cues:
+        try:
+            lengths.append(parse_time(end.replace(",", ".")) - parse_time(start.replace(",", ".")))
+        except ConfigError:
+            return ""  # told of with its line
+    short = len(lengths) >= MANY and median(lengths) < SHORT_S
+    return f"{len(lengths)} cues, {median(lengths):.1f} s at the median" if short else ""
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SLACK_S = 1.0
-"""How far a segment may reach beyond the end of the recording, or into the next: people round to seconds."""
+"""How far a segment may reach beyond the end of the recording, or into the next, and is cut with a note:
+people round to seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,12 @@ def fit(rows: Sequence[Row], duration_s: float, *, trim: bool = False) -> tuple[
     ordered = _closed(sorted(rows, key=lambda row: row.start_s), duration_s)
     for row, after in pairwise(ordered):
         if after.start_s < _end(row) - (math.inf if trim else SLACK_S):
-            what = f"{after.where}: begins at {_clock(after.start_s)}, before {row.where}"
-            raise ConfigError(f"{what} ends at {_clock(_end(row))}", "segments may not overlap")
+            what = f"{after.where}: begins at {clock(after.start_s)}, before {row.where}"
+            raise ConfigError(f"{what} ends at {clock(_end(row))}", "segments may not overlap")
     last = ordered[-1]
     if not trim and _end(last) > duration_s + SLACK_S:
-        what = f"{last.where}: ends at {_clock(_end(last))}, beyond the end of the lecture"
-        raise ConfigError(what, f"it is {_clock(duration_s)} long")
+        what = f"{last.where}: ends at {clock(_end(last))}, beyond the end of the lecture"
+        raise ConfigError(what, f"it is {clock(duration_s)} long")
     limits = [min(s, duration_s) for s in (*(row.start_s for row in ordered[1:]), duration_s)]
     cut = [
         (row, max(row.start_s, 0.0), min(_end(row), limit))
@@ -56,7 +57,21 @@ def fit(rows: Sequence[Row], duration_s: float, *, trim: bool = False) -> tuple[
     if not kept:
         raise ConfigError(f"{ordered[0].where}: no segment lies within the lecture", _length(duration_s))
     segments = [Segment(i, r.title, a, b, r.difficulty, r.point) for i, (r, a, b) in enumerate(kept)]
-    return segments, _gaps(segments, duration_s)
+    return segments, ([] if trim else _overlaps(ordered, duration_s)) + _gaps(segments, duration_s)
+
+
+def _overlaps(rows: Sequence[Row], duration_s: float) -> list[str]:
+    """Notes on what was cut: rows that reach into the next one, or beyond the end, within the slack."""
+    over = [_end(row) - after.start_s for row, after in pairwise(rows) if _end(row) > after.start_s]
+    notes = []
+    if over:
+        many = f"{len(over)} segments reach" if len(over) > 1 else "a segment reaches"
+        notes.append(f"{many} up to {max(over):.2f} s into the next: cut where that begins")
+    if _end(rows[-1]) > duration_s:
+        notes.append(
+            f"{rows[-1].where}: ends {_end(rows[-1]) - duration_s:.2f} s after the lecture: cut at its end"
+        )
+    return notes
 
 
 def _closed(rows: list[Row], duration_s: float) -> list[Row]:
@@ -67,9 +82,9 @@ def _closed(rows: list[Row], duration_s: float) -> list[Row]:
         end_s = following if row.end_s is None else row.end_s
         if end_s <= row.start_s:
             if row.end_s is None and row is rows[-1]:
-                what = f"{row.where}: begins at {_clock(row.start_s)}, beyond the end of the lecture"
+                what = f"{row.where}: begins at {clock(row.start_s)}, beyond the end of the lecture"
                 raise ConfigError(what, _length(duration_s))
-            what = f"{row.where}: expected an end after {_clock(row.start_s)}, got {_clock(end_s)}"
+            what = f"{row.where}: expected an end after {clock(row.start_s)}, got {clock(end_s)}"
             raise ConfigError(what, "start and end are times from the beginning of the lecture")
         closed.append(Row(row.where, row.title, row.start_s, end_s, row.difficulty, row.point))
     return closed
@@ -82,7 +97,7 @@ def _gaps(segments: Sequence[Segment], duration_s: float) -> list[str]:
     if not gaps:
         return []
     number = "a gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
-    return [f"{number}, {_clock(sum(gaps))} in all, belong{'s' * (len(gaps) == 1)} to no segment"]
+    return [f"{number}, {clock(sum(gaps))} in all, belong{'s' * (len(gaps) == 1)} to no segment"]
 
 
 def _end(row: Row) -> float:
@@ -91,10 +106,11 @@ def _end(row: Row) -> float:
 
 
 def _length(duration_s: float) -> str:
-    return f"it is {_clock(duration_s)} long"
+    return f"it is {clock(duration_s)} long"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """65.2 -> `0:01:05.2`, to the millisecond; infinity -> `the end`."""
     if not math.isfinite(seconds):
         return "the end"
     whole = int(seconds)

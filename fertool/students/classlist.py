@@ -3,23 +3,42 @@
 folder   ann.jpg, bob.png: one picture each, the student named after the file;
          ann/*.jpg: several pictures, the student named after the sub-folder
 CSV      student, picture, consent, consent_date, expires; a student with several pictures has several
-         rows; `picture` is relative to the CSV and may be empty, as may everything but `student`
+         rows; `picture` is relative to the CSV and may be empty, as may everything but `student`. Headings
+         and answers in any language of the report (`fertool.sheets`). Lists of participants of Moodle,
+         Canvas, Zoom and Teams are read as they come: first and last name are joined, everything else in
+         them is left out, and somebody who joined twice is one student
 """
 
 from __future__ import annotations
 
-import csv
+import logging
 import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fertool import sheets
 from fertool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 COLUMNS = ("student", "picture", "consent", "consent_date", "expires")
-ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+PARTS = ("first name", "last name")
+PLATFORMS = frozenset(
+    {"email", "email address", "user email", "e mail", "e mail adresse", "join time", "first join", "id"}
+)
+"""Headings by which the list of a learning platform or of a meeting is known: its other columns are no
+mistake. No address is stored."""
+ORIGINAL = re.compile(r"\s*\([^()]*\)$")
+"""Zoom's first name of somebody who took another."""
+NOBODY = ("Points Possible", "    Points Possible")
+"""Begins a row of Canvas that is no student's."""
+log = logging.getLogger(__name__)
 PSEUDONYM = re.compile(r"student-\d+")
 
 
@@ -41,15 +60,17 @@ class Listed:
     answer: Answer | None = None
 
 
-def read(roster: Path) -> list[Listed]:
+def read(roster: Path, named: Mapping[str, str] | None = None) -> list[Listed]:
     """The students of a folder or CSV, in order of first mention; at least one.
+
+    `named`: column -> its heading in this CSV, where it has another one.
 
     Raises ConfigError, with file and line, for what cannot be read. Pictures are not looked at.
     """
     if roster.is_dir():
         found = _folder(roster)
     elif roster.is_file():
-        found = _table(roster)
+        found = _table(roster, named or {})
     else:
         raise ConfigError(f"{roster}: no such folder or file", "a roster is a folder of pictures, or a CSV")
     if not found:
@@ -95,69 +116,70 @@ def _is_picture(path: Path) -> bool:
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def _table(path: Path) -> list[Listed]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = file.read().splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", "expected a CSV in UTF-8") from error
+def _table(path: Path, named: Mapping[str, str]) -> list[Listed]:
+    sheet = sheets.read(path, (*COLUMNS, *PARTS), named=named)
+    student = _student(sheet)
+    if sheet.others:
+        platform = set(sheet.columns) & set(PARTS) or any(map(_of_a_platform, sheet.others))
+        for heading in () if platform else sheet.others:
+            near = get_close_matches(sheets.plain(heading), COLUMNS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COLUMNS)}"
+            raise ConfigError(f"{sheet.where}: unknown column {heading!r}", hint)
+        log.warning("%s: not read and not stored: %s", path, ", ".join(sheet.others))
     students: dict[str, Listed] = {}
-    reader = csv.reader(lines, delimiter=_delimiter(lines))
-    columns: list[str] = []
-    for cells in reader:
-        where = f"{path}, line {reader.line_num}"
-        if not any(cell.strip() for cell in cells):
+    for line in sheet.lines:
+        name = student(line)
+        if name.startswith(NOBODY):
             continue
-        if not columns:
-            columns = _header(cells, where)
-            continue
-        if len(cells) > len(columns):
-            raise ConfigError(f"{where}: expected {len(columns)} cells, got {len(cells)}")
-        row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-        listed = _row(row, path.parent, where)
-        students[listed.student] = _joined(students.get(listed.student), listed, where)
+        listed = _row(name, line.cells, path.parent, line.where)
+        students[listed.student] = _joined(students.get(listed.student), listed, line.where)
     return list(students.values())
 
 
-def _delimiter(lines: list[str]) -> str:
-    """Spreadsheets of many countries write a semicolon."""
-    head = next((line for line in lines if line.strip()), "")
-    return ";" if head.count(";") > head.count(",") else ","
+def _student(sheet: sheets.Sheet) -> Callable[[sheets.Line], str]:
+    """How the name of a line is written together."""
+    if set(PARTS) <= set(sheet.columns):
+        return lambda line: " ".join(filter(None, (line.cells[part] for part in PARTS)))
+    if "student" not in sheet.columns:
+        what = f"{sheet.where}: expected a column student, got {', '.join(sheet.others + sheet.columns)}"
+        raise ConfigError(what, "--column student=HEADING says which one it is")
+    last_first = any(sheets.plain(heading).startswith("sis ") for heading in sheet.others)
+
+    def named(line: sheets.Line) -> str:
+        name = ORIGINAL.sub("", line.cells["student"])
+        last, comma, first = name.partition(", ")
+        return f"{first} {last}" if comma and last_first else name
+
+    return named
 
 
-def _header(cells: list[str], where: str) -> list[str]:
-    columns = [cell.strip().lower() for cell in cells]
-    unknown = [column for column in columns if column not in COLUMNS]
-    if unknown or "student" not in columns or len(set(columns)) < len(columns):
-        what = f"{where}: expected a header of {', '.join(COLUMNS)}, got {', '.join(columns)}"
-        raise ConfigError(what, "only `student` is required")
-    return columns
+def _of_a_platform(heading: str) -> bool:
+    word = sheets.plain(heading)
+    return word.startswith("sis ") or word in PLATFORMS
 
 
-def _row(row: dict[str, str], folder: Path, where: str) -> Listed:
+def _row(name: str, row: Mapping[str, str], folder: Path, where: str) -> Listed:
     picture = row.get("picture", "")
     return Listed(
-        check_name(row.get("student", ""), where),
+        check_name(name, where),
         (folder / picture,) if picture else (),
         _answer(row, where),
     )
 
 
-def _answer(row: dict[str, str], where: str) -> Answer | None:
+def _answer(row: Mapping[str, str], where: str) -> Answer | None:
     said = row.get("consent", "")
     given, expires = (_date(row, column, where) for column in ("consent_date", "expires"))
     if not said:
         if given or expires:
             raise ConfigError(f"{where}: a date of consent, but no consent", "write yes or no")
         return None
-    if said.lower() not in ANSWERS:
-        raise ConfigError(f"{where}: consent: expected yes or no, got {said!r}")
     if given and expires and expires < given:
         raise ConfigError(f"{where}: consent expires on {expires}, before it is given on {given}")
-    return Answer(ANSWERS[said.lower()], given, expires)
+    return Answer(sheets.answer(f"{where}: consent", said), given, expires)
 
 
-def _date(row: dict[str, str], column: str, where: str) -> date | None:
+def _date(row: Mapping[str, str], column: str, where: str) -> date | None:
     text = row.get(column, "")
     if not text:
         return None

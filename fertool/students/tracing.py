@@ -7,7 +7,6 @@ as it lasts.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,10 +17,12 @@ import polars as pl
 from scipy.optimize import linear_sum_assignment
 
 from fertool import boxes as geometry
+from fertool import sheets
 from fertool.errors import ConfigError
 from fertool.tables import frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -84,31 +85,27 @@ def read_truth(path: Path) -> pl.DataFrame:
 
     Raises ConfigError, with file and line, for what cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := sorted(TRUTH.keys() - set(reader.fieldnames or ())):
-                what = f"{path}, line 1: no column {', '.join(missing)}"
-                raise ConfigError(what, f"expected {', '.join(TRUTH)}")
-            rows = [_row(row, f"{path}, line {reader.line_num}") for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", "expected a CSV in UTF-8") from error
+    sheet = sheets.read(path, tuple(TRUTH))
+    if missing := sorted(TRUTH.keys() - set(sheet.columns)):
+        what = f"{sheet.where}: no column {', '.join(missing)}"
+        raise ConfigError(what, f"expected {', '.join(TRUTH)}")
+    rows = [_row(line.cells, line.where, comma=sheet.decimal_comma) for line in sheet.lines]
     if not rows:
         raise ConfigError(f"{path}: no row in it", "expected one row per person to be seen at an instant")
     return frame(rows, TRUTH)
 
 
-def _row(row: dict[str, str | None], where: str) -> dict[str, object]:
+def _row(row: Mapping[str, str], where: str, *, comma: bool) -> dict[str, object]:
     found: dict[str, object] = {}
     for name in TRUTH:
-        text = (row[name] or "").strip()
+        text = row[name]
         if name in ("recording", "person"):
             if not text:
                 raise ConfigError(f"{where}: expected a {name}, got nothing")
             found[name] = text
             continue
         try:
-            number = float(text)
+            number = float(text.replace(",", ".") if comma else text)
         except ValueError:
             number = math.nan
         if not math.isfinite(number):

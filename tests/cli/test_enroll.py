@@ -199,7 +199,7 @@ def test_a_roster_of_answers_alone_needs_no_pictures(fertool, tmp_path: Path) ->
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: no such folder or file"),
-        (["bad.csv"], "bad.csv, line 2: consent: expected yes or no, got 'perhaps'"),
+        (["bad.csv"], "bad.csv:2: consent: expected yes or no, got 'perhaps'"),
         (["good.csv", "--names", "no/names.json"], "no/names.json: no such folder: no"),
         (["good.csv", "--detector", "nothing"], "nothing"),
     ],

@@ -72,21 +72,36 @@ def test_rows(tmp_path, name, text, rows):
     assert [(r.title, r.start_s, r.end_s, r.difficulty, r.point) for r in got] == rows
 
 
+def talk(cues, length):
+    """Cues of so many seconds, one after another."""
+    times = [length * i for i in range(cues + 1)]
+    clock = [f"{int(t) // 3600:02d}:{int(t) % 3600 // 60:02d}:{t % 60:06.3f}" for t in times]
+    return "".join(f"{i + 1}\n{clock[i]} --> {clock[i + 1]}\nWords\n\n" for i in range(cues))
+
+
+TALK = talk(30, 4.0)
 BAD = [
-    ("a.csv", "", ": no segment in it"),
+    ("a.csv", "", ": nothing in it"),
     ("a.csv", "start,title\n", ": no segment in it"),
-    ("a.csv", "begin,title\n0,A\n", ":1: unknown column 'begin'"),
-    ("a.csv", "start,titel\n0,A\n", "did you mean 'title'?"),
+    ("a.csv", "began,title\n0,A\n", ":1: unknown column 'began'"),
+    ("a.csv", "start,titles\n0,A\n", "did you mean 'title'?"),
     ("a.csv", "title,end\nA,9\n", ":1: expected the column 'start'"),
-    ("a.csv", "start,start\n1,2\n", ":1: expected the column 'start', and each once"),
+    ("a.csv", "start,start\n1,2\n", ":1: column 'start' stands there twice"),
     ("a.csv", "start,title\n0,A\nsoon,B\n", ":3: start: time 'soon': expected seconds, m:ss or h:mm:ss"),
     ("a.csv", "start,end\n0,1:90\n", ":2: end: time '1:90'"),
-    ("a.csv", "start,title\n0,A, B\n", ":2: expected at most 2 cells, got 3 (put a title"),
+    ("a.csv", "start,title\n0,A, B\n", ":2: column 3: expected at most 2 cells, got 3 (put a text"),
     ("a.csv", 'start,title\n0,"A\nB"\n,C\n', ":4: start: time ''"),  # a quoted title over two lines
     ("a.vtt", "WEBVTT\n", ": no segment in it (expected cues"),
     ("a.vtt", "WEBVTT\n\nWelcome\n\n", ": no segment in it (expected cues"),
     ("a.srt", "1\nWelcome\n", ":1: expected a line such as 00:00:00.000 --> 00:05:00.000, got '1'"),
-    ("a.csv", "sep=;\nstart;end\n0;1;2\n", ":3: expected at most 2 cells, got 3"),
+    ("a.csv", "sep=;\nstart;end\n0;1;2\n", ":3: column 3: expected at most 2 cells, got 3"),
+    ("a.txt", "Chapters of this video:\n", ": no segment in it (expected lines such as 0:00 Introduction"),
+    (
+        "a.vtt",
+        "WEBVTT\n\n00:00.000 --> 00:05.000\n<v Ann>Let us begin.\n\n00:05.000 --> 00:09.000\nNo.\n",
+        "a.vtt: a transcript of speech (1 of 2 cues name who speaks), expected segments (a segment is",
+    ),
+    ("a.srt", TALK, "a.srt: a transcript of speech (30 cues, 4.0 s at the median), expected segments"),
     ("a.vtt", "WEBVTT\n\n00:00.000 -->\nA\n", ":3: end: time ''"),
     ("a.srt", "1\n00:00:00,000 --> 00:01:61,000\nA\n", ":2: end: time '00:01:61.000'"),
     (
@@ -116,9 +131,49 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, name, text, words):
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.csv: cannot be read: No such file"):
         read_rows(tmp_path / "none.csv")
-    (tmp_path / "latin.csv").write_bytes("start,title\n0,Größe\n".encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"latin\.csv:2: not UTF-8"):
-        read_rows(tmp_path / "latin.csv")
+    (tmp_path / "no.csv").write_bytes(b"start,title\n0,\x81\n")
+    with pytest.raises(ConfigError, match=r"no\.csv:2: neither UTF-8 nor Windows-1252"):
+        read_rows(tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize(("cues", "length"), [(29, 4.0), (30, 15.0), (60, 300.0)])
+def test_what_is_no_transcript(tmp_path, cues, length):
+    """Fewer cues, or longer ones, are segments."""
+    path = tmp_path / "a.srt"
+    path.write_text(talk(cues, length))
+    assert len(read_rows(path)) == cues
+
+
+PASTED = """\
+What we talk about:
+
+0:00 Sampling
+1:05 - Filters
+(12:02) Questions: and answers
+1:02:03
+no chapter at 3:00 here
+"""
+
+
+def test_chapters_as_they_are_pasted_below_videos(tmp_path):
+    path = tmp_path / "chapters.txt"
+    path.write_text(PASTED)
+    found = read_rows(path)
+    assert [(row.start_s, row.end_s, row.title) for row in found] == [
+        (0, None, "Sampling"),
+        (65, None, "Filters"),
+        (722, None, "Questions: and answers"),
+        (3723, None, "Segment"),
+    ]
+    assert found[1].where == f"{path}:4"
+
+
+def test_headings_and_marks_in_german(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Start;Ende;Titel;Schwierigkeit;Thema\n0:00;0:01;Abtastung;schwer;Nyquist\n")
+    (row,) = read_rows(path)
+    assert (row.start_s, row.end_s, row.title) == (0, 1, "Abtastung")
+    assert (row.difficulty, row.point) == ("schwer", "Nyquist")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])

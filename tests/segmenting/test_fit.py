@@ -19,7 +19,19 @@ FITS = [
     ([(0, 50), (50, 100)], [(0, 50), (50, 100)], []),
     ([(50, 100), (0, 50)], [(0, 50), (50, 100)], []),  # in any order
     ([(0, None), (50, None)], [(0, 50), (50, 100)], []),  # open ends
-    ([(0, 50.8), (50, 100.9)], [(0, 50), (50, 100)], []),  # within a second: rounded
+    (
+        [(0, 50.8), (50, 100.9)],  # within a second: rounded
+        [(0, 50), (50, 100)],
+        [
+            "a segment reaches up to 0.80 s into the next: cut where that begins",
+            "f.csv:3: ends 0.90 s after the lecture: cut at its end",
+        ],
+    ),
+    (
+        [(0, 30.1), (30, 60.25), (60, 100)],
+        [(0, 30), (30, 60), (60, 100)],
+        ["2 segments reach up to 0.25 s into the next: cut where that begins"],
+    ),
     ([(0, 40), (50, 100)], [(0, 40), (50, 100)], ["a gap, 0:00:10 in all, belongs to no segment"]),
     ([(20, 40), (50, 70)], [(20, 40), (50, 70)], ["3 gaps, 0:01:00 in all, belong to no segment"]),
     ([(0.5, 99.5)], [(0.5, 99.5)], []),  # not worth a word

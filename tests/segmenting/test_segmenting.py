@@ -31,7 +31,7 @@ BAD = [
     ("parts:keyframes", "expected parts of at least 1 s"),
     ("parts:soon", "sampling 'soon'"),
     ("chapter", "unknown source (chapters, slides"),
-    ("points.txt", "unknown source"),
+    ("points.md", "unknown source"),
     ("points.csv", "points.csv: cannot be read"),
     ("slides:1,2,3", "expected the screen share as X1,Y1,X2,Y2"),
     ("slides:9,0,3,4", "expected the screen share"),

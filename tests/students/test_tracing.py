@@ -163,13 +163,13 @@ def test_the_truth_is_perfect(there):
 
 HEAD = "recording,time_s,person,x1,y1,x2,y2\n"
 BAD = [
-    ("recording,time_s\n", "line 1: no column person, x1, x2, y1, y2"),
-    ("", "line 1: no column"),
+    ("recording,time_s\n", "truth.csv:1: no column person, x1, x2, y1, y2"),
+    ("", "truth.csv: nothing in it"),
     (HEAD, "no row in it"),
-    (HEAD + "a.mp4,soon,ann,1,2,3,4\n", "line 2: time_s: expected a number, got 'soon'"),
-    (HEAD + "a.mp4,0,ann,1,2,3,4\na.mp4,1,ann,1,2,3\n", "line 3: y2: expected a number, got ''"),
-    (HEAD + "a.mp4,0,ann,1,2,3,inf\n", "line 2: y2: expected a number, got 'inf'"),
-    (HEAD + "a.mp4,0,,1,2,3,4\n", "line 2: expected a person, got nothing"),
+    (HEAD + "a.mp4,soon,ann,1,2,3,4\n", "truth.csv:2: time_s: expected a number, got 'soon'"),
+    (HEAD + "a.mp4,0,ann,1,2,3,4\na.mp4,1,ann,1,2,3\n", "truth.csv:3: y2: expected a number, got ''"),
+    (HEAD + "a.mp4,0,ann,1,2,3,inf\n", "truth.csv:2: y2: expected a number, got 'inf'"),
+    (HEAD + "a.mp4,0,,1,2,3,4\n", "truth.csv:2: expected a person, got nothing"),
 ]
 
 
@@ -186,7 +186,7 @@ def test_no_file_and_no_text(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot be read"):
         read_truth(tmp_path / "none.csv")
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="expected a CSV in UTF-8"):
+    with pytest.raises(ConfigError, match="not UTF-16, as its first bytes say"):
         read_truth(tmp_path / "x.csv")
 
 
