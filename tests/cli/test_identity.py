@@ -84,7 +84,7 @@ def test_a_truth_that_is_none(fertool, truth: Path) -> None:
     truth.write_text("recording,time_s\nlecture.mp4,0\n")
     done = fertool("identity", "evaluate", truth)
     assert done.code == 2
-    assert "truth.csv, line 1: no column person, x1, x2, y1, y2 (expected recording, time_s," in done.err
+    assert "truth.csv:1: no column person, x1, x2, y1, y2 (expected recording, time_s," in done.err
 
 
 def test_help_says_what_the_columns_are(fertool) -> None:
