@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class Table:
 
     title: str
     rows: pl.DataFrame
+    headings: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what stands above it instead of its name, as it is. Names of lectures and people are data:
+    one may be called as another column is."""
 
 
 @dataclass(frozen=True, slots=True)

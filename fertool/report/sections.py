@@ -14,7 +14,7 @@ from fertool.errors import FertoolError
 from fertool.report.charts import base
 from fertool.report.charts.base import Chart, Figure, label
 from fertool.sections import Chart as Wanted
-from fertool.sections import Given, Prose
+from fertool.sections import Given, Prose, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,11 @@ def _ready(name: str, part: Part, say: Language, words: Words) -> dict[str, Any]
         return {"text": say.phrase(words, part.text)}
     title = say.phrase(words, part.title)
     share = part.y if isinstance(part, Wanted) and part.share else ()
-    columns = [(_heading(column, say, words), kind.is_numeric()) for column, kind in part.rows.schema.items()]
+    data = part.headings if isinstance(part, Table) else {}
+    columns = [
+        (Markup.escape(data[name]) if name in data else _heading(name, say, words), kind.is_numeric())
+        for name, kind in part.rows.schema.items()
+    ]
     rows = [
         [_cell(value, say, share=column in share) for column, value in row.items()]
         for row in part.rows.iter_rows(named=True)
@@ -122,7 +126,7 @@ def _ready(name: str, part: Part, say: Language, words: Words) -> dict[str, Any]
 
 
 def _heading(column: str, say: Language, words: Words) -> Markup:
-    """A column's name; names of students, weeks and lectures are nobody's words and stay as they are."""
+    """A column's name, in the words of the section where it has any for it."""
     return say.phrase(words, column) if column in words.get(say.code, {}) else Markup.escape(column)
 
 

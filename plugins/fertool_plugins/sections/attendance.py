@@ -63,10 +63,12 @@ class Attendance(Section):
             return [Chart("Seen per week", mine, "week", ("seen",), share=True), Prose(HOW)]
         whole = seen(given.tables["lectures"], when, "expected").select("week", "seen", samples="expected")
         percent = people.with_columns((pl.col("seen") * 100).round(0).cast(pl.Int64).alias("seen"))
-        wide = percent.pivot("week", index="student", values="seen", sort_columns=False)
+        headings = {str(i): week for i, week in enumerate(when["week"].unique(maintain_order=True))}
+        number = pl.col("week").replace_strict({week: i for i, week in headings.items()})
+        wide = percent.with_columns(number).pivot("week", index="student", values="seen", sort_columns=False)
         return [
             Chart("Seen of everybody expected per week", whole, "week", ("seen",), share=True),
-            Table("Percent seen per student and week", wide),
+            Table("Percent seen per student and week", wide, headings),
             Prose(HOW),
         ]
 

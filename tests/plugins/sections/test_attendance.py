@@ -59,6 +59,17 @@ def test_a_course_has_everybody_in_percent() -> None:
     )
     assert isinstance(table, Table)
     assert table.rows.rows() == [("ann", 50, 50), ("bob", 100, 100)]
+    assert table.headings == {"0": "2026-W41", "1": "2026-W42"}
+
+
+def test_a_lecture_may_be_called_as_a_column_is() -> None:
+    found = {
+        name: rows.with_columns(pl.col("lecture").replace({"l0": "student", "l1": "week"}))
+        for name, rows in tables([None, None], [1, 1]).items()
+    }
+    _, table, _ = Attendance().build(Given("course", "c", None, None, found))
+    assert table.rows.columns == ["student", "0", "1"]
+    assert table.headings == {"0": "student", "1": "week"}
 
 
 def test_one_week_is_no_comparison() -> None:

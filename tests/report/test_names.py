@@ -1,0 +1,63 @@
+"""Names are data: whatever courses, lectures, students, segments, points and recordings are called, all pages
+and files are written, and say the names as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from sites import pages
+
+from fertool import pipeline, plugins
+from fertool.report import render
+from fertool.store import Store
+from fertool.tables import SEGMENTS, frame
+from fertool.testing import store_lecture, timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMNS = (
+    *("course", "lecture", "student", "segment", "point", "title", "recording", "rule", "level", "value"),
+    *("week", "seen", "samples", "present", "expected", "label", "n", "share", "part", "time_s", "hits"),
+    *("0", "1", "index", "method", "total", "left", "right", "happy", "neutral", "all", "mean", "literal"),
+)
+HOSTILE = (
+    *("SELECT", "null", "None", "NaN", "true", "DROP TABLE samples; --", "' OR 1=1", '"', "%s", "{name}"),
+    *("../x", "..", "CON", "nul.txt", "a:b", "a/b", "a\\b", "a?b*", ".hidden", "x.html", "-rf", "~", "$HOME"),
+    *("🎓", "👩‍👩‍👧", "שלום", "مرحبا", "学习", "Zoë", "é", "a\u202eb", "x" * 200),
+    *("<b>bold</b>", "</script>", "&amp;", "<!--", "{{ 7 * 7 }}", "[link](x)", "=1+1", "+1", "@sum"),
+)
+NAMES = COLUMNS + HOSTILE
+
+
+@pytest.mark.parametrize("first", range(0, len(NAMES), 8))
+def test_any_name_is_only_a_name(first: int, tmp_path: Path) -> None:
+    """Eight names at once, in every role: five are students, some also a course, a lecture, a segment."""
+    names = [NAMES[(first + i) % len(NAMES)] for i in range(8)]
+    store = Store(tmp_path / "x.duckdb")
+    parts = [
+        {"segment": i, "title": title, "start_s": 6.0 * i, "end_s": 6.0 * i + 6, "point": names[3 + i]}
+        for i, title in enumerate(names[2:4])
+    ]
+    people = {name: timeline("happy*6 sad*6") for name in names[3:]}
+    for lecture in names[:2]:
+        segments = frame(parts, SEGMENTS)
+        recording = names[4] + ".mp4"
+        store_lecture(store, names[1], lecture, people, recording_name=recording, segments=segments)
+    pipeline.assess(store, [one.plugin() for one in plugins.load().of_kind("rule")], store.lectures())
+    out = render(store, tmp_path / "out", k=1, formats=("html", "csv", "parquet", "json", "xapi")).parent
+    found = pages(out)
+    said = " ".join(found.values())
+    for name in names:
+        assert " ".join(name.split()) in said
+    assert "7 * 7" in said or "{{ 7 * 7 }}" not in names
+    for path in out.rglob("*.json"):
+        json.loads(path.read_text(encoding="utf-8"))
+    inside = {path.resolve() for path in tmp_path.rglob("*")}
+    assert all(path.is_relative_to(tmp_path.resolve()) for path in inside)
+    for path in inside:
+        assert len(path.name.encode()) <= 255
+    seen = store.query("SELECT DISTINCT course, lecture, student FROM frame_emotions").rows()
+    assert set(seen) == {(names[1], lecture, student) for lecture in names[:2] for student in names[3:]}
