@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fertool import segmenting
-from fertool.tracking import enlarge
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,6 +55,8 @@ def read(store: Store, course: str, lecture: str) -> Slides | None:
     source, _, details = store.segment_source(course, lecture).partition(":")
     if source != "slides":
         return None
+    from fertool import segmenting  # a report without slides needs no video
+
     region = segmenting.region(details)
     # The first one, as when slides were looked for.
     (first,) = store.query(
@@ -98,6 +97,8 @@ def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
 def _meets(boxes: Floats, region: Region | None) -> bool:
     if region is None or not len(boxes):
         return bool(len(boxes))
+    from fertool.tracking import enlarge
+
     x1, y1, x2, y2 = enlarge(boxes).T
     left, top, right, bottom = region
     return bool(((x1 < right) & (x2 > left) & (y1 < bottom) & (y2 > top)).any())
