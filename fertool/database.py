@@ -35,7 +35,7 @@ DAMAGED = re.compile(r"corrupt|checksum|could not read enough bytes|deserializ",
 SQLITE = b"SQLite format 3\0"
 RETRY_S = 0.05
 PATIENCE_S = 2.0
-"""A longer wait for the file is told to the log."""
+"""Seconds of waiting for the file, after which the log says who has it open."""
 log = logging.getLogger(__name__)
 INTERRUPTED = "Query interrupted"
 """DuckDB's RuntimeError where a signal came during a statement."""
@@ -207,18 +207,18 @@ class Database:
 
     def _saved(self) -> str:
         """What to do about a damaged file."""
-        anew = "put a copy of the file back, or analyze the recordings again with another --db"
+        again = "put a copy of the file back, or analyze the recordings again with another --db"
         if self._kept is not None:
-            return anew
+            return again
         try:
             with duckdb.connect(str(self.path), read_only=True) as con:
                 tables = [row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
                 whole = [table for table in sorted(tables) if _readable(con, table)]
         except duckdb.Error:
-            return f"nothing of it can be read: {anew}"
+            return f"nothing of it can be read: {again}"
         what = f"{len(whole)} of {len(tables)} tables can be saved ({', '.join(whole)})"
         copy = "any DuckDB client writes them with COPY table TO 'table.parquet'"
-        return f"{what}: {copy}; or {anew}" if whole else f"no table can be read whole: {anew}"
+        return f"{what}: {copy}; or {again}" if whole else f"no table can be read whole: {again}"
 
 
 def broken(error: duckdb.Error) -> bool:

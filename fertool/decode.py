@@ -88,7 +88,7 @@ def choose(path: File, container: InputContainer, number: int = 0) -> VideoStrea
     """
     streams = pictures_in(container)
     if not streams:
-        raise VideoError(f"{path}: expected pictures, found none", "a sound recording cannot be analysed")
+        raise VideoError(f"{path}: expected pictures, found none", "a sound recording cannot be analyzed")
     if not number:
         return next((s for s in streams if s.disposition & Disposition.default), streams[0])
     if number > len(streams):

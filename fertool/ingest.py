@@ -45,18 +45,18 @@ def ingest(
     spool: Spool,
     told: Callable[[Analysis, int, int], None] = lambda *_: None,
     only: Container[str] | None = None,
-    anew: Container[str] = (),
+    replace: Container[str] = (),
 ) -> Ingested:
     """All measured runs of a spool, or `only` these, into the database.
 
-    `told` is called before each with its number, from 0, and how many there are. Runs in `anew` replace what
-    the database has of them. Raises StoreError if the spool or the database cannot be read.
+    `told` is called before each with its number, from 0, and how many there are. Of runs in `replace`,
+    what the database has is replaced. Raises StoreError if the spool or the database cannot be read.
     """
     result = Ingested()
     analyses = [one for one in spool.analyses() if only is None or one.run.run in only]
     for begin, batch in _batches(store, analyses):
         with store.database.kept():
-            refused = _load(store, spool, batch, anew)
+            refused = _load(store, spool, batch, replace)
             for number, analysis in enumerate(batch, start=begin):
                 told(analysis, number, len(analyses))
                 if why := refused.get(analysis.run.run):
@@ -93,19 +93,19 @@ def _batches(store: Store, analyses: Sequence[Analysis]) -> Iterator[tuple[int, 
         yield begin, batch
 
 
-def _load(store: Store, spool: Spool, batch: Sequence[Analysis], anew: Container[str]) -> dict[str, str]:
+def _load(store: Store, spool: Spool, batch: Sequence[Analysis], replace: Container[str]) -> dict[str, str]:
     """The chunks of these runs, unless they are finished; returns why some were refused."""
     refused: dict[str, str] = {}
     files: dict[tuple[str, int], str] = {}
     for analysis in batch:
         run = analysis.run.run
-        if pipeline.elsewhere(store, analysis) or (run not in anew and store.run_state(run) == "finished"):
+        if pipeline.elsewhere(store, analysis) or (run not in replace and store.run_state(run) == "finished"):
             continue
         chunks = spool.chunk_files(run)
         if why := _unfit(store, analysis, chunks.keys()):
             refused[run] = why
             continue
-        if run in anew:
+        if run in replace:
             store.delete_run(run)
         if store.home(analysis.recording.recording) is None:  # else it moves when the run is finished
             store.add_recording(analysis.recording)

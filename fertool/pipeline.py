@@ -118,7 +118,7 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
 
 
 def elsewhere(store: Store, analysis: Analysis) -> Outcome | None:
-    """What becomes of a recording that was analyzed in another lecture than is asked for: it stays there,
+    """What becomes of a recording that was analyzed in another lecture than the one given: it stays there,
     unless it is to be moved. None for all others."""
     recording, home = analysis.recording, (analysis.course, analysis.lecture)
     place = store.place(recording.recording)

@@ -1,6 +1,6 @@
 """Tables that people keep, as spreadsheets and learning platforms write them: one reader for all of them.
 
-Text is UTF-8, UTF-16 with its byte order mark, or else Windows-1252, which the log is told. Cells are parted
+Text is UTF-8, UTF-16 with its byte order mark, or else Windows-1252, which the log notes. Cells are parted
 by commas, semicolons or tabs, which a line `sep=;` before the header may say. Headings are in any of the
 report's languages.
 """

@@ -193,7 +193,7 @@ def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> s
 def probe(path: File | str, view: View = AS_DECLARED) -> Recording:
     """Describe a recording: one pass over its packets, and its first frame decoded.
 
-    Raises VideoError for anything that cannot be analysed: missing, empty, not a video, no such stream of
+    Raises VideoError for anything that cannot be analyzed: missing, empty, not a video, no such stream of
     pictures, unknown codec, not one readable frame.
     """
     path = _existing(located(path) if isinstance(path, str) else path)

@@ -216,7 +216,7 @@ def test_only_what_is_asked_for_and_anew(spool: Spool, store: Store) -> None:
     for run in ("aa", "bb"):
         fill(spool, analysis(run))
     assert len(ingest(store, spool, only={"bb"}).outcomes) == 1
-    assert [outcome.fresh for _, outcome in ingest(store, spool, anew={"bb"}).outcomes] == [True, True]
+    assert [outcome.fresh for _, outcome in ingest(store, spool, replace={"bb"}).outcomes] == [True, True]
     assert counts(store)["observations"] == 8
 
 

@@ -298,7 +298,7 @@ def sound(videos: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return {n: videos.write(folder / n, 75, options=GROUPS, sound_s=s).read_bytes() for n, s in names.items()}
 
 
-# Files that cannot be analysed: (name, what becomes of a sound MP4, what the error says)
+# Files that cannot be analyzed: (name, what becomes of a sound MP4, what the error says)
 UNREADABLE: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("empty.mp4", lambda _: b"", r"the file is empty \(was it copied completely"),
     ("text.mp4", lambda _: b"Dear all,\n" * 500, "cannot be read as a video: Invalid data"),

@@ -92,8 +92,8 @@ def run(
         copies = [pair for pair in measured if pair not in first.values()]
         for _, copy in copies:  # of the same bytes: whose the run is, the one described last has said
             spool.describe(first[copy.run.run][1])
-        anew = {run for run, (one, _) in first.items() if one.job.force}
-        found = ingest(store, spool, shown.ingesting, first, anew)
+        forced = {run for run, (one, _) in first.items() if one.job.force}
+        found = ingest(store, spool, shown.ingesting, first, forced)
         for trace in found.traces:
             shown.message(f"fertool: {trace}")
         done = [(first[analysis.run.run][0], analysis, outcome) for analysis, outcome in found.outcomes]

@@ -1,4 +1,4 @@
-"""`fertool segments`: cut a lecture anew; no video is needed, except to look for chapters or slides."""
+"""`fertool segments`: cut a lecture into other segments. Only chapters and slides need the video."""
 
 from __future__ import annotations
 

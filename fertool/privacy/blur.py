@@ -85,7 +85,7 @@ def blur(
 
     Pictures of one stream are written as they are shown (`fertool.display`), in square pixels; of sound the
     packets are copied; titles, chapters, subtitles and cover pictures, which may name or show people, are
-    left out. `advanced(frames, covered boxes, time_s)` is told of each frame. `out` appears when it is
+    left out. `advanced(frames, covered boxes, time_s)` is called for each frame. `out` appears when it is
     complete. Raises VideoError for what cannot be read or written.
     """
     if out.exists():

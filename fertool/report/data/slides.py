@@ -27,7 +27,7 @@ class Look:
     uncertain: bool
     """Whether a face was there whose place is not stored: of somebody who refuses, say."""
     boxes: Floats
-    """(n, 4) pixels of the faces whose place is stored, whoever's they are."""
+    """(n, 4) pixels of the faces whose place is stored, of everybody."""
 
 
 @dataclass(frozen=True, slots=True)
