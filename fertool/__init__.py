@@ -12,10 +12,9 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section, Trainable
+from fertool.contracts import Classifier, Detector, Encoder, Model, Plugin, Rule, Section, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
-from fertool.models import Model
 from fertool.recipes import Augment, Recipe
 from fertool.sections import Chart, Given, Part, Prose, Table
 from fertool.sqlrule import SqlRule

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -16,6 +15,8 @@ from fertool.errors import FertoolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from fertool.contracts import Model
 
     Progress = Callable[[int, int], None]
     """Called with the bytes received so far and the bytes expected (0: unknown)."""
@@ -25,40 +26,6 @@ TIMEOUT_S = 30.0
 SUMS = "SHA256SUMS"
 """In the folder of an unpacked archive: the hash of every file, in the format of `sha256sum`."""
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """An entry of the catalogue: one file to fetch."""
-
-    name: str
-    """As typed: `fertool models pull NAME`."""
-    file: str
-    """Where it lies below `models_dir()`; for an archive, the folder it is unpacked into."""
-    url: str
-    """Pinned (to a commit, a release) so that it cannot change underneath the hash."""
-    licence: str
-    sha256: str = ""
-    """Of the file at `url`. May be empty only for an archive fetched by https whose publisher names no
-    hash: the hashes of its files are then recorded when it is pulled, and held to from then on."""
-    size: int = 0
-    """Of the file at `url`, in bytes; 0 if unknown."""
-    archive: bool = False
-    """The file at `url` is a zip that is to be unpacked."""
-    note: str = ""
-    """What its user must know beside the licence."""
-
-    def __post_init__(self) -> None:
-        schemes = ("https://", "http://") if self.sha256 else ("https://",)
-        if not self.url.startswith(schemes):
-            raise ValueError(f"model {self.name}: the url must start with {' or '.join(schemes)}")
-        if not (self.sha256 or self.archive):
-            raise ValueError(f"model {self.name}: a single file needs its sha256")
-
-    @property
-    def download(self) -> str:
-        """Name of the file at `url`, which `--from DIR` looks for too."""
-        return self.url.rsplit("/", 1)[-1]
 
 
 def models_dir() -> Path:

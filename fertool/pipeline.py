@@ -103,7 +103,9 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
         notes = [*analysis.warnings, *gone]
         return Outcome(recording.recording, run.run, fresh, bool(gone), notes, same_as=copy)
     before, home = store.home(recording.recording), (analysis.course, analysis.lecture)
-    students, doubts = linking.link(store, run, recording, analysis)
+    students, doubts = linking.link(
+        store, run, recording, analysis.same_person, analysis.model, analysis.student
+    )
     lost = [*_lost(store, run), *_small(store, run), *_lying(store, run)]
     notes = [*analysis.warnings, *_grown(recording), *lost, *doubts]
     store.finish_run(run.run, students, notes, recording)

@@ -253,6 +253,12 @@ class Store:
             FROM tracks LEFT JOIN places USING (track) WHERE run = $run ORDER BY chunk, track"""
         return self.query(sql, run=run)
 
+    def boxes(self, run: str) -> pl.DataFrame:
+        """The faces of a run that belong to a track: track, time_s, x1, y1, x2, y2 in pixels."""
+        sql = """SELECT o.track, s.time_s, o.x1, o.y1, o.x2, o.y2
+                 FROM observations o JOIN samples s USING (run, sample) WHERE run = $run"""
+        return self.query(sql, run=run)
+
     def students(self, run: str) -> set[str]:
         """Labels of everybody seen in a run."""
         rows = self._rows(

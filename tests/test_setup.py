@@ -90,7 +90,7 @@ def with_yunet(monkeypatch):
         registry.found.pop(("detector", "yunet"), None)
         if plugin:
             registry.found["detector", "yunet"] = Found(plugin, "here")
-        monkeypatch.setattr(plugins, "_installed", lambda: registry)
+        monkeypatch.setattr("fertool.plugins._installed", lambda: registry)
 
     return register
 

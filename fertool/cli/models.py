@@ -11,7 +11,7 @@ import typer
 from fertool.cli.common import Json, print_json, print_table
 
 if TYPE_CHECKING:
-    from fertool.models import Model
+    from fertool.contracts import Model
 
 Name = Annotated[str, typer.Argument(help="As `fertool models list` shows it.", metavar="NAME")]
 

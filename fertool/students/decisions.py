@@ -1,7 +1,7 @@
 """What a lecturer says of students: this one is called so, these two are one, this one is two.
 
 A decision is carried out at once, and recorded with the place and time of every track it is about, so that
-the next analysis of the recording ends with the same students (`relabel`).
+the next analysis of the recording ends with the same students (`linking.decided`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import polars as pl
 
 from fertool.errors import FertoolError
 from fertool.labels import new_numbers, retire
-from fertool.students import relabel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,16 +82,6 @@ class Decisions:
         with self.database.transaction() as con:
             table = pl.DataFrame(con.sql(sql, params={"c": course, "r": recording}).pl())
         return table.cast(pl.Schema(DECISIONS))
-
-    def settled(self, course: str, recording: str, run: str) -> dict[str, str]:
-        """Track -> label, for the tracks of a run that decisions are about."""
-        decisions = self.all(course, recording)
-        if decisions.is_empty():
-            return {}
-        sql = """SELECT o.track, s.time_s, o.x1, o.y1, o.x2, o.y2
-                 FROM observations o JOIN samples s USING (run, sample) WHERE run = $run"""
-        with self.database.transaction() as con:
-            return relabel.apply(decisions, pl.DataFrame(con.sql(sql, params={"run": run}).pl()))
 
     def rename(self, course: str, student: str, name: str) -> list[tuple[str, str]]:
         """Give a student another label, everywhere in the course."""

@@ -16,32 +16,43 @@ from fertool.students.decisions import Decisions
 from fertool.students.roster import Roster
 
 if TYPE_CHECKING:
-    from fertool.request import Asked
     from fertool.store import Recording, Run, Store
     from fertool.types import Floats
 
 
-def link(store: Store, run: Run, recording: Recording, request: Asked) -> tuple[dict[str, str], list[str]]:
-    """Track -> student for the whole run, and notes for the user."""
+def link(
+    store: Store, run: Run, recording: Recording, same_person: float, model: str, student: str | None = None
+) -> tuple[dict[str, str], list[str]]:
+    """Track -> student for the whole run, and notes for the user.
+
+    `same_person`: distance of embeddings up to which two are one person; `model`: what makes the embeddings;
+    `student`: label of the only person of a webcam recording.
+    """
     tracks = store.tracks(run.run)
-    people, pictures, notes = _people(tracks, request.same_person, run.planned)
-    named = [request.student] if request.student and people else []
+    people, pictures, notes = _people(tracks, same_person, run.planned)
+    named = [student] if student and people else []
     for name in named:
-        store.name_student(request.course, name)
-    decided = Decisions(store.database).settled(request.course, recording.recording, run.run)
-    settled = relabel.settle([person["track"].to_list() for person in people[len(named) :]], decided)
+        store.name_student(recording.course, name)
+    known = decided(store, recording.course, recording.recording, run.run)
+    settled = relabel.settle([person["track"].to_list() for person in people[len(named) :]], known)
     open_ = [person for person, label in zip(people[len(named) :], settled, strict=True) if label is None]
-    found = iter(_labels(store, open_, recording, request, {*decided.values()}))
+    found = iter(_labels(store, open_, recording, same_person, model, {*named, *known.values()}))
     labels = [*named, *(next(found) if label is None else label for label in settled)]
     students = {
         track: label for label, person in zip(labels, people, strict=True) for track in person["track"]
-    } | decided
+    } | known
     if named and len(people) > 1:
         notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
     lost = len(tracks) - len(students) - len(pictures - students.keys())
     if lost:
         notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
     return students, notes
+
+
+def decided(store: Store, course: str, recording: str, run: str) -> dict[str, str]:
+    """Track -> label, for the tracks of a run that a lecturer's decisions are about."""
+    decisions = Decisions(store.database).all(course, recording)
+    return {} if decisions.is_empty() else relabel.apply(decisions, store.boxes(run))
 
 
 def _people(
@@ -99,27 +110,36 @@ def _places(tracks: pl.DataFrame, same_person: float) -> tuple[identity.Pairs | 
 
 
 def _labels(
-    store: Store, people: list[pl.DataFrame], recording: Recording, request: Asked, decided: set[str]
+    store: Store,
+    people: list[pl.DataFrame],
+    recording: Recording,
+    same_person: float,
+    model: str,
+    decided: set[str],
 ) -> list[str]:
     """Who of the course each person is; new students for those who cannot be told to be anyone.
 
-    `decided`: students whose tracks in this recording a lecturer has settled; nobody else is one of them.
+    `decided`: students whose tracks in this recording are settled already; nobody else is one of them.
     """
-    course, limit = request.course, request.same_person
+    course = recording.course
     own = store.own_students(course, recording.recording)
     # What this recording itself showed before must not count: it is being looked at anew.
     roster = Roster(store.database)
-    known = roster.prototypes(course, model=request.model, without=recording.recording)
-    sure = {*own, *roster.enrolled(course, model=request.model)}
-    known = {label: rows for label, rows in known.items() if label in sure or not _younger(label, own)}
-    for label in {request.student, *decided}:
-        known.pop(label or "", None)
+    known = roster.prototypes(course, model=model, without=recording.recording)
+    sure = {*own, *roster.enrolled(course, model=model)}
+    known = {
+        label: rows
+        for label, rows in known.items()
+        if label not in decided and (label in sure or not _younger(label, own))
+    }
     faces, together = [_embeddings(person) for person in people], _together(people)
-    found = identity.assign(faces, together, known, limit)
+    found = identity.assign(faces, together, known, same_person)
     # Whoever got a number of this recording before keeps it, although somebody else may look alike.
     left = {label: rows for label, rows in known.items() if label in own and label not in found}
     open_ = [i for i, label in enumerate(found) if label is None]
-    again = identity.assign([faces[i] for i in open_], together[np.ix_(open_, open_)], left, limit, margin=0)
+    again = identity.assign(
+        [faces[i] for i in open_], together[np.ix_(open_, open_)], left, same_person, margin=0
+    )
     for i, label in zip(open_, again, strict=True):
         found[i] = label
     fresh = iter(store.claim_students(course, recording.recording, found.count(None), {*known, *decided}))

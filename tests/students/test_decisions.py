@@ -12,6 +12,7 @@ from fertool.privacy.answers import CONSENTS, Answers
 from fertool.privacy.custody import Custody
 from fertool.privacy.removal import Removal
 from fertool.store import Recording, Run, Store
+from fertool.students import linking
 from fertool.students.decisions import DECISIONS, Decisions, Stretch
 from fertool.students.roster import ENROLLED, Roster
 from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
@@ -297,6 +298,6 @@ def test_the_next_analysis_finds_all_decisions_again(store, decisions) -> None:
     expected = {"0-a": ONE, "0-b": "Bob", "0-c": ONE, "1-a": ONE, "1-b": new, "1-c": ONE}
     assert labels(store) == expected
     analyse(store, "r1", {"a": "x", "b": "y", "c": "z"}, run="again")
-    found = decisions.settled("signals", "r1", "again-r1")
+    found = linking.decided(store, "signals", "r1", "again-r1")
     assert {track.split("-", 2)[2]: label for track, label in found.items()} == expected
-    assert decisions.settled("signals", "r2", "again-r1") == {}
+    assert linking.decided(store, "signals", "r2", "again-r1") == {}

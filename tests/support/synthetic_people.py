@@ -76,7 +76,7 @@ def analyzed(store, name, table, *, course="signals", student=None, tools=TOOLS,
     table = table.with_columns(track=pl.lit(f"{name}-") + pl.col("track"))
     for (chunk,), rows in table.group_by("chunk", maintain_order=True):
         store.commit_chunk(run.run, chunk, 1.0, {"tracks": rows})
-    students, notes = linking.link(store, run, recording, request)
+    students, notes = linking.link(store, run, recording, request.same_person, request.model, request.student)
     store.finish_run(run.run, students, notes, recording)
     people = table["track"].str.split("-").list.last()
     of = {person: students.get(track) for track, person in zip(table["track"], people, strict=True)}

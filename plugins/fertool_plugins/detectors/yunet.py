@@ -50,8 +50,8 @@ class Yunet(Detector):
     def load(self, device: str) -> None:
         import cv2
 
-        weights = str(models.require(YUNET))
-        self._net = cv2.FaceDetectorYN.create(weights, "", (320, 320), self.threshold, self.overlap)
+        file = str(models.require(YUNET))
+        self._net = cv2.FaceDetectorYN.create(file, "", (320, 320), self.threshold, self.overlap)
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         return [self._detect(image) for image in images]
