@@ -28,10 +28,14 @@ def demo(
     from fertool.cli.common import open_store
     from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.errors import ConfigError
     from fertool.testing.demo import COURSE, GALLERY, store_demo
     from fertool.testing.gallery import make_gallery
 
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made: {error.strerror}", "choose another folder") from error
     video, db = out / "lecture.mp4", out / "fertool.duckdb"
     if not video.exists():
         print(f"making {video} (one minute, six people)")
