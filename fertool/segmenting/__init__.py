@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels of the frame as shown."""
-HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file"
+HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv, .xlsx or .txt file"
 
 
 @dataclass(frozen=True, slots=True)
