@@ -4,6 +4,7 @@ and files are written, and say the names as they are."""
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from sites import pages
 
 from fertool import pipeline, plugins
 from fertool.report import render
+from fertool.report.text import RESERVED
 from fertool.store import Store
 from fertool.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
@@ -47,5 +49,8 @@ def test_any_name_is_only_a_name(first: int, tmp_path: Path) -> None:
     assert all(path.is_relative_to(tmp_path.resolve()) for path in inside)
     for path in inside:
         assert len(path.name.encode()) <= 255
+        # What Windows takes: no colon, no dot or blank at the end, none of its devices.
+        assert re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*", path.name, re.ASCII), path.name
+        assert path.name.partition(".")[0] not in RESERVED
     seen = store.query("SELECT DISTINCT course, lecture, student FROM frame_emotions").rows()
     assert set(seen) == {(names[1], lecture, student) for lecture in names[:2] for student in names[3:]}
