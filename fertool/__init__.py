@@ -1,8 +1,8 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
 This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
-(`boxes`, `crops`, `devices`, `head_level`, `judging`, `light`, `packed`, `pose`) load what they need when
-they are first used. `Floats` and `Image` exist for type checkers only.
+(`boxes`, `crops`, `devices`, `head_level`, `head_pose`, `lighting`, `quantized`, `statistics`, `weights`)
+load what they need when they are first used. `Floats` and `Image` exist for type checkers only.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from fertool.assessment.sqlrule import SqlRule
 from fertool.contracts import Classifier, Detector, Encoder, Model, Plugin, Rule, Section, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.recipes import Augment, Recipe
 from fertool.sections import Chart, Given, Part, Prose, Table
-from fertool.sqlrule import SqlRule
 from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Message, Segment
 
 if TYPE_CHECKING:
-    from fertool import boxes, crops, devices, head_level, judging, light, models, packed, pose
+    from fertool.assessment import head_level, statistics
+    from fertool.host import quantized, weights
     from fertool.types import Floats, Image
+    from fertool.vision import boxes, crops, devices, head_pose, lighting
 
 __version__ = "0.1.0"
 __all__ = [
@@ -58,20 +60,42 @@ __all__ = [
     "crops",
     "devices",
     "head_level",
+    "head_pose",
     "hookimpl",
-    "judging",
-    "light",
-    "models",
-    "packed",
-    "pose",
+    "lighting",
+    "quantized",
+    "statistics",
+    "weights",
 ]
+
+
+_HELPERS = {
+    "boxes": "vision.boxes",
+    "crops": "vision.crops",
+    "devices": "vision.devices",
+    "head_level": "assessment.head_level",
+    "head_pose": "vision.head_pose",
+    "lighting": "vision.lighting",
+    "quantized": "host.quantized",
+    "statistics": "assessment.statistics",
+    "weights": "host.weights",
+}
+_RENAMED = {
+    "judging": "statistics",
+    "light": "lighting",
+    "models": "weights",
+    "packed": "quantized",
+    "pose": "head_pose",
+}
+"""Names of helper modules before 0.2, kept for one release."""
 
 
 def __getattr__(name: str) -> ModuleType:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
-    if name not in {"boxes", "crops", "devices", "head_level", "judging", "light", "packed", "pose"}:
+    helper = _HELPERS.get(_RENAMED.get(name, name))
+    if helper is None:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
-    full = f"fertool.{name}"
+    full = f"fertool.{helper}"
     if full not in sys.modules:
         spec = find_spec(full)
         assert spec is not None

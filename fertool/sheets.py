@@ -54,7 +54,7 @@ class Line:
     """A row of a table below its header."""
 
     where: str
-    """`roster.csv:4`, for messages: the line of the file in which the row ends."""
+    """`students.csv:4`, for messages: the line of the file in which the row ends."""
     cells: dict[str, str]
     """Column -> text without blanks around it, empty where the row is short."""
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from fertool import Assessment, Message, Rule, Segment, messages, plugins
-from fertool.assessing import Lecture, Result, assess_lecture, windows
-from fertool.tables import ASSESSMENTS, SEEN, WIDE, frame
-from fertool.testing.timelines import timeline
+from fertool import Assessment, Message, Rule, Segment, messages
+from fertool.assessment.runner import Lecture, Result, assess_lecture, windows
+from fertool.demo.timelines import timeline
+from fertool.host import registry
+from fertool.storage.tables import ASSESSMENTS, SEEN, WIDE, frame
 
 PARTS = [Segment(0, "Intro", 0.0, 5.0), Segment(1, "Rest", 5.0, 12.0)]
 
@@ -502,7 +503,7 @@ def test_the_evidence_of_every_shipped_rule_lies_in_its_window():
     parts = [Segment(0, "A", 0.0, 17.0, "hard"), Segment(1, "B", 17.0, 40.0, "hard")]
     parts.append(Segment(2, "C", 40.0, 60.0))
     whole = lecture("sad/down*60", "neutral*20 absent*40", "neutral*15 sad*45", segments=parts)
-    result = judged([found.plugin() for found in plugins.load().of_kind("rule")], whole)
+    result = judged([found.plugin() for found in registry.load_plugins().of_kind("rule")], whole)
     assert not result.failed
     ends = {None: (0.0, 60.0)} | {part.index: (part.start_s, part.end_s) for part in parts}
     spans = [(r["rule"], r["segment"], span) for r in result.rows for span in json.loads(r["spans"] or "[]")]

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.store import Store
-from fertool.tables import SEEN
+from fertool.demo.large_course import FIRST, POINTS, wander
+from fertool.storage.store import Store
+from fertool.storage.tables import SEEN
 from fertool.testing import store_course
-from fertool.testing.courses import FIRST, POINTS, wander
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fertool import boxes
+from fertool.vision import boxes
 
 corner = st.integers(-50, 2000)
 side = st.integers(1, 600)

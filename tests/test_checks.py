@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import Assessment, Classifier, Context, Crop, Detector, Encoder, Faces, PluginError, Rule, checks
-from fertool.tables import SEEN
+from fertool import Assessment, Classifier, Context, Crop, Detector, Encoder, Faces, PluginError, Rule
+from fertool.host import validate
+from fertool.storage.tables import SEEN
 
 IMAGES = [np.zeros((40, 60, 3), np.uint8)] * 2
 CROPS = np.zeros((3, 8, 8, 3), np.uint8)
@@ -124,11 +125,11 @@ FACES_BROKEN = [
 def test_faces_that_break_the_contract_are_refused(changed, expected, got):
     bad = replace(TWO, **changed)
     with pytest.raises(PluginError) as caught:
-        checks.detect(AnyDetector([TWO, bad]), IMAGES)
+        validate.detect(AnyDetector([TWO, bad]), IMAGES)
     expect(caught, "detector", "square", "detect() broke its contract", expected, got)
     landmarks = {"landmarks": FULL.landmarks, "pose_deg": FULL.pose_deg} | changed
     with pytest.raises(PluginError) as caught:  # an encoder is held against the same
-        checks.encode(AnyEncoder([FULL, replace(TWO, **landmarks)]), IMAGES, [TWO, TWO])
+        validate.encode(AnyEncoder([FULL, replace(TWO, **landmarks)]), IMAGES, [TWO, TWO])
     expect(caught, "encoder", "mean-colour", "encode() broke its contract", expected, got)
 
 
@@ -146,7 +147,7 @@ FACES_FINE = [
 
 @pytest.mark.parametrize("faces", FACES_FINE)
 def test_faces_that_keep_the_contract_come_through(faces):
-    got = checks.detect(AnyDetector([faces, TWO]), IMAGES)
+    got = validate.detect(AnyDetector([faces, TWO]), IMAGES)
     assert got[0] is faces
     assert got[1] is TWO
 
@@ -165,10 +166,10 @@ LISTS_BROKEN = [
 @pytest.mark.parametrize(("value", "got"), LISTS_BROKEN)
 def test_detect_and_encode_return_one_faces_per_image(value, got):
     with pytest.raises(PluginError) as caught:
-        checks.detect(AnyDetector(value), IMAGES)
+        validate.detect(AnyDetector(value), IMAGES)
     expect(caught, "detector", "square", "a list of 2 Faces, one per image", got)
     with pytest.raises(PluginError) as caught:
-        checks.encode(AnyEncoder(value), IMAGES, [TWO, TWO])
+        validate.encode(AnyEncoder(value), IMAGES, [TWO, TWO])
     expect(caught, "encoder", "mean-colour", "a list of 2 Faces, one per image", got)
 
 
@@ -186,12 +187,12 @@ ENCODED_BROKEN = [
 @pytest.mark.parametrize(("value", "expected", "got"), ENCODED_BROKEN)
 def test_encode_returns_the_same_faces_with_more_to_them(value, expected, got):
     with pytest.raises(PluginError) as caught:
-        checks.encode(AnyEncoder([FULL, value]), IMAGES, [TWO, TWO])
+        validate.encode(AnyEncoder([FULL, value]), IMAGES, [TWO, TWO])
     expect(caught, "encoder", "mean-colour", "encode() broke its contract", expected, got)
 
 
 def test_encode_may_leave_an_image_without_faces_as_it_is():
-    encoded = checks.encode(AnyEncoder([FULL, Faces.none()]), IMAGES, [TWO, Faces.none()])
+    encoded = validate.encode(AnyEncoder([FULL, Faces.none()]), IMAGES, [TWO, Faces.none()])
     assert [len(faces) for faces in encoded] == [2, 0]
 
 
@@ -212,7 +213,7 @@ EMBEDDED_BROKEN = [
 @pytest.mark.parametrize(("value", "expected", "got"), EMBEDDED_BROKEN)
 def test_embed_returns_unit_rows(value, expected, got):
     with pytest.raises(PluginError) as caught:
-        checks.embed(AnyEncoder(value), CROPS)
+        validate.embed(AnyEncoder(value), CROPS)
     expect(caught, "encoder", "mean-colour", "embed() broke its contract", expected, got)
 
 
@@ -236,24 +237,24 @@ CLASSIFIED_BROKEN = [
 @pytest.mark.parametrize(("value", "expected", "got"), CLASSIFIED_BROKEN)
 def test_classify_returns_rows_that_sum_to_one(value, expected, got):
     with pytest.raises(PluginError) as caught:
-        checks.classify(AnyClassifier(value), CROPS)
+        validate.classify(AnyClassifier(value), CROPS)
     expect(caught, "classifier", "two-moods", "classify() broke its contract", expected, got)
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_arrays_of_any_float_come_back_as_float32(kind):
-    rows = checks.classify(AnyClassifier(HALVES.astype(kind)), CROPS)
+    rows = validate.classify(AnyClassifier(HALVES.astype(kind)), CROPS)
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, HALVES)
-    vectors = checks.embed(AnyEncoder(UNIT.astype(kind)), CROPS)
+    vectors = validate.embed(AnyEncoder(UNIT.astype(kind)), CROPS)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, UNIT, atol=1e-3)
 
 
 def test_rounding_of_a_half_precision_net_is_let_pass():
-    assert len(checks.classify(AnyClassifier(HALVES * np.float32(1.0009)), CROPS)) == 3
+    assert len(validate.classify(AnyClassifier(HALVES * np.float32(1.0009)), CROPS)) == 3
     with pytest.raises(PluginError):
-        checks.classify(AnyClassifier(HALVES * np.float32(1.002)), CROPS)
+        validate.classify(AnyClassifier(HALVES * np.float32(1.002)), CROPS)
 
 
 GOOD = Assessment(0.5)
@@ -299,7 +300,7 @@ ASSESSED_BROKEN = [
 @pytest.mark.parametrize(("value", "expected", "got"), ASSESSED_BROKEN)
 def test_assess_returns_assessments_that_can_be_stored(value, expected, got):
     with pytest.raises(PluginError) as caught:
-        checks.assess(AnyRule(value), pl.DataFrame(schema=SEEN), CONTEXT)
+        validate.assess(AnyRule(value), pl.DataFrame(schema=SEEN), CONTEXT)
     expect(caught, "rule", "opinion", "assess() broke its contract", expected, got)
 
 
@@ -317,15 +318,15 @@ ASSESSED_FINE = [
 
 @pytest.mark.parametrize(("value", "expected"), ASSESSED_FINE)
 def test_assess_always_gives_a_list(value, expected):
-    assert checks.assess(AnyRule(value), pl.DataFrame(schema=SEEN), CONTEXT) == expected
+    assert validate.assess(AnyRule(value), pl.DataFrame(schema=SEEN), CONTEXT) == expected
 
 
 RAISING = [
-    (AnyDetector, "detector", "square", "detect", lambda p: checks.detect(p, IMAGES)),
-    (AnyEncoder, "encoder", "mean-colour", "encode", lambda p: checks.encode(p, IMAGES, [TWO, TWO])),
-    (AnyEncoder, "encoder", "mean-colour", "embed", lambda p: checks.embed(p, CROPS)),
-    (AnyClassifier, "classifier", "two-moods", "classify", lambda p: checks.classify(p, CROPS)),
-    (AnyRule, "rule", "opinion", "assess", lambda p: checks.assess(p, pl.DataFrame(schema=SEEN), CONTEXT)),
+    (AnyDetector, "detector", "square", "detect", lambda p: validate.detect(p, IMAGES)),
+    (AnyEncoder, "encoder", "mean-colour", "encode", lambda p: validate.encode(p, IMAGES, [TWO, TWO])),
+    (AnyEncoder, "encoder", "mean-colour", "embed", lambda p: validate.embed(p, CROPS)),
+    (AnyClassifier, "classifier", "two-moods", "classify", lambda p: validate.classify(p, CROPS)),
+    (AnyRule, "rule", "opinion", "assess", lambda p: validate.assess(p, pl.DataFrame(schema=SEEN), CONTEXT)),
 ]
 
 
@@ -340,7 +341,7 @@ def test_whatever_a_plugin_raises_names_the_plugin_and_keeps_the_cause(made, kin
 
 def test_a_long_answer_does_not_fill_the_screen():
     with pytest.raises(PluginError) as caught:
-        checks.assess(AnyRule("x" * 10_000), None, CONTEXT)
+        validate.assess(AnyRule("x" * 10_000), None, CONTEXT)
     assert len(caught.value.message) < 300
 
 
@@ -358,7 +359,7 @@ CLIPPED = [
 
 @pytest.mark.parametrize(("said", "expected"), CLIPPED)
 def test_evidence_stays_within_its_window(said, expected):
-    (one,) = checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+    (one,) = validate.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
     assert (one.start_s, one.end_s, one.spans) == expected
 
 
@@ -373,14 +374,14 @@ OUTSIDE = [
 @pytest.mark.parametrize(("said", "came"), OUTSIDE)
 def test_evidence_of_another_window_breaks_the_contract(said, came):
     with pytest.raises(PluginError, match="rule 'opinion': assess.. broke its contract") as error:
-        checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+        validate.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
     assert "within 40 to 60 s" in error.value.message
     assert came in error.value.message
 
 
 def test_without_a_window_times_are_those_of_any_lecture():
     said = Assessment(0.5, spans=((400.0, 700.0),))
-    assert checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), CONTEXT) == [said]
+    assert validate.assess(AnyRule(said), pl.DataFrame(schema=SEEN), CONTEXT) == [said]
 
 
 SPANS = st.tuples(st.floats(30, 70), st.floats(0, 20)).map(lambda one: (one[0], one[0] + one[1]))
@@ -389,6 +390,6 @@ SPANS = st.tuples(st.floats(30, 70), st.floats(0, 20)).map(lambda one: (one[0], 
 @given(spans=st.lists(SPANS.filter(lambda one: one[0] <= 60 and one[1] >= 40)).map(tuple))
 def test_cut_spans_lie_in_the_window_and_in_what_was_said(spans):
     said = Assessment(0.5, spans=spans)
-    (one,) = checks.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
+    (one,) = validate.assess(AnyRule(said), pl.DataFrame(schema=SEEN), replace(CONTEXT, window=(40.0, 60.0)))
     assert all(40 <= start < end <= 60 for start, end in one.spans) or one.spans == spans
     assert all(any(a <= start and end <= b for a, b in spans) for start, end in one.spans)

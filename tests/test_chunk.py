@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from fertool import EMOTIONS, Classifier, Crop, Detector, Encoder, Faces, PluginError
-from fertool.chunk import EMBED_EVERY_S, Chunk
-from fertool.engine import FACES_AT_ONCE, Engine
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
+from fertool.analysis.chunk import EMBED_EVERY_S, Chunk
+from fertool.host.inference import FACES_AT_ONCE, Engine
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.types import Sample
 
 ADA, BEN, CAM = (1, 0, 0), (0, 1, 0), (0, 0, 1)  # blue, green, red

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import Crop, crops
+from fertool import Crop
+from fertool.vision import crops
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = (80.0, 90.0), (120.0, 90.0), (100.0, 112.0), (100.0, 130.0)
 

@@ -14,10 +14,10 @@ from textwrap import dedent
 import duckdb
 import pytest
 
-from fertool import schema
-from fertool.database import Database
 from fertool.errors import StoreError
-from fertool.store import Store
+from fertool.storage import schema
+from fertool.storage.database import Database
+from fertool.storage.store import Store
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_opening_again_changes_nothing(path):
 def test_an_older_database_gets_what_it_lacks_and_keeps_what_it_has(path, monkeypatch):
     insert(Database(path), "signals")
     newer = [*schema.MIGRATIONS, ("9999_rooms", "CREATE TABLE rooms (room VARCHAR)")]
-    monkeypatch.setattr("fertool.database.MIGRATIONS", newer)
+    monkeypatch.setattr("fertool.storage.database.MIGRATIONS", newer)
     database = Database(path)
     with database.transaction() as con:
         con.execute("INSERT INTO rooms VALUES ('101')")
@@ -125,7 +125,7 @@ BROKEN_MIGRATIONS = [
 def test_a_migration_that_fails_leaves_nothing_of_itself(path, monkeypatch, sql):
     Database(path)
     with monkeypatch.context() as patch:
-        patch.setattr("fertool.database.MIGRATIONS", [*schema.MIGRATIONS, ("9999_rooms", sql)])
+        patch.setattr("fertool.storage.database.MIGRATIONS", [*schema.MIGRATIONS, ("9999_rooms", sql)])
         with pytest.raises(duckdb.Error, match=r"already exists|duplicate key"):
             Database(path)
     with Database(path).transaction() as con:  # with today's migrations the file is as good as before
@@ -307,7 +307,7 @@ def test_who_may_only_read_reaches_nothing_else(reader, tmp_path, sql):
 WRITER = """
     import sys
     from pathlib import Path
-    from fertool.database import Database
+    from fertool.storage.database import Database
 
     for i in range(4):
         with Database(Path(sys.argv[1])).transaction() as con:
@@ -337,7 +337,7 @@ def test_of_two_who_create_one_file_the_slower_keeps_what_the_faster_made(path, 
             insert(Database(path), "signals")
         os.link(draft, target)
 
-    monkeypatch.setattr("fertool.database.os.link", overtaken)
+    monkeypatch.setattr("fertool.storage.database.os.link", overtaken)
     slower = Database(path)
     assert faster
     assert courses(slower) == ["signals"]
@@ -347,7 +347,7 @@ def test_a_file_system_without_links(path, monkeypatch):
     def refuse(draft, target):
         raise PermissionError("Operation not permitted")
 
-    monkeypatch.setattr("fertool.database.os.link", refuse)
+    monkeypatch.setattr("fertool.storage.database.os.link", refuse)
     insert(Database(path), "signals")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
@@ -394,7 +394,7 @@ def test_a_process_that_dies_in_the_middle_leaves_the_last_commit(path):
     code = """
         import os, sys
         from pathlib import Path
-        from fertool.database import Database
+        from fertool.storage.database import Database
         with Database(Path(sys.argv[1])).transaction() as con:
             con.execute("INSERT INTO courses VALUES ('half')")
             os._exit(9)
@@ -413,7 +413,7 @@ FULL = """
     from pathlib import Path
     import numpy as np, polars as pl
     from fertool.errors import StoreError
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     path, room = Path(sys.argv[1]), int(sys.argv[2])
     size = path.stat().st_size if path.exists() else 0

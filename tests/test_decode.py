@@ -1,4 +1,4 @@
-"""fertool.decode: exactly the frames wanted, whatever the codec, container and place to start from."""
+"""fertool.media.decode: exactly the frames wanted, whatever the codec, container and place to start from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
 
-from fertool.decode import Samples, prefetch
 from fertool.errors import VideoError
-from fertool.sampling import Every, Index, plan
+from fertool.media.decode import Samples, prefetch
+from fertool.media.probe import Recording, probe
+from fertool.media.sampling import Every, Index, plan
 from fertool.types import Sample
-from fertool.video import Recording, probe
 
 GROUPS = {"g": "12", "bf": "3"}
 X264_OPEN = {"x264-params": "open-gop=1:keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0"}
@@ -136,7 +136,7 @@ def test_only_wanted_frames_are_converted(
         converted.append(frame.pts)
         return np.zeros((1, 1, 3), np.uint8)
 
-    monkeypatch.setattr("fertool.display.Converter.picture", spy)
+    monkeypatch.setattr("fertool.media.display.Converter.picture", spy)
     targets = plan(source.index, 0.4)
     list(Samples(source.path, source.index, targets))
     assert converted == source.index.positions(targets).tolist()

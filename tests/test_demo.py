@@ -8,13 +8,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool import pipeline, plugins
-from fertool.sampling import parse_time
-from fertool.store import Store
-from fertool.testing import demo, store_lecture, timeline
-from fertool.testing.demo import COURSE, GALLERY, OTHER, STORY, USUAL, Event
+from fertool.analysis import pipeline
+from fertool.demo import course
+from fertool.demo.course import COURSE, GALLERY, OTHER, STORY, USUAL, Event
+from fertool.host import registry
+from fertool.media.sampling import parse_time
+from fertool.storage.store import Store
+from fertool.testing import store_lecture, timeline
 
-RULES = [found.plugin() for found in plugins.load().of_kind("rule")]
+RULES = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("demo") / "fertool.duckdb")
     low = timeline("neutral*60").with_columns(pitch_deg=pl.lit(-20.0))
     store_lecture(store, COURSE, GALLERY, {f"student-{n:02d}": low for n in range(1, 7)})
-    demo.store_demo(store)
+    course.store_demo(store)
     result = pipeline.assess(store, RULES, store.lectures())
     assert not result.failed
     assert not result.skipped
@@ -99,7 +101,7 @@ def test_one_student_drops_out_more_and_more(found: pl.DataFrame) -> None:
     here = found.filter(pl.col("lecture").str.starts_with("week"), rule="presence", student="student-06")
     weeks = here.group_by("lecture").agg(pl.col("value").mean()).sort("lecture")["value"].to_list()
     assert weeks == sorted(weeks, reverse=True)
-    away = {week: demo.shown(week, "student-06").count("absent") / 1200 for week in ("week 1", "week 4")}
+    away = {week: course.shown(week, "student-06").count("absent") / 1200 for week in ("week 1", "week 4")}
     assert weeks[0] == pytest.approx(1 - away["week 1"])
     assert weeks[3] == pytest.approx(1 - away["week 4"])
     assert weeks[3] < 0.25
@@ -150,13 +152,13 @@ def test_the_syllabus_is_known(store: Store) -> None:
 
 def test_a_second_call_writes_nothing(store: Store) -> None:
     before = store.runs()
-    demo.store_demo(store)
+    course.store_demo(store)
     assert store.runs().equals(before)
 
 
 def test_what_is_shown_overrules_what_is_usual() -> None:
-    shown = demo.shown("week 2", "student-04")
-    assert len(shown) == demo.LECTURE_S
+    shown = course.shown("week 2", "student-04")
+    assert len(shown) == course.LECTURE_S
     assert set(shown[360:510]) == {"absent"}
     assert shown[359] != "absent"
     assert shown[510] != "absent"
@@ -166,12 +168,12 @@ def test_what_is_shown_overrules_what_is_usual() -> None:
 
 
 def test_later_events_overrule_earlier_ones() -> None:
-    assert demo.shown("week 3", "student-05")[380:432] == [*["angry"] * 50, "fear", "fear"]
+    assert course.shown("week 3", "student-05")[380:432] == [*["angry"] * 50, "fear", "fear"]
 
 
 def test_a_gallery_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
-    demo.store_demo(store)
+    course.store_demo(store)
     assert (COURSE, GALLERY) not in store.lectures()
     assert len(store.lectures()) == 6
 

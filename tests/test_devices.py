@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fertool import devices
+from fertool.vision import devices
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""fertool.display: pictures as a player shows them. Every recording is composed here."""
+"""fertool.media.display: pictures as a player shows them. Every recording is composed here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
 
-from fertool.decode import Samples
-from fertool.display import AS_DECLARED, View, parse_rotate, parse_stream
 from fertool.errors import ConfigError, VideoError
-from fertool.sampling import plan
-from fertool.video import count_streams, probe
+from fertool.media.decode import Samples
+from fertool.media.display import AS_DECLARED, View, parse_rotate, parse_stream
+from fertool.media.probe import count_streams, probe
+from fertool.media.sampling import plan
 
 Image = np.ndarray
 

@@ -13,10 +13,11 @@ import pytest
 import typer
 from rich.text import Text
 
-from fertool import contracts, hookspecs, plugins, types
-from fertool.cli import app
+from fertool import contracts, hookspecs, types
+from fertool.cli.app import app
 from fertool.config import Settings
 from fertool.contracts import Trainable
+from fertool.host import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +125,7 @@ def table(after: str) -> list[list[str]]:
 
 def test_readme_says_which_classifier_has_which_recipe() -> None:
     there: dict[str, set[str]] = {}
-    for found in plugins.load().of_kind("classifier"):
+    for found in registry.load_plugins().of_kind("classifier"):
         if issubclass(found.plugin, Trainable):
             for recipe in found.plugin.recipes:
                 there.setdefault(recipe, set()).add(found.plugin.name)
@@ -133,7 +134,7 @@ def test_readme_says_which_classifier_has_which_recipe() -> None:
 
 
 def test_readme_names_every_rule_and_counts_those_that_follow_the_paper() -> None:
-    rules = {found.plugin.name: found.plugin for found in plugins.load().of_kind("rule")}
+    rules = {found.plugin.name: found.plugin for found in registry.load_plugins().of_kind("rule")}
     said = README.split("## What the rules say\n")[1].split("##")[0]
     number, listed = re.match(r"(\w+) rules come with fertool: (.*?)\. Their", said, re.DOTALL).groups()
     assert set(re.findall(r"`([a-z-]+)`", listed)) == rules.keys()
@@ -167,7 +168,7 @@ def test_the_rule_in_the_readme_is_the_example() -> None:
 
 
 def test_documented_views_have_these_columns(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     store = Store(tmp_path / "x.duckdb")
     for view in ("frame_emotions", "samples_seen", "assessments_latest"):
@@ -178,7 +179,7 @@ def test_documented_views_have_these_columns(tmp_path: Path) -> None:
 
 
 def test_documented_tables_exist(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     store = Store(tmp_path / "x.duckdb")
     found = set(store.query("SELECT table_name FROM duckdb_tables()")["table_name"])

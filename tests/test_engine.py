@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fertool import Crop, Detector, Encoder, Faces
-from fertool.engine import Engine, in_order, workers
+from fertool.host.inference import Engine, in_order, workers
 from fertool.types import Sample
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from fertool import __version__
-from fertool.analysis import Analysis
+from fertool.analysis.run import Analysis
 from fertool.config import Settings
+from fertool.distributed import scheduler as driving
+from fertool.distributed.progress import Progress, Status, status
+from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Drive
+from fertool.distributed.worker import Described, Failed, Job, Kit, Measured
 from fertool.errors import ConfigError, StoreError
-from fertool.fleet import drive as driving
-from fertool.fleet.drive import CHUNKS_AT_ONCE, TRIES, Drive
-from fertool.fleet.progress import Progress, Status, status
-from fertool.fleet.worker import Described, Failed, Job, Kit, Measured
-from fertool.store import Recording, Run
+from fertool.storage.store import Recording, Run
 
 KIT = Kit(Settings(), (), (), "", "", 1)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import head_level
-from fertool.head_level import Level, Mode
+from fertool.assessment import head_level
+from fertool.assessment.head_level import Level, Mode
+from fertool.demo.timelines import timeline
 from fertool.testing import context
-from fertool.testing.timelines import timeline
 from fertool_plugins.rules.concentration import Concentration
 from fertool_plugins.rules.involvement import Involvement
 

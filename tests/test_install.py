@@ -82,7 +82,7 @@ def test_a_broken_one_is_listed_with_its_reason_and_breaks_nothing(installed: Pa
 
 
 def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")
@@ -124,7 +124,7 @@ def test_its_own_tests_pass(installed: Path, tmp_path: Path, example: str) -> No
 
 
 def test_read_results_example_runs(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stored import analyzed, recording
 
-from fertool.privacy.removal import Removal
+from fertool.storage.erase import Removal
 
 
 def claim(store, recording_, count, course="signals"):

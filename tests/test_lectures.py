@@ -8,9 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from fertool.students import tracing
-from fertool.testing import gallery
-from fertool.testing.lectures import (
+from fertool.demo import gallery
+from fertool.demo.lectures import (
     ALIKE,
     LOOKS,
     Guest,
@@ -21,6 +20,7 @@ from fertool.testing.lectures import (
     schedule,
     write_truth,
 )
+from fertool.identity import evaluation
 
 ALWAYS = ((0.0, 40.0),)
 ANN, BEN, CAM = (
@@ -92,7 +92,7 @@ def test_the_same_seed_deals_the_same() -> None:
 
 def test_the_truth_names_people_and_no_pictures(tmp_path: Path) -> None:
     write_truth(tmp_path / "truth.csv", {"a.mp4": SMALL, "b.mp4": SMALL})
-    rows = tracing.read_truth(tmp_path / "truth.csv")
+    rows = evaluation.read_truth(tmp_path / "truth.csv")
     there = rows.select("recording", "time_s", "person").rows()
     one = [(0.0, "ann"), (0.0, "ben"), (10.0, "ann"), (10.0, "ben"), (20.0, "ann"), (30.0, "ann")]
     assert there == [(name, *row) for name in ("a.mp4", "b.mp4") for row in one]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from fertool import light
+from fertool.vision import lighting
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("method", light.METHODS.values(), ids=light.METHODS)
+@pytest.mark.parametrize("method", lighting.METHODS.values(), ids=lighting.METHODS)
 @pytest.mark.parametrize("shape", [(3, 48, 48), (3, 48, 48, 1), (3, 48, 48, 3), (2, 31, 45), (0, 48, 48)])
 def test_preprocessing_keeps_shape_and_type_and_input(method, shape):
     images = RNG.integers(0, 256, shape, np.uint8)
@@ -23,8 +23,8 @@ def test_preprocessing_keeps_shape_and_type_and_input(method, shape):
 
 def test_equalise_spreads_and_gray_stays_gray():
     dark = RNG.integers(20, 40, (1, 48, 48, 1), np.uint8)
-    assert np.ptp(light.equalise(dark)) == 255
-    bgr = light.equalise(dark.repeat(3, axis=3))
+    assert np.ptp(lighting.equalise(dark)) == 255
+    bgr = lighting.equalise(dark.repeat(3, axis=3))
     np.testing.assert_array_equal(bgr[..., 0], bgr[..., 2])
 
 
@@ -33,6 +33,6 @@ def test_even_light_undoes_a_gradient_of_light():
     # A light of the lowest frequency across, by a factor of two either way.
     across = np.exp(0.7 * np.cos(np.pi * (np.arange(48) + 0.5) / 48))
     lit = np.rint(np.stack([face, face * across])).clip(0, 255).astype(np.uint8)
-    plain, gradient = light.even_light(lit).astype(int)
+    plain, gradient = lighting.even_light(lit).astype(int)
     assert np.abs(lit[0].astype(int) - lit[1]).max() > 50
     assert np.abs(plain - gradient).max() <= 6

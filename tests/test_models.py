@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fertool import FertoolError, Model, models
+from fertool import FertoolError, Model
+from fertool.host import weights
 
 WEIGHTS = bytes(range(256)) * 9000  # 2.3 MB: more than one chunk
 SIZE = len(WEIGHTS)
@@ -97,21 +98,21 @@ def left_over(home):
 @pytest.mark.parametrize("route", ["", "/unsized"], ids=["announced", "not announced"])
 def test_pull_from_a_server(server, home, route, size):
     model = net(f"{server}{route}/net.onnx", size=size)
-    assert models.verify(model) == "missing"
-    assert models.path(model) is None
+    assert weights.verify(model) == "missing"
+    assert weights.path(model) is None
 
-    assert models.pull(model) == home / "net.onnx"
+    assert weights.pull(model) == home / "net.onnx"
 
     assert (home / "net.onnx").read_bytes() == WEIGHTS
     assert left_over(home) == ["net.onnx"]
-    assert models.verify(model) == "ok"
-    assert models.path(model) == models.require(model) == home / "net.onnx"
-    assert models.digests(model) == {"net.onnx": SHA256}
+    assert weights.verify(model) == "ok"
+    assert weights.path(model) == weights.require(model) == home / "net.onnx"
+    assert weights.digests(model) == {"net.onnx": SHA256}
 
 
 def test_progress_is_told(server):
     told = []
-    models.pull(net(f"{server}/net.onnx"), progress=lambda done, total: told.append((done, total)))
+    weights.pull(net(f"{server}/net.onnx"), progress=lambda done, total: told.append((done, total)))
     assert len(told) > 1
     assert told[-1] == (SIZE, SIZE)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
@@ -130,24 +131,24 @@ def test_progress_is_told(server):
 )
 def test_a_failed_download_leaves_nothing_behind(server, home, route, change, says):
     with pytest.raises(FertoolError, match=says) as caught:
-        models.pull(net(server + route, **change))
+        weights.pull(net(server + route, **change))
     assert caught.value.hint
     assert "\n" not in str(caught.value)
     assert left_over(home) == []
 
 
 def test_a_failed_download_leaves_the_old_copy_alone(server, home):
-    models.pull(net(f"{server}/net.onnx"))
+    weights.pull(net(f"{server}/net.onnx"))
     with pytest.raises(FertoolError):
-        models.pull(net(f"{server}/net.onnx", sha256="0" * 64))
+        weights.pull(net(f"{server}/net.onnx", sha256="0" * 64))
     assert (home / "net.onnx").read_bytes() == WEIGHTS
     assert left_over(home) == ["net.onnx"]
 
 
 def test_a_silent_server_is_given_up(server, home, monkeypatch):
-    monkeypatch.setattr(models, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(weights, "TIMEOUT_S", 0.3)
     with pytest.raises(FertoolError, match=r"cannot download model 'net': .*timed out"):
-        models.pull(net(f"{server}/slow/net.onnx"))
+        weights.pull(net(f"{server}/slow/net.onnx"))
     assert left_over(home) == []
 
 
@@ -162,15 +163,15 @@ def test_without_network_the_error_says_what_to_do(url, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(FertoolError) as caught:
-        models.pull(net(url))
+        weights.pull(net(url))
     assert "fertool models pull net --from DIR" in caught.value.hint
     assert url in caught.value.hint
 
 
 def test_pull_from_a_folder(home, tmp_path):
     model = net("https://example.org/a/net.onnx")
-    assert models.pull(model, copies(tmp_path)) == home / "net.onnx"
-    assert models.verify(model) == "ok"
+    assert weights.pull(model, copies(tmp_path)) == home / "net.onnx"
+    assert weights.verify(model) == "ok"
     assert (tmp_path / "stick" / "net.onnx").exists(), "copied, not moved"
 
 
@@ -185,7 +186,7 @@ def test_pull_from_a_folder(home, tmp_path):
 )
 def test_a_bad_copy_is_refused(home, tmp_path, name, content, says):
     with pytest.raises(FertoolError, match=says) as caught:
-        models.pull(net("https://example.org/net.onnx"), copies(tmp_path, name, content))
+        weights.pull(net("https://example.org/net.onnx"), copies(tmp_path, name, content))
     assert "https://example.org/net.onnx" in caught.value.hint
     assert left_over(home) == []
 
@@ -193,31 +194,31 @@ def test_a_bad_copy_is_refused(home, tmp_path, name, content, says):
 def test_require_says_what_to_run(home):
     model = net("https://example.org/net.onnx")
     with pytest.raises(FertoolError, match="'net' is not on this machine") as caught:
-        models.require(model)
+        weights.require(model)
     assert caught.value.hint == "run `fertool models pull net`"
-    assert models.digests(model) == {}
+    assert weights.digests(model) == {}
 
     home.mkdir(parents=True)
     (home / "net.onnx").write_bytes(WEIGHTS[:-1])
-    assert models.verify(model) == "mismatch"
+    assert weights.verify(model) == "mismatch"
     with pytest.raises(FertoolError, match="'net' is damaged"):
-        models.require(model)
+        weights.require(model)
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_mismatch(home):
     (home / "net.onnx").mkdir(parents=True)
-    assert models.verify(net("https://example.org/net.onnx")) == "mismatch"
+    assert weights.verify(net("https://example.org/net.onnx")) == "mismatch"
 
 
 def test_an_archive_is_unpacked_and_its_hashes_recorded(home, tmp_path):
-    folder = models.pull(pack(), copies(tmp_path, "pack.zip", PACK))
+    folder = weights.pull(pack(), copies(tmp_path, "pack.zip", PACK))
     assert folder == home / "packs" / "small"
     assert left_over(folder) == ["SHA256SUMS", "det.onnx", "sub", "sub/rec.onnx"]
     recorded = {name: hashlib.sha256(text).hexdigest() for name, text in
                 [("det.onnx", b"detector"), ("sub/rec.onnx", b"recognition")]}  # fmt: skip
-    assert models.digests(pack()) == recorded
-    assert models.verify(pack()) == "ok"
-    assert models.require(pack()) == folder
+    assert weights.digests(pack()) == recorded
+    assert weights.verify(pack()) == "ok"
+    assert weights.require(pack()) == folder
     assert left_over(home / "packs")[0] == "small", "no temporary folder"
 
 
@@ -234,27 +235,27 @@ def add(folder):
 
 
 def lose_sums(folder):
-    (folder / models.SUMS).unlink()
+    (folder / weights.SUMS).unlink()
 
 
 def garble_sums(folder):
-    (folder / models.SUMS).write_text("what?\n")
+    (folder / weights.SUMS).write_text("what?\n")
 
 
 @pytest.mark.parametrize("harm", [spoil, lose, add, lose_sums, garble_sums])
 def test_an_archive_is_held_to_what_was_recorded(tmp_path, harm):
-    harm(models.pull(pack(), copies(tmp_path, "pack.zip", PACK)))
-    assert models.verify(pack()) == "mismatch"
+    harm(weights.pull(pack(), copies(tmp_path, "pack.zip", PACK)))
+    assert weights.verify(pack()) == "mismatch"
     with pytest.raises(FertoolError, match="damaged"):
-        models.require(pack())
-    models.pull(pack(), tmp_path / "stick")  # pulled again, it is whole again
-    assert models.verify(pack()) == "ok"
+        weights.require(pack())
+    weights.pull(pack(), tmp_path / "stick")  # pulled again, it is whole again
+    assert weights.verify(pack()) == "ok"
 
 
 def test_an_archive_from_a_server(server, home):
     model = pack(f"{server}/pack.zip", sha256=hashlib.sha256(PACK).hexdigest())
-    models.pull(model)
-    assert models.verify(model) == "ok"
+    weights.pull(model)
+    assert weights.verify(model) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_an_archive_from_a_server(server, home):
 )
 def test_a_bad_archive_is_refused(home, tmp_path, content):
     with pytest.raises(FertoolError, match="no whole zip file"):
-        models.pull(pack(), copies(tmp_path, "pack.zip", content))
+        weights.pull(pack(), copies(tmp_path, "pack.zip", content))
     assert left_over(home) == ["packs"]
 
 
@@ -275,7 +276,7 @@ def test_an_archive_cannot_write_outside_its_folder(home, tmp_path):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("../../evil.onnx", b"evil")
-    models.pull(pack(), copies(tmp_path, "pack.zip", data.getvalue()))
+    weights.pull(pack(), copies(tmp_path, "pack.zip", data.getvalue()))
     assert left_over(home) == ["packs", "packs/small", "packs/small/SHA256SUMS", "packs/small/evil.onnx"]
 
 
@@ -284,7 +285,7 @@ def test_a_folder_that_cannot_be_written(home, tmp_path):
     home.mkdir(parents=True)
     home.chmod(0o500)
     with pytest.raises(FertoolError, match="cannot write to") as caught:
-        models.pull(net("https://example.org/net.onnx"), copies(tmp_path))
+        weights.pull(net("https://example.org/net.onnx"), copies(tmp_path))
     home.chmod(0o700)
     assert "FERTOOL_MODELS" in caught.value.hint
 
@@ -293,7 +294,7 @@ def test_a_file_in_the_place_of_the_folder(home, tmp_path):
     home.parent.mkdir(parents=True)
     home.write_text("not a folder")
     with pytest.raises(FertoolError, match="cannot write to") as caught:
-        models.pull(net("https://example.org/net.onnx"), copies(tmp_path))
+        weights.pull(net("https://example.org/net.onnx"), copies(tmp_path))
     assert "FERTOOL_MODELS" in caught.value.hint
 
 
@@ -312,11 +313,11 @@ def test_a_careless_catalogue_entry_is_refused(fields, says):
 
 def test_where_models_live(monkeypatch, tmp_path):
     monkeypatch.setenv("FERTOOL_MODELS", "~/weights")
-    assert models.models_dir() == Path.home() / "weights"
+    assert weights.models_dir() == Path.home() / "weights"
     monkeypatch.delenv("FERTOOL_MODELS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert models.models_dir().parts[-2:] == ("fertool", "models")
+    assert weights.models_dir().parts[-2:] == ("fertool", "models")
     if os.name == "posix" and os.uname().sysname == "Linux":
-        assert models.models_dir() == tmp_path / "fertool" / "models"
+        assert weights.models_dir() == tmp_path / "fertool" / "models"
         monkeypatch.delenv("XDG_DATA_HOME")
-        assert models.models_dir() == Path.home() / ".local/share/fertool/models"
+        assert weights.models_dir() == Path.home() / ".local/share/fertool/models"

@@ -5,8 +5,9 @@ from typing import Literal, Optional
 
 import pytest
 
-from fertool import Rule, options
+from fertool import Rule
 from fertool.errors import ConfigError
+from fertool.host import options
 
 
 @dataclass

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from fertool import packed
 from fertool.errors import FertoolError
+from fertool.host import quantized
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -25,8 +25,8 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 )
 def test_no_weight_is_off_by_more_than_half_a_step(shape: list[int], seed: int, size: float) -> None:
     weights = random(*shape, seed=seed) * size
-    back = packed.unpack(packed.pack({"w": weights}))["w"]
-    step = weights.abs().flatten(1).amax(1) / packed.STEPS
+    back = quantized.unpack(quantized.pack({"w": weights}))["w"]
+    step = weights.abs().flatten(1).amax(1) / quantized.STEPS
     off = (back - weights).abs().flatten(1).amax(1)
     assert (off <= step * 0.5001).all()
     assert back.dtype == torch.float32
@@ -35,7 +35,7 @@ def test_no_weight_is_off_by_more_than_half_a_step(shape: list[int], seed: int, 
 def test_a_channel_by_hand() -> None:
     weights = torch.tensor([[[2.54]], [[0.0]], [[-1.27]]]).expand(3, 1, 2).clone()
     weights[0, 0, 1] = -0.02
-    stored = packed.pack({"w": weights})
+    stored = quantized.pack({"w": weights})
     torch.testing.assert_close(stored["w.scale"], torch.tensor([0.02, 1.0, 0.01]))
     assert stored["w"].dtype == torch.int8
     assert stored["w"][:, 0].tolist() == [[127, -1], [0, 0], [-127, -127]]
@@ -43,24 +43,24 @@ def test_a_channel_by_hand() -> None:
 
 def test_norms_biases_and_counters_stay_as_they_are() -> None:
     tensors = {"bias": random(4), "count": torch.tensor(7), "index": torch.arange(6).view(2, 3)}
-    stored = packed.pack(tensors)
+    stored = quantized.pack(tensors)
     assert stored.keys() == tensors.keys()
-    back = packed.unpack(stored)
+    back = quantized.unpack(stored)
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
 
 
 def test_what_was_never_packed_is_read_as_it_is() -> None:
     # A parameter may have this ending by chance: only beside its tensor is it a scale.
     tensors = {"norm.scale": random(3), "w": random(2, 3)}
-    back = packed.unpack(tensors)
+    back = quantized.unpack(tensors)
     assert back.keys() == tensors.keys()
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
 
 
 def test_through_a_file(tmp_path: Path) -> None:
     weights = random(8, 3, 3, 3)
-    save_file(packed.pack({"w": weights}), tmp_path / "w.safetensors", metadata={"temperature": "1.5"})
-    tensors, about = packed.read(tmp_path / "w.safetensors")
+    save_file(quantized.pack({"w": weights}), tmp_path / "w.safetensors", metadata={"temperature": "1.5"})
+    tensors, about = quantized.read(tmp_path / "w.safetensors")
     assert about == {"temperature": "1.5"}
     torch.testing.assert_close(tensors["w"], weights, atol=0.02, rtol=0)
     assert (tmp_path / "w.safetensors").stat().st_size < weights.numel() * 4
@@ -70,6 +70,6 @@ def test_through_a_file(tmp_path: Path) -> None:
 def test_other_files_are_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(FertoolError, match=r"w\.safetensors is no safetensors file: .* `fertool train`"):
-        packed.read(tmp_path / "w.safetensors")
+        quantized.read(tmp_path / "w.safetensors")
     with pytest.raises(FertoolError, match="is no safetensors file"):
-        packed.read(tmp_path / "gone.safetensors")
+        quantized.read(tmp_path / "gone.safetensors")

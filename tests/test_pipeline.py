@@ -10,25 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool import (
-    Assessment,
-    Classifier,
-    Crop,
-    Detector,
-    Encoder,
-    Faces,
-    Rule,
-    Segment,
-    options,
-    plugins,
-)
+from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, Rule, Segment
+from fertool.analysis.pipeline import analyze, assess
+from fertool.analysis.request import Request
+from fertool.demo import gallery
 from fertool.errors import ConfigError, PluginError, VideoError
-from fertool.pipeline import analyze, assess
-from fertool.request import Request
-from fertool.setup import Plugged, Toolbox
-from fertool.store import Store
-from fertool.tables import segment_table
-from fertool.testing import gallery, store_lecture, timeline
+from fertool.host import options, registry
+from fertool.host.toolbox import Plugged, Toolbox
+from fertool.storage.store import Store
+from fertool.storage.tables import segment_table
+from fertool.testing import store_lecture, timeline
 from fertool_plugins.rules.presence import Presence
 from fertool_plugins.rules.shares import Shares
 
@@ -312,7 +303,7 @@ def test_a_file_that_grows_while_it_is_measured(video: Path, store: Store, tmp_p
 
 def test_a_file_that_grows_before_it_is_hashed(video: Path, tmp_path: Path) -> None:
     """Its index would be that of a part, its hash that of the whole: never to be told from it again."""
-    from fertool.analysis import describe, look
+    from fertool.analysis.run import describe, look
 
     file = tmp_path / "two.mp4"
     file.write_bytes(video.read_bytes())
@@ -428,7 +419,7 @@ def test_a_rule_of_all_courses_knows_what_is_said_of_them(store: Store) -> None:
 
 def test_the_same_is_said_twice_with_version_and_options(store: Store) -> None:
     several(store)
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     first, second = (assess(store, rules, store.lectures()).table() for _ in range(2))
     assert first.equals(second)
     assert len(first) > 30
@@ -488,14 +479,16 @@ def test_a_speaker_view_of_four_asks_for_nobodys_attention(store: Store) -> None
         blocks = [f"absent*{60 * turn}", "neutral*60", f"absent*{60 * (3 - turn)}"]
         people[f"student-0{turn + 1}"] = timeline(" ".join(b for b in blocks if not b.endswith("*0")))
     store_lecture(store, "law", "1", people)
-    rows = assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures()).rows
+    rows = assess(
+        store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
+    ).rows
     assert {row["level"] for row in rows} <= {"not measurable", "info"}
     measured = {row["rule"] for row in rows if row["value"] is not None}
     assert not measured & {"presence", "focus", "lost-moments", "good-moments", "involvement", "state"}
 
 
 def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
-    ours = [found for found in plugins.load().of_kind("rule") if found.source.startswith("fertool ")]
+    ours = [found for found in registry.load_plugins().of_kind("rule") if found.source.startswith("fertool ")]
     rules = [found.plugin() for found in ours]
     parts = segment_table([Segment(0, "Proof", 0.0, 120.0, "hard", "induction")])
     ada = timeline("neutral*30 sad*31 happy*39 absent*20")
@@ -521,5 +514,5 @@ def test_every_rule_that_ships_finds_something_to_say(store: Store) -> None:
 
 def test_the_same_tables_give_the_same_assessments(store: Store) -> None:
     several(store)
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     assert assess(store, rules, store.lectures()).rows == assess(store, rules, store.lectures()).rows

@@ -8,7 +8,8 @@ from textwrap import dedent
 
 import pytest
 
-from fertool import PluginError, plugins
+from fertool import PluginError
+from fertool.host.registry import KINDS, _installed, load_plugins
 
 RULE = """
     from fertool import Rule, hookimpl
@@ -46,15 +47,15 @@ class World:
         return module
 
     def load(self, *files):
-        plugins._installed.cache_clear()
-        return plugins.load(files)
+        _installed.cache_clear()
+        return load_plugins(files)
 
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield World(tmp_path)
-    plugins._installed.cache_clear()  # later tests must not see these distributions
+    _installed.cache_clear()  # later tests must not see these distributions
 
 
 def reasons(registry):
@@ -62,11 +63,11 @@ def reasons(registry):
 
 
 def test_first_party_plugins_all_load():
-    registry = plugins.load()
+    registry = load_plugins()
     assert registry.broken == []
     names = {entry.name for entry in entry_points(group="fertool") if entry.dist.name == "fertool"}
     assert len(names) == len([f for f in registry.found.values() if f.source.startswith("fertool ")])
-    assert [kind for kind in plugins.KINDS if not registry.of_kind(kind)] == []
+    assert [kind for kind in KINDS if not registry.of_kind(kind)] == []
 
 
 def test_a_plugin_of_another_distribution_is_found(world):
@@ -77,7 +78,7 @@ def test_a_plugin_of_another_distribution_is_found(world):
 
 def test_a_new_registry_is_independent_of_the_last(world):
     world.load().found.clear()
-    assert plugins.load().get("detector", "ssd")
+    assert load_plugins().get("detector", "ssd")
 
 
 BROKEN_MODULES = [
@@ -283,7 +284,7 @@ UNKNOWN = [
 @pytest.mark.parametrize(("kind", "name", "hint"), UNKNOWN)
 def test_an_unknown_name_is_answered_with_the_nearest(kind, name, hint):
     with pytest.raises(PluginError) as caught:
-        plugins.load().get(kind, name)
+        load_plugins().get(kind, name)
     assert caught.value.message == f"unknown {kind} {name!r}"
     assert caught.value.hint.startswith(hint)
 
@@ -299,17 +300,17 @@ def rule_file(tmp_path):
 
 
 def test_a_file_is_a_plugin(rule_file):
-    found = plugins.load([rule_file]).get("rule", "energy")
+    found = load_plugins([rule_file]).get("rule", "energy")
     assert found.source == str(rule_file)
     assert found.digest == hashlib.sha256(rule_file.read_bytes()).hexdigest()
     with pytest.raises(PluginError):
-        plugins.load().get("rule", "energy")  # for that one call only
+        load_plugins().get("rule", "energy")  # for that one call only
 
 
 def test_an_edited_file_is_read_again(rule_file):
-    before = plugins.load([rule_file]).get("rule", "energy")
+    before = load_plugins([rule_file]).get("rule", "energy")
     rule_file.write_text(rule_file.read_text().replace('version = "1"', 'version = "2"'))
-    after = plugins.load([rule_file]).get("rule", "energy")
+    after = load_plugins([rule_file]).get("rule", "energy")
     assert (before.plugin.version, after.plugin.version) == ("1", "2")
     assert before.digest != after.digest
 
@@ -319,13 +320,13 @@ def test_a_file_may_postpone_its_annotations(tmp_path):
     code = RULE.format(name="later").replace("class Mine", "@dataclass\n    class Mine")
     code = code.replace('version = "1"', 'version = "1"\n        low: float = 0.5')
     path.write_text("from __future__ import annotations\nfrom dataclasses import dataclass\n" + dedent(code))
-    plugin = plugins.load([path]).get("rule", "later").plugin
+    plugin = load_plugins([path]).get("rule", "later").plugin
     assert plugin(low=0.7).low == 0.7  # dataclasses looked the module up in sys.modules
 
 
 def test_the_same_file_twice_is_one_plugin(rule_file, monkeypatch):
     monkeypatch.chdir(rule_file.parent)
-    registry = plugins.load([rule_file, rule_file.relative_to(rule_file.parent)])
+    registry = load_plugins([rule_file, rule_file.relative_to(rule_file.parent)])
     assert registry.get("rule", "energy")
     assert registry.broken == []
 
@@ -356,14 +357,14 @@ def test_a_bad_file_raises_because_it_was_asked_for(tmp_path, name, code, reason
     if code is not None:
         path.write_text(dedent(code))
     with pytest.raises(PluginError) as caught:
-        plugins.load([path])
+        load_plugins([path])
     assert caught.value.message.startswith(f"--plugin {path}: ")
     assert reason in caught.value.message
 
 
 def test_a_folder_is_no_plugin_file(tmp_path):
     with pytest.raises(PluginError, match="no such file"):
-        plugins.load([tmp_path])
+        load_plugins([tmp_path])
 
 
 def test_installed_modules_are_imported_once(world):
@@ -371,6 +372,6 @@ def test_installed_modules_are_imported_once(world):
     module = world.install("counted", code)
     sys.fertool_count = 0
     world.load()
-    plugins.load()
+    load_plugins()
     assert sys.fertool_count == 1
     assert module in sys.modules

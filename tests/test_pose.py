@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool import pose
+from fertool.vision import head_pose
 
 yaws, pitches, rolls = st.floats(-65, 65), st.floats(-40, 40), st.floats(-175, 175)
 
@@ -20,16 +20,16 @@ def rotation(yaw, pitch, roll):
     return flip @ np.array(rz) @ ry @ rx @ flip
 
 
-def project(yaw, pitch, roll, distance=pose.DISTANCE_CM):
+def project(yaw, pitch, roll, distance=head_pose.DISTANCE_CM):
     """(1, 68, 2) landmarks of the generic face, as a camera `distance` cm away sees them."""
-    points = pose.MODEL @ rotation(yaw, pitch, roll).T + (0, 0, distance)
+    points = head_pose.MODEL @ rotation(yaw, pitch, roll).T + (0, 0, distance)
     landmarks = np.full((1, 68, 2), -1e4, np.float32)  # the points not used must not matter
-    landmarks[0, pose.POINTS] = 1000 * points[:, :2] / points[:, 2:] + (640, 360)
+    landmarks[0, head_pose.POINTS] = 1000 * points[:, :2] / points[:, 2:] + (640, 360)
     return landmarks
 
 
 def measured(*args, **kwargs):
-    return pose.head_pose(project(*args, **kwargs))[0]
+    return head_pose.head_pose(project(*args, **kwargs))[0]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_mirrored_face_has_yaw_and_roll_mirrored(yaw, pitch, roll):
     for right, left in [(17, 26), (21, 22), (36, 45), (39, 42), (31, 35), (48, 54)]:
         partner[[right, left]] = left, right
     mirrored = landmarks[:, partner] * np.float32([-1, 1])
-    straight, other = pose.head_pose(np.concatenate([landmarks, mirrored]))
+    straight, other = head_pose.head_pose(np.concatenate([landmarks, mirrored]))
     np.testing.assert_allclose(other, straight * (-1, 1, -1), atol=0.1)
 
 
@@ -98,7 +98,7 @@ def test_place_and_size_in_the_frame_do_not_matter(yaw, pitch, scale, x, y):
     """A person in the corner of a gallery view is turned no more than one in its middle."""
     landmarks = project(yaw, pitch, 5)
     moved = (landmarks * scale + (x, y)).astype(np.float32)
-    np.testing.assert_allclose(pose.head_pose(moved), pose.head_pose(landmarks), atol=0.3)
+    np.testing.assert_allclose(head_pose.head_pose(moved), head_pose.head_pose(landmarks), atol=0.3)
 
 
 @given(yaws, pitches, st.floats(-60, 60), st.floats(-90, 90))
@@ -106,7 +106,9 @@ def test_turning_the_picture_changes_the_roll_only(yaw, pitch, roll, turn):
     a = np.radians(turn)
     matrix = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
     landmarks = project(yaw, pitch, roll)
-    before, after = pose.head_pose(np.concatenate([landmarks, (landmarks @ matrix.T).astype(np.float32)]))
+    before, after = head_pose.head_pose(
+        np.concatenate([landmarks, (landmarks @ matrix.T).astype(np.float32)])
+    )
     change = (after - before - (0, 0, turn) + 180) % 360 - 180
     np.testing.assert_allclose(change, 0, atol=0.1)
 
@@ -115,9 +117,9 @@ def test_turning_the_picture_changes_the_roll_only(yaw, pitch, roll, turn):
 def test_noise_of_one_percent_costs_a_few_degrees(yaw, pitch):
     rng = np.random.default_rng(0)
     landmarks = project(yaw, pitch, 0)
-    width = np.ptp(landmarks[0, pose.POINTS, 0])
+    width = np.ptp(landmarks[0, head_pose.POINTS, 0])
     noisy = landmarks + rng.normal(0, 0.01 * width, landmarks.shape).astype(np.float32)
-    np.testing.assert_allclose(pose.head_pose(noisy)[0], (yaw, pitch, 0), atol=12)
+    np.testing.assert_allclose(head_pose.head_pose(noisy)[0], (yaw, pitch, 0), atol=12)
 
 
 def line():
@@ -159,7 +161,7 @@ def one_point_gone_astray():
 )
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_nonsense_is_nan(landmarks):
-    got = pose.head_pose(landmarks)
+    got = head_pose.head_pose(landmarks)
     assert got.shape == (1, 3)
     assert got.dtype == np.float32
     assert np.isnan(got).all()
@@ -167,13 +169,13 @@ def test_nonsense_is_nan(landmarks):
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_one_bad_face_does_not_touch_the_others():
-    got = pose.head_pose(np.concatenate([project(30, 0, 0), one_point_lost(), project(-30, 0, 0)]))
+    got = head_pose.head_pose(np.concatenate([project(30, 0, 0), one_point_lost(), project(-30, 0, 0)]))
     assert np.isnan(got[1]).all()
     np.testing.assert_allclose(got[[0, 2], 0], [30, -30], atol=0.7)
 
 
 def test_no_face():
-    got = pose.head_pose(np.zeros((0, 68, 2), np.float32))
+    got = head_pose.head_pose(np.zeros((0, 68, 2), np.float32))
     assert got.shape == (0, 3)
     assert got.dtype == np.float32
 
@@ -181,15 +183,15 @@ def test_no_face():
 def test_the_input_is_left_alone():
     landmarks = project(10, 10, 10)
     before = landmarks.copy()
-    pose.head_pose(landmarks)
+    head_pose.head_pose(landmarks)
     np.testing.assert_array_equal(landmarks, before)
 
 
 def test_the_generic_face_is_a_face():
     """Fourteen points, symmetric, chin lowest, brows highest, of a human size."""
-    at = dict(zip(pose.POINTS, pose.MODEL, strict=True))
+    at = dict(zip(head_pose.POINTS, head_pose.MODEL, strict=True))
     assert len(at) == 14
-    np.testing.assert_allclose(pose.MODEL.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(head_pose.MODEL.mean(axis=0), 0, atol=1e-12)
     for right, left in [(17, 26), (21, 22), (36, 45), (39, 42), (31, 35), (48, 54)]:
         np.testing.assert_allclose(at[right] * (-1, 1, 1), at[left])
     assert max(at, key=lambda i: at[i][1]) == 8

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from stored import analyzed, assessments, begin, chunk, recording, segments
 
-from fertool.tables import (
+from fertool.storage.tables import (
     ASSESSMENTS,
     MEASURES,
     SEEN,

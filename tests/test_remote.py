@@ -15,11 +15,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool import segmenting, video
-from fertool.decode import Samples
+from fertool.assessment import segments
 from fertool.errors import ConfigError, VideoError
-from fertool.remote import Remote, file_system, located, size
-from fertool.students import glimpses
+from fertool.identity import thumbnails
+from fertool.media import probe
+from fertool.media.decode import Samples
+from fertool.media.remote import Remote, file_system, located, size
 
 LOCATED = [
     ("a.mp4", Path("a.mp4")),  # a path
@@ -106,9 +107,9 @@ def served(tmp_path: Path) -> Iterator[str]:
 def test_a_recording_by_http_is_what_it_is_here(served: str, videos: ModuleType, tmp_path: Path) -> None:
     here = videos.write(tmp_path / "a.mp4", frames=60)
     there = located(f"{served}/a.mp4")
-    assert video.sha256(there) == video.sha256(here)
+    assert probe.sha256(there) == probe.sha256(here)
     assert size(there) == here.stat().st_size
-    one, other = video.probe(here), video.probe(there)
+    one, other = probe.probe(here), probe.probe(there)
     assert (one.duration_s, one.width, one.codec) == (other.duration_s, other.width, other.codec)
     targets = one.index.times[::10]
     for a, b in zip(Samples(here, one.index, targets), Samples(there, other.index, targets), strict=True):
@@ -121,7 +122,7 @@ def test_only_what_is_needed_is_fetched(served: str, videos: ModuleType, tmp_pat
     with (tmp_path / "c.mp4").open("wb") as file:
         file.write(film + hole.to_bytes(4, "big") + b"free")
         file.truncate(len(film) + hole)
-    assert video.chapters(f"{served}/c.mp4") == ()
+    assert probe.chapters(f"{served}/c.mp4") == ()
     assert 0 < Server.sent < hole / 4
 
 
@@ -129,19 +130,19 @@ def test_a_server_that_gives_whole_files_only(served: str, videos: ModuleType, t
     videos.write(tmp_path / "a.mp4")
     Server.whole = True
     with pytest.raises(VideoError, match="does not give parts of a file"):
-        video.probe(f"{served}/a.mp4")
+        probe.probe(f"{served}/a.mp4")
 
 
 def test_a_uri_that_leads_nowhere(served: str) -> None:
     with pytest.raises(VideoError, match="cannot be reached"):
-        video.find_videos([f"{served}/missing.mp4"])
+        probe.find_videos([f"{served}/missing.mp4"])
 
 
 def test_in_memory_too(videos: ModuleType, tmp_path: Path) -> None:
     here = videos.write(tmp_path / "a.mp4")
     fsspec.filesystem("memory").pipe_file("/films/a.mp4", here.read_bytes())
-    assert video.sha256(located("memory://films/a.mp4")) == video.sha256(here)
-    assert video.probe("memory://films/a.mp4").width == video.probe(here).width
+    assert probe.sha256(located("memory://films/a.mp4")) == probe.sha256(here)
+    assert probe.probe("memory://films/a.mp4").width == probe.probe(here).width
 
 
 @pytest.mark.parametrize("source", ["chapters", "slides"])
@@ -151,8 +152,8 @@ def test_segments_of_a_recording_elsewhere(source: str, videos: ModuleType, tmp_
     here = videos.write(tmp_path / "talk.mp4", 75, chapters=[("Intro", 0.0, 1.5), ("Proof", 1.5, 3.0)])
     fsspec.filesystem("memory").pipe_file("/films/talk.mp4", here.read_bytes())
     there = located("memory://films/talk.mp4")
-    found, notes = segmenting.find(source, 3.0, [segmenting.Film(there)])
-    assert (found, notes) == segmenting.find(source, 3.0, [segmenting.Film(here)])
+    found, notes = segments.find(source, 3.0, [segments.Film(there)])
+    assert (found, notes) == segments.find(source, 3.0, [segments.Film(here)])
     assert found
 
 
@@ -162,10 +163,10 @@ def test_faces_are_cut_from_a_recording_elsewhere(videos: ModuleType, tmp_path: 
     face = {"recording": "r", "name": "a.mp4", "bytes": here.stat().st_size, "time_s": 0.2, "picture": None}
     box = {"x1": 10.0, "y1": 10.0, "x2": 40.0, "y2": 40.0}
     one, other = (
-        glimpses.cut(pl.DataFrame([face | box | {"path": path}]))
+        thumbnails.cut(pl.DataFrame([face | box | {"path": path}]))
         for path in (str(here), "memory://films/b.mp4")
     )
     assert one == other
     assert one[0][0] is not None
-    gone, notes = glimpses.cut(pl.DataFrame([face | box | {"path": "memory://films/gone.mp4"}]))
+    gone, notes = thumbnails.cut(pl.DataFrame([face | box | {"path": "memory://films/gone.mp4"}]))
     assert (gone, len(notes)) == ([None], 1)

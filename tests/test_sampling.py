@@ -1,4 +1,4 @@
-"""fertool.sampling: what to look at, and what that needs of a decoder."""
+"""fertool.media.sampling: what to look at, and what that needs of a decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.sampling import TOLERANCE_S, Every, Index, expected, parse_every, parse_time, plan
+from fertool.media.sampling import TOLERANCE_S, Every, Index, expected, parse_every, parse_time, plan
 
 
 def index(times: list[float] | np.ndarray, keyframes: list[int] | None = None, **options: bool) -> Index:

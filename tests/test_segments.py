@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.segments import PART_S, equal_parts
+from fertool.assessment.segments.equal_parts import PART_S, equal_parts
 
 EDGES = [
     (0.0, []),

@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 
 from fertool import EMOTIONS, Assessment, Rule, Segment
-from fertool.assessing import Lecture
-from fertool.errors import ConfigError, PluginError
-from fertool.sensitivity import (
+from fertool.assessment.runner import Lecture
+from fertool.assessment.sensitivity import (
     ERRORS,
     SENSITIVITY,
     read_confusion,
@@ -19,6 +18,7 @@ from fertool.sensitivity import (
     under_errors,
     variants,
 )
+from fertool.errors import ConfigError, PluginError
 from fertool.testing import timeline
 from fertool_plugins.rules.concentration import Concentration
 from fertool_plugins.rules.preference import Preference

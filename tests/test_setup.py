@@ -6,10 +6,11 @@ from textwrap import dedent
 
 import pytest
 
-from fertool import Detector, Faces, PluginError, plugins, setup
+from fertool import Detector, Faces, PluginError
 from fertool.config import Settings
 from fertool.errors import ConfigError
-from fertool.plugins import Found
+from fertool.host import toolbox
+from fertool.host.registry import Found, load_plugins
 
 OUT_OF_REACH = """
     from dataclasses import dataclass
@@ -51,7 +52,7 @@ def mine(tmp_path):
 
 
 def chosen(pairs=(), files=(), **settings):
-    return setup.toolbox(Settings(detector=settings.pop("detector", "ssd"), **settings), pairs, files)
+    return toolbox.toolbox(Settings(detector=settings.pop("detector", "ssd"), **settings), pairs, files)
 
 
 def test_the_default_toolbox_can_run():
@@ -86,11 +87,11 @@ def with_yunet(monkeypatch):
     """Replace the detector `yunet` by another class, or take it away with None."""
 
     def register(plugin):
-        registry = plugins.load()
+        registry = load_plugins()
         registry.found.pop(("detector", "yunet"), None)
         if plugin:
             registry.found["detector", "yunet"] = Found(plugin, "here")
-        monkeypatch.setattr("fertool.plugins._installed", lambda: registry)
+        monkeypatch.setattr("fertool.host.registry._installed", lambda: registry)
 
     return register
 
@@ -195,10 +196,10 @@ def test_files_of_the_settings_are_loaded_as_well(mine):
 
 
 def test_the_device():
-    assert setup.device("cpu") == "cpu"
-    assert setup.device("auto") in {"cpu", "cuda", "mps"}
+    assert toolbox.device("cpu") == "cpu"
+    assert toolbox.device("auto") in {"cpu", "cuda", "mps"}
     with pytest.raises(ConfigError) as caught:
-        setup.device("tpu")
+        toolbox.device("tpu")
     assert caught.value.message == "device 'tpu' is not available to this PyTorch"
     assert "cpu" in caught.value.hint
 
@@ -206,6 +207,6 @@ def test_the_device():
 def test_a_device_that_is_not_there_is_a_config_error(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # also where there is one
     with pytest.raises(ConfigError, match="device 'cuda' is not available"):
-        setup.device("cuda")
+        toolbox.device("cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert setup.device("auto") == "cuda"
+    assert toolbox.device("auto") == "cuda"

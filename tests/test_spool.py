@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.analysis import Analysis
+from fertool.analysis.run import Analysis
+from fertool.analysis.spool import COLUMNS, TABLES, Spool
+from fertool.distributed.ingest import _batches, ingest
 from fertool.errors import StoreError
-from fertool.ingest import _batches, ingest
-from fertool.spool import COLUMNS, TABLES, Spool
-from fertool.store import Recording, Run, Store
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.storage.store import Recording, Run, Store
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.types import Segment
 
 
@@ -201,7 +201,7 @@ def test_loading_is_broken_off_and_begun_again(spool: Spool, store: Store) -> No
     ],
 )
 def test_what_is_loaded_together(store: Store, monkeypatch, runs, expected) -> None:
-    monkeypatch.setattr("fertool.ingest.RUNS_AT_ONCE", 2)
+    monkeypatch.setattr("fertool.distributed.ingest.RUNS_AT_ONCE", 2)
     old = replace(analysis().recording, recording="old", lecture="week 9")
     store.add_recording(old)
     given = [analysis(recording=replace(old, recording=name, lecture=at)) for name, at in runs]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fertool import checks, plugins
+from fertool.assessment.sqlrule import SqlRule
 from fertool.errors import PluginError
-from fertool.sqlrule import SqlRule
+from fertool.host import registry, validate
 from fertool.testing import check_plugin, context, timeline
 
 
@@ -20,7 +20,7 @@ def rule(query: str, **more: object) -> SqlRule:
 
 
 def ask(query: str, text: str = "happy*3 absent*1"):
-    return checks.assess(rule(query), timeline(text), context())
+    return validate.assess(rule(query), timeline(text), context())
 
 
 ANSWERS = [
@@ -47,7 +47,7 @@ def test_a_further_label_is_a_column_of_seen():
     seen = timeline("contempt*3 happy*1 absent*1", further=("contempt", "not-sure"))
     query = """SELECT avg((emotion = 'contempt')::INT) AS value, max(contempt) AS most,
                max("not-sure") AS unsure FROM seen"""
-    (one,) = checks.assess(rule(query), seen, context())
+    (one,) = validate.assess(rule(query), seen, context())
     assert one.value == 0.75
     assert one.evidence == {"most": pytest.approx(0.7), "unsure": pytest.approx(0.3 / 8)}
 
@@ -81,7 +81,7 @@ def test_it_reads_seen_and_nothing_else(query, reason, tmp_path, monkeypatch):
     timelines = timeline("happy*3")
     assert len(timelines) == 3, "a table in a variable is out of reach as well"
     with pytest.raises(PluginError) as caught:
-        checks.assess(rule(query), timelines, context())
+        validate.assess(rule(query), timelines, context())
     assert reason in str(caught.value)
     assert "'mine'" in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -124,7 +124,7 @@ SLEEPY = [
 @pytest.mark.parametrize(("text", "value", "level", "samples"), SLEEPY)
 def test_the_example(text, value, level, samples):
     file = Path(__file__).parents[1] / "examples" / "sql_rule.py"
-    found = plugins.load([file]).get("rule", "sleepy").plugin
+    found = registry.load_plugins([file]).get("rule", "sleepy").plugin
     (one,) = found().assess(timeline(text), context())
     assert (one.value, one.level, one.evidence) == (value, level, {"samples": samples})
     check_plugin(found)

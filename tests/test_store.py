@@ -8,8 +8,8 @@ import pytest
 from stored import analyzed, assessments, begin, chunk, recording, segments
 
 from fertool.errors import StoreError
-from fertool.store import RUN_TABLES, Store
-from fertool.tables import WIDE
+from fertool.storage.store import RUN_TABLES, Store
+from fertool.storage.tables import WIDE
 from fertool.types import COLUMNS, EMOTIONS, Course
 
 NASTY = """O'Brien "Bobby"; DROP TABLE students;-- <script>alert(1)</script> 🎓 \\ %s $c"""

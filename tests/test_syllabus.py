@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fertool import syllabus
+from fertool.assessment import course_file
 from fertool.errors import ConfigError
 
 LECTURE = '[[lectures]]\nname = "w"\nrecordings = ["week1/*.mp4"]\n'
@@ -21,13 +21,13 @@ def folder(course_folder: Path) -> Path:
     return course_folder
 
 
-def read(folder: Path, text: str) -> syllabus.Syllabus:
+def read(folder: Path, text: str) -> course_file.Syllabus:
     (folder / "course.toml").write_text(text, encoding="utf-8")
-    return syllabus.read(folder / "course.toml")
+    return course_file.read(folder / "course.toml")
 
 
 def test_a_whole_course(folder: Path) -> None:
-    course = syllabus.read(folder / "course.toml")
+    course = course_file.read(folder / "course.toml")
     assert (course.course, course.instructor, course.topics) == (
         "signals",
         "E. Noether",
@@ -147,4 +147,4 @@ def test_what_is_wrong_is_said(folder: Path, text: str, reason: str) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"course\.toml: cannot be read"):
-        syllabus.read(tmp_path / "course.toml")
+        course_file.read(tmp_path / "course.toml")

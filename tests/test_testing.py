@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fertool import Assessment, Classifier, Crop, Detector, Encoder, Faces, PluginError, Rule
-from fertool.testing import check_plugin, context, gallery, timeline
+from fertool.demo import gallery
+from fertool.testing import check_plugin, context, timeline
 from fertool.types import EMOTIONS
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, MEASURES, SEEN, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, MEASURES, SEEN, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 

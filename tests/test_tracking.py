@@ -8,15 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertool.tracking import (
-    BUFFER,
-    MAX_GAP,
-    Tracker,
-    anchors,
-    enlarge,
-    mean_direction,
-    split,
-)
+from fertool.vision.tracking import BUFFER, MAX_GAP, Tracker, anchors, enlarge, mean_direction, split
 
 
 def boxes(*corners, side=100.0):

@@ -1,4 +1,4 @@
-"""fertool.video: finding, hashing and describing recordings, sound and unsound ones."""
+"""fertool.media.probe: finding, hashing and describing recordings, sound and unsound ones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import av
 import numpy as np
 import pytest
 
-from fertool.decode import Samples
 from fertool.errors import VideoError
-from fertool.sampling import plan
-from fertool.video import Found, chapters, find_videos, probe, sha256
+from fertool.media.decode import Samples
+from fertool.media.probe import Found, chapters, find_videos, probe, sha256
+from fertool.media.sampling import plan
 
 GROUPS = {"g": "25", "bf": "3"}
 

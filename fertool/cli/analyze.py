@@ -6,15 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fertool.cli.common import (
-    Course,
-    Db,
-    Json,
-    Lecture,
-    Options,
-    PluginFiles,
-    settings,
-)
+from fertool.cli.terminal.options import Course, Db, Json, Lecture, Options, PluginFiles, settings
 
 
 def register(app: typer.Typer) -> None:
@@ -136,7 +128,7 @@ def analyze(
 
     from fertool.cli.analyzing import run_all
     from fertool.cli.flags import Flags, recordings, syllabus
-    from fertool.remote import shown
+    from fertool.media.remote import shown
 
     chosen = settings(
         course=course,

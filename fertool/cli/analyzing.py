@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fertool.cli.common import open_store
-from fertool.cli.people import remind, unrecognizable
+from fertool.cli.students.settle import remind, unrecognizable
 from fertool.cli.summary import Entry, entry, judge, note, summary
+from fertool.cli.terminal.options import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from fertool.analysis.pipeline import Outcome
+    from fertool.analysis.request import Request
     from fertool.cli.flags import Flags
     from fertool.config import Settings
-    from fertool.pipeline import Outcome
-    from fertool.remote import File
-    from fertool.request import Request
-    from fertool.store import Store
+    from fertool.media.remote import File
+    from fertool.storage.store import Store
 
 
 def run_all(
@@ -39,11 +39,11 @@ def run_all(
     `failed`: (what, why) of arguments that could not even be looked at; `skipped`: of what lies beside the
     recordings. Exits with 2 if anything failed; on several workers (`flags.where`) with 3 if only some did.
     """
-    from fertool import setup
     from fertool.cli import fleet
     from fertool.cli.flags import requests
+    from fertool.host import toolbox
 
-    tools = setup.toolbox(chosen, pairs, plugin_files)
+    tools = toolbox.toolbox(chosen, pairs, plugin_files)
     asked = requests(_named_in_utf8(files, failed), chosen, flags, tools)
     store = open_store(chosen.db, create=True, remind=False)
     unrecognizable(store, chosen, tools.model)
@@ -78,7 +78,7 @@ def run_all(
 
 def _named_in_utf8(files: Sequence[File], failed: list[tuple[str, str]]) -> list[File]:
     """The files whose names can be stored and shown. Adds the others to `failed`."""
-    from fertool.remote import in_utf8, shown
+    from fertool.media.remote import in_utf8, shown
 
     for file in files:
         if not in_utf8(file):
@@ -93,9 +93,9 @@ def _one_by_one(
     """In this process, straight into the database."""
     import traceback
 
-    from fertool.cli.progress import progress
+    from fertool.analysis.pipeline import analyze as analyze_one
+    from fertool.cli.terminal.progress import progress
     from fertool.errors import FertoolError, StoreError, reason
-    from fertool.pipeline import analyze as analyze_one
 
     outcomes: list[tuple[str, Outcome]] = []
     with progress(quiet=quiet) as shown:
@@ -119,7 +119,7 @@ def _one_by_one(
 
 def _named_alike(store: Store, outcomes: list[Outcome]) -> None:
     """Say which lectures, named after their files, have several recordings now."""
-    from fertool.remote import located
+    from fertool.media.remote import located
 
     for home in sorted({home for one in outcomes if one.fresh and (home := store.home(one.recording))}):
         paths = dict.fromkeys(path for path, *_ in store.recordings(*home))  # a file may have two pictures

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
+from fertool.cli.students.settle import record
+from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
@@ -21,12 +22,11 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.assessing import Result
+    from fertool.assessment.runner import Result
     from fertool.config import Settings
 
 
@@ -65,9 +65,10 @@ def judge(
     json: bool = False,
 ) -> Result:
     """Judge once, store and print."""
-    from fertool import pipeline, setup
+    from fertool.analysis import pipeline
+    from fertool.host import toolbox
 
-    tools = setup.toolbox(chosen, pairs, files)
+    tools = toolbox.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
     lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures, kept=True)
@@ -89,7 +90,7 @@ def _watch(
     chosen: Settings, course: str | None, lecture: str | None, pairs: list[str], files: list[Path]
 ) -> None:
     """Judge now and after every save; a mistake in the file is shown, and waited for to be mended."""
-    from fertool.cli.watch import difference, saves
+    from fertool.cli.terminal.watch import difference, saves
     from fertool.errors import ConfigError, FertoolError
 
     if not files:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from fertool.assessing import Result
+    from fertool.assessment.runner import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -25,11 +25,11 @@ def demo(
     course, and write its report."""
     from fertool.cli import assess, report
     from fertool.cli.analyzing import run_all
-    from fertool.cli.common import open_store
     from fertool.cli.flags import Flags
+    from fertool.cli.terminal.options import open_store
     from fertool.config import Settings
-    from fertool.testing.demo import COURSE, GALLERY, store_demo
-    from fertool.testing.gallery import make_gallery
+    from fertool.demo.course import COURSE, GALLERY, store_demo
+    from fertool.demo.gallery import make_gallery
 
     out.mkdir(parents=True, exist_ok=True)
     video, db = out / "lecture.mp4", out / "fertool.duckdb"
@@ -41,7 +41,7 @@ def demo(
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE, detector="ssd")
     run_all([video], chosen, Flags(lecture=GALLERY), [], [], failed=[])
-    print("\nsimulating the lectures around it (no video; see fertool/testing/demo.py)")
+    print("\nsimulating the lectures around it (no video; see fertool/demo/course.py)")
     store_demo(open_store(str(db)))
     _findings(assess.judge(chosen, None, None, [], []))
     print("\nThe report:")
@@ -50,8 +50,8 @@ def demo(
 
 def _findings(result: Result) -> None:
     """One line per rule: what needs attention, else the highest value, of the simulated lectures."""
-    from fertool.cli.common import print_table
-    from fertool.testing.demo import GALLERY
+    from fertool.cli.terminal.options import print_table
+    from fertool.demo.course import GALLERY
 
     def order(row: dict[str, Any]) -> tuple[bool, bool, float]:
         quiet = row["level"] in ("info", "good", "not measurable")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from fertool.cli.common import print_table
+from fertool.cli.terminal.options import print_table
 
 PACKAGES = {
     "torch": "torch", "cv2": "opencv-python", "av": "av", "duckdb": "duckdb", "polars": "polars",
@@ -68,18 +68,18 @@ def advice(error: str) -> str:
 def _device() -> tuple[str, str, str]:
     import torch
 
-    from fertool.setup import device
+    from fertool.host.toolbox import device
 
     threads = f"{torch.get_num_threads()} threads of {os.cpu_count()}"
     return "ok", "device", f"{device('auto')}, {threads}"
 
 
 def _plugins() -> list[tuple[str, str, str]]:
-    from fertool import plugins
+    from fertool.host.registry import KINDS, load_plugins
 
-    registry = plugins.load()
+    registry = load_plugins()
     rows = []
-    for kind in plugins.KINDS:
+    for kind in KINDS:
         for found in registry.of_kind(kind):
             missing = found.plugin().available()
             rows.append(("note" if missing else "ok", f"{kind} {found.plugin.name}", missing or found.source))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fertool.analysis.request import Request
+    from fertool.assessment.course_file import Planned, Syllabus
     from fertool.cli.fleet import Where
     from fertool.config import Settings
-    from fertool.remote import File
-    from fertool.request import Request
-    from fertool.setup import Toolbox
-    from fertool.syllabus import Planned, Syllabus
-    from fertool.video import Found
+    from fertool.host.toolbox import Toolbox
+    from fertool.media.probe import Found
+    from fertool.media.remote import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Flags:
 
 def syllabus(flags: Flags) -> Syllabus:
     """The course.toml that was given. Raises ConfigError if it cannot be used, or not with these flags."""
-    from fertool import syllabus as files
+    from fertool.assessment import course_file as files
     from fertool.cli.segments import refuse_many
     from fertool.errors import ConfigError
 
@@ -72,8 +72,8 @@ def syllabus(flags: Flags) -> Syllabus:
 def recordings(arguments: Sequence[str]) -> tuple[Found, list[tuple[str, str]]]:
     """The videos meant, and (what, why) of arguments that are none."""
     from fertool.errors import VideoError
-    from fertool.remote import shown
-    from fertool.video import find_videos
+    from fertool.media.probe import find_videos
+    from fertool.media.remote import shown
 
     usable: list[str] = []
     failed: list[tuple[str, str]] = []
@@ -91,12 +91,12 @@ def requests(
     files: Sequence[File], chosen: Settings, flags: Flags, tools: Toolbox
 ) -> list[tuple[File, Request]]:
     """What is to be done with each file. Raises ConfigError for flags that do not fit them."""
+    from fertool.analysis.request import Request
     from fertool.cli.segments import refuse_many
-    from fertool.display import View, parse_rotate
     from fertool.errors import ConfigError
-    from fertool.request import Request
-    from fertool.sampling import parse_every, parse_time
-    from fertool.setup import device
+    from fertool.host.toolbox import device
+    from fertool.media.display import View, parse_rotate
+    from fertool.media.sampling import parse_every, parse_time
 
     if flags.student and len(files) > 1:
         raise ConfigError(
@@ -131,9 +131,9 @@ def requests(
 
 def _streams(file: File, word: str) -> list[int]:
     """Numbers of the streams of pictures that are meant. One, which fails, if the file cannot be opened."""
-    from fertool.display import parse_stream
     from fertool.errors import VideoError
-    from fertool.video import count_streams
+    from fertool.media.display import parse_stream
+    from fertool.media.probe import count_streams
 
     number = parse_stream(word)
     if number is not None:

@@ -15,16 +15,16 @@ from fertool.cli.summary import note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.analysis import Analysis
+    from fertool.analysis.pipeline import Outcome
+    from fertool.analysis.request import Request
+    from fertool.analysis.run import Analysis
+    from fertool.analysis.spool import Spool
     from fertool.config import Settings
-    from fertool.fleet.drive import Team
-    from fertool.fleet.worker import Job, Kit
-    from fertool.pipeline import Outcome
-    from fertool.remote import File
-    from fertool.request import Request
-    from fertool.setup import Toolbox
-    from fertool.spool import Spool
-    from fertool.store import Store
+    from fertool.distributed.scheduler import Team
+    from fertool.distributed.worker import Job, Kit
+    from fertool.host.toolbox import Toolbox
+    from fertool.media.remote import File
+    from fertool.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def pack(
     chosen: Settings, pairs: Sequence[str], plugin_files: Sequence[Path], tools: Toolbox, where: Where
 ) -> Kit:
     """What the workers are sent before anything else."""
-    from fertool.cores import cores
-    from fertool.fleet.worker import Kit
+    from fertool.distributed.worker import Kit
+    from fertool.vision.cores import cores
 
     files = {file.resolve(): file.name for file in [*map(Path, chosen.plugins), *plugin_files]}
     shared = cores() // (where.workers or 1) if where.engine == "local" else 1
@@ -68,11 +68,11 @@ def run(
     json: bool,
 ) -> list[tuple[str, Outcome]]:
     """Measure on workers into the spool, then load that and link students. Adds to `failed`."""
-    from fertool.cli.whole import whole
-    from fertool.fleet.drive import Drive
-    from fertool.ingest import ingest
-    from fertool.pipeline import finish
-    from fertool.spool import Spool
+    from fertool.analysis.pipeline import finish
+    from fertool.analysis.spool import Spool
+    from fertool.cli.terminal.overall import whole
+    from fertool.distributed.ingest import ingest
+    from fertool.distributed.scheduler import Drive
 
     spool = Spool(kit.spool)
     team, count = _team(where, kit)
@@ -129,9 +129,9 @@ def _jobs(requests: list[tuple[File, Request]], store: Store) -> tuple[list[Job]
     """What is to be done, and (what, why) of what may not be. Workers have no database to look up consent."""
     from datetime import UTC, datetime
 
+    from fertool.analysis.pipeline import gate
+    from fertool.distributed.worker import Job
     from fertool.errors import ConfigError
-    from fertool.fleet.worker import Job
-    from fertool.pipeline import gate
 
     now = datetime.now(UTC).isoformat()
     jobs: list[Job] = []
@@ -152,12 +152,12 @@ def _team(where: Where, kit: Kit) -> tuple[Team, int]:
     from fertool.errors import ConfigError
 
     if where.engine == "local":
-        from fertool.fleet.processes import Processes
+        from fertool.distributed.local import Processes
 
         return Processes(), where.workers or 1
     if where.engine != "ray":
         raise ConfigError(f"--engine {where.engine}: expected local or ray")
-    from fertool.fleet.rays import Cluster
+    from fertool.distributed.ray_cluster import Cluster
 
     cluster = Cluster(where.address, kit.threads, where.gpus)
     return cluster, where.workers or cluster.room
@@ -173,6 +173,6 @@ def _clear(spool: Spool, runs: list[str]) -> None:
 
 def _settled(store: Store, analysis: Analysis) -> bool:
     """Whether nothing of a recording is to be measured."""
-    from fertool.pipeline import elsewhere
+    from fertool.analysis.pipeline import elsewhere
 
     return store.run_state(analysis.run.run) == "finished" or elsewhere(store, analysis) is not None

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Json, Lecture, open_store, print_json, print_table, settings
-from fertool.cli.people import record
+from fertool.cli.students.settle import record
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    Json,
+    Lecture,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="How well people were told apart: evaluate.")
 
@@ -47,13 +56,13 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from fertool.students import tracing
+    from fertool.identity import evaluation
 
-    rows = tracing.read_truth(truth)
+    rows = evaluation.read_truth(truth)
     store = open_store(settings(db=db).db, read_only=True)
     names = _names(store, truth, rows, course, lecture)
     faces = store.faces(list(names)).with_columns(recording=_replaced(names))
-    found = asdict(tracing.score(rows, faces))
+    found = asdict(evaluation.score(rows, faces))
     record(store, "identity evaluate", course, what=str(truth), lecture=lecture)
     if json:
         print_json(found)

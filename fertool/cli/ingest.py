@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fertool.cli.common import Db, Json, PluginFiles, open_store, settings
 from fertool.cli.summary import Entry, entry, judge, note, summary
+from fertool.cli.terminal.options import Db, Json, PluginFiles, open_store, settings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,13 +22,13 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Load all that was measured into a spool, link students, judge. Doing it twice changes nothing."""
-    from fertool import setup
-    from fertool.cli.whole import whole
-    from fertool.ingest import ingest as load
-    from fertool.spool import Spool
+    from fertool.analysis.spool import Spool
+    from fertool.cli.terminal.overall import whole
+    from fertool.distributed.ingest import ingest as load
+    from fertool.host import toolbox
 
     chosen = settings(db=db)
-    tools = setup.toolbox(chosen, [], plugin or [])
+    tools = toolbox.toolbox(chosen, [], plugin or [])
     store = open_store(chosen.db, create=True)
     with whole(json=json) as shown:
         found = load(store, Spool(spool), shown.ingesting)

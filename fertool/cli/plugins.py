@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fertool.cli.common import Json, PluginFiles, print_json, print_table
+from fertool.cli.terminal.options import Json, PluginFiles, print_json, print_table
 
 app = typer.Typer(help="List every plugin, and each broken one with its reason; check one of your own.")
 
@@ -30,13 +30,13 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Python files with plugins.", metavar="FILE.py...")],
 ) -> None:
     """Hold the plugins of a file against their contracts, and say what to change."""
-    from fertool import plugins as loader
     from fertool.errors import PluginError
+    from fertool.host import registry as loader
 
     bad = 0
     for file in files:
         try:
-            found = [f for f in loader.load([file]).found.values() if f.source == str(file)]
+            found = [f for f in loader.load_plugins([file]).found.values() if f.source == str(file)]
         except PluginError as error:
             print(f"fertool: {error}", file=sys.stderr)
             bad += 1
@@ -83,9 +83,9 @@ def _line(error: BaseException, file: Path) -> str:
 
 
 def _list(plugin: list[Path], *, json: bool) -> None:
-    from fertool import plugins as loader
+    from fertool.host import registry as loader
 
-    registry = loader.load(plugin)
+    registry = loader.load_plugins(plugin)
     found = [_describe(f) for kind in loader.KINDS for f in registry.of_kind(kind)]
     broken = [{"name": b.name, "source": b.source, "reason": b.reason} for b in registry.broken]
     if json:
@@ -104,7 +104,7 @@ def _list(plugin: list[Path], *, json: bool) -> None:
 
 
 def _describe(found: Any) -> dict[str, Any]:
-    from fertool.options import describe
+    from fertool.host.options import describe
 
     plugin = found.plugin
     return {

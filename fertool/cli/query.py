@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli import streams
-from fertool.cli.common import Db, Json, open_store, print_table, settings
-from fertool.cli.people import record
+from fertool.cli.students.settle import record
+from fertool.cli.terminal import streams
+from fertool.cli.terminal.options import Db, Json, open_store, print_table, settings
 
 if TYPE_CHECKING:
     import polars as pl

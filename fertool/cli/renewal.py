@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fertool.cli.common import absent
+from fertool.cli.terminal.options import absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fertool.config import Settings
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     Judged = tuple[str, str, str, str]
     """(course, lecture, rule, version)."""
@@ -25,13 +25,14 @@ def renew(store: Store, chosen: Settings) -> None:
     Assessments by a rule that is not here, such as one given with --plugin, are no reason, and are kept. What
     cannot be done now, for example in a database that cannot be written to, is said.
     """
-    from fertool import pipeline, plugins, setup
+    from fertool.analysis import pipeline
     from fertool.errors import FertoolError
+    from fertool.host import registry, toolbox
 
     if not (judged := store.judged_by()):
         return
     try:
-        rules = plugins.load(map(Path, chosen.plugins)).of_kind("rule")
+        rules = registry.load_plugins(map(Path, chosen.plugins)).of_kind("rule")
     except FertoolError:
         return  # a file that fertool.toml names: told by the commands that need it
     versions = {found.plugin.name: found.plugin.version for found in rules}
@@ -42,7 +43,7 @@ def renew(store: Store, chosen: Settings) -> None:
         writable = type(store)(store.database.path, create=False, timeout_s=store.database.timeout_s)
         with writable.database.transaction():
             pass  # raises, before any work is done, unless the file can be written to
-        result = pipeline.assess(writable, setup.toolbox(chosen).rules, sorted(lectures), kept=True)
+        result = pipeline.assess(writable, toolbox.toolbox(chosen).rules, sorted(lectures), kept=True)
     except FertoolError as error:
         what = "rules have changed since lectures were judged, which could not be judged again"
         print(f"fertool: {what}: {error}", file=sys.stderr)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, NamesFile, PluginFiles, open_store, settings
-from fertool.cli.people import read_names, record
-from fertool.cli.progress import steps
+from fertool.cli.students.settle import read_names, record
+from fertool.cli.terminal.options import Course, Db, Lecture, NamesFile, PluginFiles, open_store, settings
+from fertool.cli.terminal.progress import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fertool.segmenting import Region
-    from fertool.store import Store
+    from fertool.assessment.segments import Region
+    from fertool.storage.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -70,8 +70,8 @@ def report(
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
-    from fertool import plugins
     from fertool.errors import ConfigError
+    from fertool.host import registry
     from fertool.report.exports.write import chosen as formats
     from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
@@ -91,7 +91,7 @@ def report(
         k=chosen.k,
         retention=chosen.retention,
         lang=lang,
-        registry=plugins.load([*map(Path, chosen.plugins), *(plugin or [])]),
+        registry=registry.load_plugins([*map(Path, chosen.plugins), *(plugin or [])]),
         options=chosen.options,
         slides=_cut if slides else None,
         noted=notes.append,
@@ -130,7 +130,7 @@ def report(
 def _cut(
     path: Path, picture: Mapping[str, Any], times: Sequence[float], region: Region | None
 ) -> Mapping[float, bytes]:
-    from fertool.segmenting.slides import pictures
+    from fertool.assessment.segments.slides import pictures
 
     return pictures(path, picture, times, region)
 

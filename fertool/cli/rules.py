@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
+from fertool.cli.students.settle import record
+from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
@@ -20,7 +21,6 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +61,13 @@ def sensitivity(
 
     With --confusion: what the errors of the classifier do to them.
     """
-    from fertool import pipeline, setup
-    from fertool import sensitivity as measure
+    from fertool.analysis import pipeline
+    from fertool.assessment import sensitivity as measure
     from fertool.errors import FertoolError
+    from fertool.host import toolbox
 
     chosen = settings(db=db)
-    rules = {one.name: one for one in setup.toolbox(chosen, option or [], plugin or []).rules}
+    rules = {one.name: one for one in toolbox.toolbox(chosen, option or [], plugin or []).rules}
     if rule not in rules:
         raise FertoolError(f"no rule {rule!r}", f"there are: {', '.join(sorted(rules))}")
     errors = measure.read_confusion(confusion) if confusion else None

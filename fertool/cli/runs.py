@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from fertool.cli.common import Course, Db, Json, Lecture, clock, open_store, print_json, print_table, settings
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    Json,
+    Lecture,
+    clock,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
+from fertool.cli.students.settle import record
+from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
@@ -20,12 +21,11 @@ from fertool.cli.common import (
     print_table,
     settings,
 )
-from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.types import Segment
 
 
@@ -49,7 +49,8 @@ def segments(
     json: Json = False,
 ) -> None:
     """Cut an analyzed lecture into other segments and judge it again, or show those it has."""
-    from fertool import pipeline, setup
+    from fertool.analysis import pipeline
+    from fertool.host import toolbox
 
     chosen = settings(db=db)
     store = open_store(chosen.db)
@@ -57,7 +58,7 @@ def segments(
     failed: list[str] = []
     if source is not None:
         refuse_many(source, lectures)
-        rules = setup.toolbox(chosen, files=plugin or []).rules
+        rules = toolbox.toolbox(chosen, files=plugin or []).rules
         changed, notes = cut(store, lectures, source)
         for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
@@ -76,11 +77,11 @@ def segments(
 
 def refuse_many(source: str, lectures: list[tuple[str, str]]) -> None:
     """Raises ConfigError for a bad source, and for a file that several lectures would share."""
-    from fertool import segmenting
+    from fertool.assessment import segments
     from fertool.errors import ConfigError
 
-    segmenting.check(source)
-    if segmenting.is_file(source) and len(lectures) > 1:
+    segments.check(source)
+    if segments.is_file(source) and len(lectures) > 1:
         names = ", ".join(name for _, name in lectures[:3])
         what = f"{source} describes one lecture, but {len(lectures)} are meant ({names}...)"
         raise ConfigError(what, "choose one with --course and --lecture")
@@ -94,7 +95,7 @@ def cut(
 
     Returns the lectures whose segments are others now, and notes.
     """
-    from fertool.tables import segment_table
+    from fertool.storage.tables import segment_table
 
     found, notes = {}, []
     for one in lectures:
@@ -109,18 +110,18 @@ def cut(
 
 
 def _look(store: Store, one: tuple[str, str], source: str) -> tuple[list[Segment], list[str]]:
-    from fertool import segmenting
-    from fertool.display import View
-    from fertool.remote import located
+    from fertool.assessment import segments
+    from fertool.media.display import View
+    from fertool.media.remote import located
     from fertool.types import Segment
 
     if not source:
         return [Segment(*row) for row in store.segments(*one).iter_rows()], []
     films = [
-        segmenting.Film(located(path), offset, View.of(picture))
+        segments.Film(located(path), offset, View.of(picture))
         for path, offset, picture in store.recordings(*one)
     ]
-    return segmenting.find(source, store.duration_s(*one), films)
+    return segments.find(source, store.duration_s(*one), films)
 
 
 def _rated(part: Segment, difficulty: Mapping[str, str]) -> Segment:
@@ -135,7 +136,7 @@ def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
         rows = [{"course": c, "lecture": n, **row} for (c, n), parts in found.items() for row in parts]
         print_json(rows)
         return
-    from fertool.segmenting.fit import clock
+    from fertool.assessment.segments.fit import clock
 
     times = ("start_s", "end_s")
     for one, parts in found.items():

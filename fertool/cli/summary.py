@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.common import absent, clock, print_json, print_line, print_table
-from fertool.cli.people import record
+from fertool.cli.students.settle import record
+from fertool.cli.terminal.options import absent, clock, print_json, print_line, print_table
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.analysis import Analysis
-    from fertool.pipeline import Outcome
-    from fertool.remote import File
-    from fertool.request import Request
-    from fertool.setup import Toolbox
-    from fertool.store import Store
+    from fertool.analysis.pipeline import Outcome
+    from fertool.analysis.request import Request
+    from fertool.analysis.run import Analysis
+    from fertool.host.toolbox import Toolbox
+    from fertool.media.remote import File
+    from fertool.storage.store import Store
 
 MOSTLY = 3
 """Expressions in the table; --json has all of them."""
@@ -64,7 +64,7 @@ def note(file: File | str, request: Request | Analysis, outcome: Outcome, store:
 
 def judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]) -> list[str]:
     """Assess the lectures that got new observations or segments; returns what went wrong."""
-    from fertool.pipeline import assess
+    from fertool.analysis.pipeline import assess
 
     homes = {store.home(outcome.recording) for outcome in outcomes if outcome.changed}
     for course, lecture in {outcome.left for outcome in outcomes if outcome.left}:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fertool.report.data.digest import Digest, Estimate
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
 
 WIDTH, HEIGHT, SEEN, BAR, PART_GAP = 720, 120, 10, 20, 1
 LEAST = 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fertool.demo.large_course import store_course
+from fertool.demo.timelines import store_lecture, timeline
 from fertool.testing.conformance import (
     check_classifier,
     check_detector,
@@ -11,8 +13,6 @@ from fertool.testing.conformance import (
     check_section,
     context,
 )
-from fertool.testing.courses import store_course
-from fertool.testing.timelines import store_lecture, timeline
 
 __all__ = [
     "check_classifier",

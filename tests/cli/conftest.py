@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from class_of_six import SIX
 
-from fertool.cli import main
-from fertool.testing import gallery
+from fertool.cli.app import main
+from fertool.demo import gallery
 
 
 @dataclass

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool import checks
 from fertool.config import Settings
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.setup import toolbox
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
+from fertool.host import validate
+from fertool.host.toolbox import toolbox
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED, Roster
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def found_in():
     def count(path: Path) -> list[int]:
         with av.open(str(path)) as source:
             images = [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)][::5]
-        return [len(faces) for image in images for faces in checks.detect(detector, [image])]
+        return [len(faces) for image in images for faces in validate.detect(detector, [image])]
 
     return count
 

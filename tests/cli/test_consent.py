@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED, Roster
 
 TODAY = date.today()
 

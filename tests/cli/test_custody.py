@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fertool.privacy import erasure
 from fertool.privacy import names as files
-from fertool.store import Store
+from fertool.storage import rewrite
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 ANN, BOB = "student-01", "student-02"
@@ -58,7 +58,7 @@ def test_forgetting_leaves_no_byte_in_database_report_or_names(fertool, filled: 
     site, database = filled / "site", Store(filled / "fertool.duckdb").database
     theirs = embeddings(ANN)
     assert len(theirs) == 100
-    found = " ".join(erasure.traces(database, theirs, ["Ann Quist"], [site]))
+    found = " ".join(rewrite.traces(database, theirs, ["Ann Quist"], [site]))
     assert "100 of 100 embeddings" in found
     assert "'Ann Quist'" in found
 
@@ -72,7 +72,7 @@ def test_forgetting_leaves_no_byte_in_database_report_or_names(fertool, filled: 
     assert "not found: 100 embeddings" in shown
     assert "it becomes a new student" in shown
 
-    assert erasure.traces(database, theirs, [ANN, "Ann Quist"], [site]) == []
+    assert rewrite.traces(database, theirs, [ANN, "Ann Quist"], [site]) == []
     pages = "".join(page.read_text() for page in site.rglob("*.html"))
     assert ANN not in pages
     assert "Ann Quist" not in pages
@@ -114,7 +114,7 @@ def test_a_broken_rule_keeps_no_byte(fertool, filled: Path) -> None:
     assert "broken" in done.err
     assert "fertool.duckdb: rewritten" in done.out
     assert "not found: 100 embeddings" in done.out
-    assert erasure.traces(Store(filled / "fertool.duckdb").database, theirs, [ANN], []) == []
+    assert rewrite.traces(Store(filled / "fertool.duckdb").database, theirs, [ANN], []) == []
 
 
 # --- export ---------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_the_audit_lists_what_commands_did(fertool, filled: Path) -> None:
 
 def test_a_database_that_cannot_be_written_can_still_be_read(fertool, filled: Path, monkeypatch) -> None:
     from fertool.errors import StoreError
-    from fertool.privacy.custody import Custody
+    from fertool.storage.audit import Custody
 
     def refuse(*_: object) -> None:
         raise StoreError("read-only")

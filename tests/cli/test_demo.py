@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fertool.testing.demo import GALLERY, PARTS, STORY
-from fertool.testing.gallery import DEMO, Person
+from fertool.demo.course import GALLERY, PARTS, STORY
+from fertool.demo.gallery import DEMO, Person
 
 FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotions GROUP BY student"""
 

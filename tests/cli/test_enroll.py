@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from class_of_six import SIX, labels, lines
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 CSV = """\
 student,picture,consent,consent_date,expires

@@ -26,7 +26,7 @@ def test_a_new_file_keeps_its_contract(fertool, kind: str) -> None:
 
 
 def test_a_new_rule_is_ready_for_assess(fertool, tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")

@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 from class_of_six import lines
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.testing import gallery, store_lecture, timeline
+from fertool.demo import gallery
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Store
+from fertool.testing import store_lecture, timeline
 
 TODAY = date.today()
 THREE = {"Ann": 0, "Bob": 1, "Dora": 3}

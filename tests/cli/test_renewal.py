@@ -9,10 +9,11 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from fertool import pipeline, plugins
+from fertool.analysis import pipeline
 from fertool.cli.renewal import renew
 from fertool.config import Settings
-from fertool.store import Store
+from fertool.host import registry
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 SAID = "SELECT rule, level FROM assessments_latest WHERE lecture = 'week 1' AND rule = 'difficulty'"
@@ -40,7 +41,9 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "fertool.duckdb")
     for week in ("week 1", "week 2"):
         store_lecture(store, "signals", week, {"ann": timeline("sad*60")}, recording_name=f"{week}.mp4")
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    pipeline.assess(
+        store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
+    )
     return store
 
 
@@ -68,7 +71,7 @@ def test_the_next_command_judges_again(fertool, store: Store, words: list[str]) 
     age(store, "difficulty")
     done = fertool(*words)
     assert done.code == 0
-    version = plugins.load().get("rule", "difficulty").plugin.version
+    version = registry.load_plugins().get("rule", "difficulty").plugin.version
     assert done.err.splitlines()[:1] == [
         f"fertool: 1 lecture judged again, since rules have changed: difficulty {version} (was 0)"
     ]

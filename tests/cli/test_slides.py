@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, frame
-from fertool.testing import gallery
+from fertool.demo import gallery
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool_plugins.rules.lost_moments import LostMoments
 
 if TYPE_CHECKING:

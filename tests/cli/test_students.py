@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from class_of_six import labels, lines
 
-from fertool.cli.students import consent_text
-from fertool.store import Store
+from fertool.cli.students.listing import consent_text
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 # --- names ----------------------------------------------------------------------------------------

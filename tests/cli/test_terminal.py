@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from fertool import EMOTIONS, Segment
-from fertool.cli import common, summary
-from fertool.store import Store
-from fertool.tables import segment_table
+from fertool.cli import summary
+from fertool.cli.terminal import options
+from fertool.storage.store import Store
+from fertool.storage.tables import segment_table
 from fertool.testing import store_lecture, timeline
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -136,7 +137,7 @@ def test_tables_fit_eighty_columns(words: list[str], whole: list[str], tmp_path:
 )
 def test_short_columns_stay_whole_where_there_is_room(width: int, least: list[int | None]) -> None:
     cells = [["a", "a-long-recording.mp4", "happy 35%\nneutral 22%"], ["", "b", "–"]]
-    assert common._least_widths(["took", "recording", "mostly"], cells, width) == least
+    assert options._least_widths(["took", "recording", "mostly"], cells, width) == least
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fertool.testing.gallery import Person, make_gallery
+from fertool.demo.gallery import Person, make_gallery
 
 # Finds the two tiles without looking. FAULT names a file that says what goes wrong: "crash 3" is the end of a
 # process,

@@ -20,15 +20,15 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cluster]'")
 
 from fertool import __version__
+from fertool.distributed import ray_cluster
 from fertool.errors import ConfigError
-from fertool.fleet import rays
 
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",  # several nodes listen on all interfaces; nobody else shall be obeyed
     "RAY_AUTH_TOKEN": uuid.uuid4().hex,
     "RAY_raylet_start_wait_time_s": "120",  # on a busy machine a node takes its time to start
-    # What starts a process for each client of ray:// forks while gRPC has threads: see `rays.TRIES`.
+    # What starts a process for each client of ray:// forks while gRPC has threads: see `ray_cluster.TRIES`.
     "GRPC_ENABLE_FORK_SUPPORT": "0",
 }
 ROOT = Path(__file__).parents[2]
@@ -231,7 +231,7 @@ def test_a_client_whose_process_dies_at_its_start_asks_again(monkeypatch) -> Non
 
     monkeypatch.setattr("ray.init", init)
     monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 4.0})
-    assert rays.Cluster("ray://head", threads=2, gpus=0).room == 2
+    assert ray_cluster.Cluster("ray://head", threads=2, gpus=0).room == 2
     assert not list(answers), "all were asked for"
 
 
@@ -241,7 +241,7 @@ def test_a_client_whose_process_never_starts_says_why(monkeypatch) -> None:
 
     monkeypatch.setattr("ray.init", init)
     with pytest.raises(ConfigError, match=r"RuntimeError: Starting .* failed\. See .*\(its logs are on"):
-        rays.Cluster("ray://head", threads=2, gpus=0)
+        ray_cluster.Cluster("ray://head", threads=2, gpus=0)
 
 
 def test_without_its_token_a_cluster_does_not_answer(cluster: Cluster, lectures, monkeypatch) -> None:

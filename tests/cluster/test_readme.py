@@ -19,7 +19,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cluster]'")
 
-from fertool.testing.gallery import Person, make_gallery
+from fertool.demo.gallery import Person, make_gallery
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -16,9 +16,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from fertool.ingest import ingest
-from fertool.spool import Spool
-from fertool.store import Store
+from fertool.analysis.spool import Spool
+from fertool.distributed.ingest import ingest
+from fertool.storage.store import Store
 
 
 def test_two_workers_and_a_spool(lectures, alone, tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from fertool import plugins
+from fertool.host import registry
 from fertool_plugins.nets.trained import SHIPPED
 
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
 TEMPLATE = (TOOLS / "model_card.md").read_text(encoding="utf-8")
-CLASSIFIERS = {found.plugin.name: found.plugin for found in plugins.load().of_kind("classifier")}
+CLASSIFIERS = {found.plugin.name: found.plugin for found in registry.load_plugins().of_kind("classifier")}
 
 
 def filled(card: str) -> dict[str, str]:

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import ASSESSMENTS, frame
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 ANN, BOB = "student-01", "student-02"

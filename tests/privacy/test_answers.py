@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertool.errors import FertoolError, StoreError
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.students.decisions import Decisions
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import ASSESSMENTS
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.corrections import Decisions
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.tables import ASSESSMENTS
 from fertool.testing import store_lecture, timeline
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.privacy.consent import NO, YES, Gate, required, unless_refused
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.privacy.consent_gate import NO, YES, Gate, required, unless_refused
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 
 ADA, BEN, CAM = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 NEAR_ADA = (0.96, 0.28, 0.0)  # 0.28 away from Ada

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import StoreError
-from fertool.privacy.custody import Custody, Site
-from fertool.privacy.removal import Removal
-from fertool.store import Store
+from fertool.storage.audit import Custody, Site
+from fertool.storage.erase import Removal
+from fertool.storage.store import Store
 
 ANN, BOB = "student-01", "student-02"
 

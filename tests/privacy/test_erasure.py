@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fertool.errors import StoreError
-from fertool.privacy import erasure
-from fertool.privacy.custody import Custody
-from fertool.privacy.removal import Removal
-from fertool.store import Store
+from fertool.storage import rewrite
+from fertool.storage.audit import Custody
+from fertool.storage.erase import Removal
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 ANN, BOB = "student-01", "student-02"
@@ -40,12 +40,12 @@ def filled(path: Path, tracks: int = 400) -> tuple[Store, list[bytes]]:
 
 def test_what_was_forgotten_is_found_before_and_not_after(tmp_path: Path) -> None:
     store, theirs = filled(tmp_path / "x.duckdb")
-    before = erasure.traces(store.database, theirs, [])
+    before = rewrite.traces(store.database, theirs, [])
     assert before == [f"{store.database.path}: 200 of 200 embeddings"], "the search can find what is there"
     removed = Removal(store.database).forget("signals", ANN)
     assert sorted(removed.embeddings) == sorted(theirs)
-    erasure.rewrite(store.database)
-    assert erasure.traces(store.database, theirs, [ANN]) == []
+    rewrite.rewrite(store.database)
+    assert rewrite.traces(store.database, theirs, [ANN]) == []
     assert [file.name for file in tmp_path.iterdir()] == ["x.duckdb"], "no log, no copy left behind"
     assert store.seen("signals", "week 1")["student"].unique().to_list() == [BOB]
 
@@ -53,14 +53,14 @@ def test_what_was_forgotten_is_found_before_and_not_after(tmp_path: Path) -> Non
 def test_deleting_alone_leaves_bytes_behind(tmp_path: Path) -> None:
     """Why there is a rewriting: in a file without compression, the deleted bytes are still there."""
     store, theirs = filled(tmp_path / "x.duckdb")
-    erasure._uncompressed(store.database.path, tmp_path / "plain.duckdb")
+    rewrite._uncompressed(store.database.path, tmp_path / "plain.duckdb")
     plain = Store(tmp_path / "plain.duckdb")
     Removal(plain.database).forget("signals", ANN)
     with plain.database.exclusive():
         pass
     content = (tmp_path / "plain.duckdb").read_bytes()
     assert sum(embedding[:32] in content for embedding in theirs) > 100
-    erasure.rewrite(plain.database)
+    rewrite.rewrite(plain.database)
     content = (tmp_path / "plain.duckdb").read_bytes()
     assert not any(embedding[:32] in content for embedding in theirs)
     assert ANN.encode() not in content
@@ -71,7 +71,7 @@ def test_rewriting_keeps_everything_else(tmp_path: Path) -> None:
     tables = store.query("SELECT table_name FROM duckdb_tables()")["table_name"].to_list()
     before = {name: store.query(f"FROM {name} ORDER BY ALL") for name in tables}
     views = store.query("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1")
-    erasure.rewrite(store.database)
+    rewrite.rewrite(store.database)
     again = Store(store.database.path)
     assert {name: again.query(f"FROM {name} ORDER BY ALL").equals(rows) for name, rows in before.items()} == (
         dict.fromkeys(before, True)
@@ -89,7 +89,7 @@ def test_others_wait_while_a_file_is_rewritten(tmp_path: Path) -> None:
         writer.start()
         writer.join(0.2)
     writer.join()
-    erasure.rewrite(store.database)
+    rewrite.rewrite(store.database)
     assert Custody(store.database).log()["what"].to_list() == ["late"]
 
 
@@ -99,7 +99,7 @@ def test_without_room_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 99, 1))
     content = store.database.path.read_bytes()
     with pytest.raises(StoreError, match="rewriting needs"):
-        erasure.rewrite(store.database)
+        rewrite.rewrite(store.database)
     assert store.database.path.read_bytes() == content
 
 
@@ -122,14 +122,14 @@ PLACES = [
 
 @pytest.mark.parametrize(("data", "expected"), PLACES)
 def test_pieces_of_embeddings_are_found_anywhere(data: bytes, expected: int) -> None:
-    assert erasure.count(data, [VECTOR, OTHER, bytes(64)]) == expected
-    assert erasure.count(data, []) == 0
+    assert rewrite.count(data, [VECTOR, OTHER, bytes(64)]) == expected
+    assert rewrite.count(data, []) == 0
 
 
 @pytest.mark.parametrize("place", range(32 - 8, 32 + 9))
 def test_pieces_are_found_across_windows(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasure, "WINDOW", 32)
-    assert erasure.count(b"y" * place + VECTOR[:32] + b"z" * 70, [VECTOR]) == 1
+    monkeypatch.setattr(rewrite, "WINDOW", 32)
+    assert rewrite.count(b"y" * place + VECTOR[:32] + b"z" * 70, [VECTOR]) == 1
 
 
 # --- where a label is looked for ------------------------------------------------------------------
@@ -160,16 +160,16 @@ def test_labels_on_pages(tmp_path: Path, label: str, text: str, found: bool) -> 
     store = Store(tmp_path / "x.duckdb")
     folder = site(tmp_path / "site", text)
     expected = [f"{folder / 'lectures' / 'a.html'}: {label!r}"] if found else []
-    assert erasure.traces(store.database, [], [label], [folder]) == expected
+    assert rewrite.traces(store.database, [], [label], [folder]) == expected
 
 
 def test_the_bytes_of_a_label_tell_only_where_no_other_text_has_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
     store.name_student("signals", "Annabel")
-    assert not erasure.searchable(store.database, "Ann")
-    assert not erasure.searchable(store.database, "faces"), "a column's name"
-    assert erasure.searchable(store.database, "Zoë")
-    assert erasure.traces(store.database, [], ["Ann", "faces", "Zoë"]) == []
+    assert not rewrite.searchable(store.database, "Ann")
+    assert not rewrite.searchable(store.database, "faces"), "a column's name"
+    assert rewrite.searchable(store.database, "Zoë")
+    assert rewrite.traces(store.database, [], ["Ann", "faces", "Zoë"]) == []
 
 
 def test_a_label_in_the_bytes_is_found(tmp_path: Path) -> None:
@@ -177,10 +177,10 @@ def test_a_label_in_the_bytes_is_found(tmp_path: Path) -> None:
     store.name_student("signals", "Zoë Quist")
     with store.database.transaction() as con:
         con.execute("DELETE FROM students")
-    assert erasure.searchable(store.database, "Zoë Quist"), "no table has it any more"
-    found = erasure.traces(store.database, [], ["Zoë Quist"])
-    erasure.rewrite(store.database)
-    assert erasure.traces(store.database, [], ["Zoë Quist"]) == []
+    assert rewrite.searchable(store.database, "Zoë Quist"), "no table has it any more"
+    found = rewrite.traces(store.database, [], ["Zoë Quist"])
+    rewrite.rewrite(store.database)
+    assert rewrite.traces(store.database, [], ["Zoë Quist"]) == []
     # Whether a deleted row's bytes are still in the file depends on when DuckDB wrote them.
     assert found in ([], [f"{store.database.path}: the bytes of 'Zoë Quist'"])
 
@@ -188,4 +188,4 @@ def test_a_label_in_the_bytes_is_found(tmp_path: Path) -> None:
 def test_a_log_beside_the_database_is_reported(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
     (tmp_path / "x.duckdb.wal").touch()
-    assert any("x.duckdb.wal" in line for line in erasure.traces(store.database, [], []))
+    assert any("x.duckdb.wal" in line for line in rewrite.traces(store.database, [], []))

@@ -10,13 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool import pipeline, setup
+from fertool.analysis import pipeline
 from fertool.config import Settings
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.privacy.removal import Removal
+from fertool.host import toolbox
 from fertool.report.render import render
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, frame
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.erase import Removal
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 TODAY = date.today()
@@ -205,7 +206,7 @@ HASH = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{12,64}\b")
 
 def site(store: Store, folder: Path) -> dict[str, str]:
     """Every file of a report but `assets`, without what differs from one analysis to the next."""
-    rules = setup.toolbox(Settings(db=str(store.database.path))).rules
+    rules = toolbox.toolbox(Settings(db=str(store.database.path))).rules
     assert pipeline.assess(store, rules, store.lectures()).failed == []
     render(store, folder, k=1, formats=FORMATS)
     texts = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*")) if file.is_file()}

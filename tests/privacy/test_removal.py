@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import StoreError
-from fertool.privacy.custody import Custody
-from fertool.privacy.removal import FORGOTTEN, Removal, word
-from fertool.store import Store
+from fertool.storage.audit import Custody
+from fertool.storage.erase import FORGOTTEN, Removal, word
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 ANN, BOB = "student-01", "student-02"

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from fertool.report import render
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.report.contact import PAIRS, Card, Pair, Shot, lookalikes, sheet
+from fertool.report.contact_sheet import PAIRS, Card, Pair, Shot, lookalikes, sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

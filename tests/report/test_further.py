@@ -12,8 +12,8 @@ from fertool.report.charts import classes
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import Digest, digest
 from fertool.report.exports import tables
-from fertool.report.language import load
-from fertool.store import Store
+from fertool.report.i18n import load
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 NINE = ("confusion", "contempt")

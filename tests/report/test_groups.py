@@ -16,8 +16,8 @@ from sites import read, teach, text
 from fertool.report import data, groups, render
 from fertool.report.charts.base import MIDNIGHT_MS
 from fertool.report.data.digest import OUTSIDE, digest
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:

@@ -7,20 +7,21 @@ from importlib.resources import files
 
 import pytest
 
-from fertool import Assessment, Message, Rule, judging
+from fertool import Assessment, Message, Rule
+from fertool.assessment import statistics
 from fertool.errors import ConfigError
-from fertool.plugins import Found, Registry
-from fertool.report import language
+from fertool.host.registry import Found, Registry
+from fertool.report import i18n
 from fertool.testing import timeline
 
-EN, DE = language.load("en"), language.load("de")
+EN, DE = i18n.load("en"), i18n.load("de")
 REPORT = files("fertool.report")
 PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
-@pytest.mark.parametrize("code", language.available())
+@pytest.mark.parametrize("code", i18n.available())
 def test_every_language_has_the_same_keys_and_places(code: str) -> None:
-    other = language.load(code)
+    other = i18n.load(code)
     assert other.strings.keys() == EN.strings.keys()
     for key, text in EN.strings.items():
         assert set(PLACE.findall(other.strings[key])) == set(PLACE.findall(text)), key
@@ -179,11 +180,11 @@ TOLD = [
     (DE_RULES, "smiles", "", ""),
     (DE_RULES, "smiles", None, ""),
     (DE_RULES, "smiles", Message("expression"), "Ausdruck"),  # words of the core
-    (DE_RULES, "smiles", Message(judging.counted(SCORN)), "einer der sieben Ausdrücke"),
+    (DE_RULES, "smiles", Message(statistics.counted(SCORN)), "einer der sieben Ausdrücke"),
     (
         DE_RULES,
         "smiles",
-        Message(f"{judging.counted(SCORN)} and head pose"),
+        Message(f"{statistics.counted(SCORN)} and head pose"),
         "einer der sieben Ausdrücke und Kopfhaltung",
     ),
     (
@@ -239,4 +240,4 @@ def test_percents_follow_the_language() -> None:
 
 def test_an_unknown_language_is_an_error_in_words() -> None:
     with pytest.raises(ConfigError, match="no such language"):
-        language.load("tlh")
+        i18n.load("tlh")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from sites import enroll, read, refuse, teach
 
-from fertool.privacy.answers import Answers
 from fertool.report.data import meetings
 from fertool.report.data.meetings import Enrolled, Occasion, absent, day_in
-from fertool.store import Store
+from fertool.storage.consents import Answers
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:

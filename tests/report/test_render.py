@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import FertoolError
-from fertool.report import language, pages, render
+from fertool.report import i18n, pages, render
 from fertool.report.render import MARKER
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 
 VOID = {"meta", "link", "br", "input", "img"}
-SAY = language.load("en")
+SAY = i18n.load("en")
 render_module = importlib.import_module("fertool.report.render")
 """`fertool.report.render` is the function of that name."""
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fertool.privacy.custody import Custody, Site
-from fertool.privacy.removal import Removal
+from fertool.report.refresh import refresh
 from fertool.report.render import render
-from fertool.report.sites import refresh
-from fertool.store import Store
+from fertool.storage.audit import Custody, Site
+from fertool.storage.erase import Removal
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 

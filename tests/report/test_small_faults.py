@@ -8,7 +8,7 @@ import pytest
 from sites import pages, teach
 
 from fertool.report import render
-from fertool.store import Store
+from fertool.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

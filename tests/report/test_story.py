@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 import pytest
 from sites import speaker_view
 
-from fertool import pipeline, plugins
-from fertool.report import data, language
-from fertool.report.data import story
+from fertool.analysis import pipeline
+from fertool.demo.course import COURSE, OTHER, store_demo
+from fertool.host import registry
+from fertool.report import data, i18n
+from fertool.report.data import insights
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
 from fertool.report.pages import handout
 from fertool.report.pages.site import Site
-from fertool.store import Store
-from fertool.tables import SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
-from fertool.testing.demo import COURSE, OTHER, store_demo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SAY = language.load("en")
-RULES = [found.plugin() for found in plugins.load().of_kind("rule")]
+SAY = i18n.load("en")
+RULES = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
 SIGNALS = {rule.name: rule.signals for rule in RULES}
 
 
@@ -81,7 +82,7 @@ def test_lectures_are_in_order_of_their_days(told: Course) -> None:
 
 def test_aliasing_lost_the_class(told: Course) -> None:
     """Events of week 3: from 6:30 to 8:00, five of eight are sad, angry, afraid or away."""
-    (place,) = story.lost_places(told)
+    (place,) = insights.lost_places(told)
     assert (place.digest.lecture, place.segment["title"], place.segment["point"]) == (
         "week 3",
         "Aliasing",
@@ -95,32 +96,32 @@ def test_aliasing_lost_the_class(told: Course) -> None:
 
 
 def test_it_was_explained_again_and_then_the_class_stayed(told: Course) -> None:
-    (step,) = [one for one in story.next_steps(told) if one.key == "recovered"]
+    (step,) = [one for one in insights.next_steps(told) if one.key == "recovered"]
     assert step.values["point"] == "aliasing"
     assert step.values["again"].digest.lecture == "week 4"
-    assert not [one for one in story.next_steps(told) if one.key == "explain"]
+    assert not [one for one in insights.next_steps(told) if one.key == "explain"]
 
 
 def test_aliasing_was_difficult_for_the_class_and_then_was_not(told: Course) -> None:
     """4 of 8 in week 3, nobody in week 4; told as the segment that lost the class, and not twice."""
     assert [place.hard for place in told.about_point("aliasing")] == [True, False]
-    (place,) = story.hard_places(told)
-    assert place in story.lost_places(told)
-    assert not [one for one in story.next_steps(told) if one.key == "hard"]
+    (place,) = insights.hard_places(told)
+    assert place in insights.lost_places(told)
+    assert not [one for one in insights.next_steps(told) if one.key == "hard"]
 
 
 def test_student_06_drops_out(told: Course) -> None:
-    first = story.concerns(told)[0]
+    first = insights.concerns(told)[0]
     assert first.student == "student-06"
     assert first.reasons[0].key == "falling"
     assert first.reasons[0].values["now"] == pytest.approx(0.2, abs=0.03)
-    assert [one.values["students"][0] for one in story.next_steps(told) if one.key == "talk"] == [
+    assert [one.values["students"][0] for one in insights.next_steps(told) if one.key == "talk"] == [
         "student-06"
     ]
 
 
 def test_ada_likes_the_other_course(told: Course) -> None:
-    (step,) = [one for one in story.next_steps(told) if one.key == "preference"]
+    (step,) = [one for one in insights.next_steps(told) if one.key == "preference"]
     assert step.values["student"] == "Ada"
     assert OTHER in str(step.values["message"])
 
@@ -156,7 +157,7 @@ def test_the_same_point_elsewhere(told: Course) -> None:
     ],
 )
 def test_reasons(tmp_path: Path, weeks: list[dict[str, str]], keys: list[str]) -> None:
-    found = story.concerns(taught(Store(tmp_path / "x.duckdb"), *weeks))
+    found = insights.concerns(taught(Store(tmp_path / "x.duckdb"), *weeks))
     assert [one.key for concern in found for one in concern.reasons] == keys
 
 
@@ -191,7 +192,7 @@ def test_points_that_the_class_shows_to_be_difficult(
 ) -> None:
     taught(store, *weeks)
     pipeline.assess(store, [rule for rule in RULES if rule.name == "hard-points"], store.lectures())
-    steps = [one for one in story.next_steps(course(store, "c", k)) if one.key == "hard"]
+    steps = [one for one in insights.next_steps(course(store, "c", k)) if one.key == "hard"]
     assert [
         (it.values["place"].segment["title"], it.values["place"].digest.lecture) for it in steps
     ] == expected
@@ -202,8 +203,8 @@ def test_a_point_that_lost_the_class_is_not_told_twice(store: Store) -> None:
     taught(store, class_of(4, "neutral*120"), class_of(4, "neutral*90 sad*30"))
     pipeline.assess(store, RULES, store.lectures())
     it = course(store, "c")
-    assert story.hard_places(it) == story.lost_places(it)
-    assert [one.key for one in story.next_steps(it) if one.key in ("explain", "hard")] == ["explain"]
+    assert insights.hard_places(it) == insights.lost_places(it)
+    assert [one.key for one in insights.next_steps(it) if one.key in ("explain", "hard")] == ["explain"]
 
 
 def test_the_latest_lecture_against_the_past(tmp_path: Path) -> None:
@@ -227,8 +228,8 @@ def test_a_change_of_too_few_is_not_told(tmp_path: Path) -> None:
 
 def test_a_student_against_the_own_usual(tmp_path: Path) -> None:
     it = taught(Store(tmp_path / "x.duckdb"), {"A": "happy*60"}, {"A": "sad*60"}, {"A": "happy*60"})
-    own = story.own(it, "A")
-    assert story.usual(it, "A")["negative"] == pytest.approx(1 / 3)
+    own = insights.own(it, "A")
+    assert insights.usual(it, "A")["negative"] == pytest.approx(1 / 3)
     assert [one.change["negative"] for one in own] == pytest.approx([-1 / 3, 2 / 3, -1 / 3])
     assert own[1].clear["negative"]
     assert not own[1].clear["presence"]
@@ -270,7 +271,7 @@ def test_a_sheet_is_about_one_student_alone(demo: Store, told: Course) -> None:
     from fertool.report.render import environment
 
     pairs = [(COURSE, one.lecture) for one in told.lectures]
-    site = Site(pairs, SAY, {COURSE: told.students}, registry=plugins.load())
+    site = Site(pairs, SAY, {COURSE: told.students}, registry=registry.load_plugins())
     pages = {page.title: page for page in handout.build(site, told)}
     page = pages["student-06"]
     text = environment(site).get_template(page.template).render(page.context, title=page.title, root="../")
@@ -309,12 +310,12 @@ def test_a_speaker_view_after_a_gallery_makes_nobody_need_help(tmp_path: Path) -
     gallery = {f"student-{n}": "neutral*180" for n in range(4)}
     told = taught(Store(tmp_path / "x.duckdb"), gallery, speaker_view([0, 1, 2, 3]))
     assert [one.one_at_a_time for one in told.lectures] == [False, True]
-    assert story.concerns(told) == []  # seen in a quarter of the samples, and all of them there
+    assert insights.concerns(told) == []  # seen in a quarter of the samples, and all of them there
     told = taught(Store(tmp_path / "y.duckdb"), gallery, speaker_view([0, 1]))
-    assert story.concerns(told) == []  # who is not shown is not missing
+    assert insights.concerns(told) == []  # who is not shown is not missing
     seen_less = dict.fromkeys(gallery, "neutral*45 absent*135")
     told = taught(Store(tmp_path / "z.duckdb"), gallery, seen_less)  # together, then nobody: that is measured
-    assert len(story.concerns(told)) == 4
+    assert len(insights.concerns(told)) == 4
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from fertool.errors import FertoolError
 from fertool.report import pages, render
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:

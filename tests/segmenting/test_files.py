@@ -2,8 +2,8 @@
 
 import pytest
 
+from fertool.assessment.segments.files import read_rows
 from fertool.errors import ConfigError
-from fertool.segmenting.files import read_rows
 
 CSV = """start,end,title,difficulty,point
 0,1:30,Welcome,,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fertool.assessment.segments.fit import Row, fit
 from fertool.errors import ConfigError
-from fertool.segmenting.fit import Row, fit
 
 
 def rows(*spans):

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool import segmenting, video
+from fertool.assessment.segments import Film, check, find, is_file, slides, usable
 from fertool.errors import ConfigError, PluginError, VideoError
-from fertool.segmenting import Film, slides
+from fertool.media import probe
 from fertool.types import Segment
 
 CHAPTERS = [("Intro", 0.0, 1.0), ("Main", 1.0, 2.4)]
@@ -21,7 +21,7 @@ def spans(segments):
     [("parts", [0, 300, 600]), ("parts:5m", [0, 300, 600]), ("parts:200s", [0, 200, 400, 600])],
 )
 def test_parts(source, edges):
-    segments, notes = segmenting.find(source, 600, [])
+    segments, notes = find(source, 600, [])
     assert [s.start_s for s in segments] + [segments[-1].end_s] == edges
     assert notes == []
 
@@ -42,7 +42,7 @@ BAD = [
 def test_a_bad_source_is_told_before_any_video(source, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
-        segmenting.check(source)
+        check(source)
     assert words in str(caught.value)
 
 
@@ -50,31 +50,31 @@ def test_a_file_is_checked_for_overlaps_beforehand(tmp_path):
     file = tmp_path / "points.csv"
     file.write_text("start,end\n0,60\n50,90\n")
     with pytest.raises(ConfigError, match=r"points\.csv:3: begins at 0:00:50"):
-        segmenting.check(str(file))
+        check(str(file))
     file.write_text("start,end\n0,50\n50,90\n")
-    segmenting.check(str(file))
-    assert segmenting.is_file(str(file))
-    assert not segmenting.is_file("chapters")
+    check(str(file))
+    assert is_file(str(file))
+    assert not is_file("chapters")
     with pytest.raises(ConfigError, match="beyond the end"):
-        segmenting.find(str(file), 60, [])
+        find(str(file), 60, [])
 
 
 def test_chapters_of_the_first_film_that_has_any(tmp_path, videos):
     bare = videos.write(tmp_path / "bare.mp4", 10)
     film = videos.write(tmp_path / "film.mp4", 60, chapters=CHAPTERS)
-    segments, _ = segmenting.find("chapters", 12.4, [Film(bare), Film(film, 10.0)])
+    segments, _ = find("chapters", 12.4, [Film(bare), Film(film, 10.0)])
     assert spans(segments) == [("Intro", 10.0, 11.0), ("Main", 11.0, 12.4)]
     with pytest.raises(ConfigError, match=r"bare\.mp4: no chapters in it \(try parts:5m"):
-        segmenting.find("chapters", 12.4, [Film(bare)])
+        find("chapters", 12.4, [Film(bare)])
     with pytest.raises(VideoError, match="no such file"):
-        segmenting.find("chapters", 12.4, [Film(tmp_path / "moved.mp4")])
+        find("chapters", 12.4, [Film(tmp_path / "moved.mp4")])
 
 
 def test_chapters_nobody_asked_for_count_if_they_make_sense():
     fine = [Segment(0, "A", 0.0, 50.0), Segment(1, "B", 50.0, 101.0)]
-    assert spans(segmenting.usable(fine, 100)) == [("A", 0.0, 50.0), ("B", 50.0, 100)]
-    assert segmenting.usable([Segment(0, "A", 5.0, 5.0)], 100) == []  # of no length
-    assert segmenting.usable([], 100) == []
+    assert spans(usable(fine, 100)) == [("A", 0.0, 50.0), ("B", 50.0, 100)]
+    assert usable([Segment(0, "A", 5.0, 5.0)], 100) == []  # of no length
+    assert usable([], 100) == []
 
 
 # --- slides ---------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def talk(videos, tmp_path_factory):
 
 def test_slides_are_found_in_their_region(talk):
     pytest.importorskip("scenedetect")
-    segments, _ = segmenting.find("slides:0,0,320,192", 30, [Film(talk, 0.0)])
+    segments, _ = find("slides:0,0,320,192", 30, [Film(talk, 0.0)])
     assert spans(segments) == [("Slide 1", 0, 8), ("Slide 2", 8, 22), ("Slide 3", 22, 30)]
 
 
@@ -126,7 +126,7 @@ def test_slides_without_the_library_say_what_to_install(talk, monkeypatch):
     with pytest.raises(PluginError, match=r"pip install 'fertool\[slides\]'"):
         slides.slide_edges(talk)
     with pytest.raises(ConfigError, match="no recording"):
-        segmenting.find("slides", 30, [])
+        find("slides", 30, [])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_leafing(edges, kept):
 
 def test_pictures_of_slides(talk):
     """The last frame before the change at 8 s, and the first one after it; between them there is none."""
-    before, after = video.probe(talk).index.times[39:41].tolist()
+    before, after = probe.probe(talk).index.times[39:41].tolist()
     found = slides.pictures(talk, {}, [before, 7.9, after], (0, 0, 320, 192))
     assert list(found) == [before, after]
     for number, jpeg in enumerate(found.values()):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.students.classlist import Answer, Listed, check_name, read
+from fertool.identity.roster_file import Answer, Listed, check_name, read
 
 
 @pytest.fixture

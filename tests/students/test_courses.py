@@ -6,12 +6,13 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from fertool import config, setup
-from fertool.pipeline import Outcome, analyze
-from fertool.request import Request
-from fertool.store import Store
-from fertool.students import tracing
-from fertool.testing.lectures import ALIKE, LOOKS, Guest, Meeting, make_lecture, schedule
+from fertool import config
+from fertool.analysis.pipeline import Outcome, analyze
+from fertool.analysis.request import Request
+from fertool.demo.lectures import ALIKE, LOOKS, Guest, Meeting, make_lecture, schedule
+from fertool.host import toolbox
+from fertool.identity import evaluation
+from fertool.storage.store import Store
 
 PICTURE = "picture"
 
@@ -39,7 +40,7 @@ TWO = meeting(FEWER, 180, 2, shuffles=(95,), columns=((0, 4),))
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[Outcome]]:
     folder = tmp_path_factory.mktemp("course")
-    tools = setup.toolbox(config.load(folder, policy="behaviour", detector="ssd"))
+    tools = toolbox.toolbox(config.load(folder, policy="behaviour", detector="ssd"))
     store, outcomes = Store(folder / "fertool.duckdb"), []
     for name, held in (("one", ONE), ("two", TWO)):
         make_lecture(folder / f"{name}.mp4", held)
@@ -62,13 +63,13 @@ def truth(*lectures: str) -> pl.DataFrame:
         for time_s, person, box in held.truth()
         if name in lectures
     ]
-    return pl.DataFrame(rows, schema=tracing.TRUTH, orient="row")
+    return pl.DataFrame(rows, schema=evaluation.TRUTH, orient="row")
 
 
 @pytest.mark.parametrize("lectures", [("one",), ("two",), ("one", "two")])
 def test_the_floor(faces: pl.DataFrame, lectures: tuple[str, ...]) -> None:
     wanted = [f"{name}.mp4" for name in lectures]
-    result = tracing.score(truth(*lectures), faces.filter(pl.col("recording").is_in(wanted)))
+    result = evaluation.score(truth(*lectures), faces.filter(pl.col("recording").is_in(wanted)))
     assert result.idf1 >= 0.95
     assert result.switches <= result.hours  # at most one an hour
     assert result.people >= (12 if "one" in lectures else 8)
@@ -76,11 +77,11 @@ def test_the_floor(faces: pl.DataFrame, lectures: tuple[str, ...]) -> None:
 
 def test_nobody_is_taken_for_another(faces: pl.DataFrame) -> None:
     """Not even cam and her sister, who are there together."""
-    assert tracing.score(truth("one", "two"), faces).purity == 1.0
+    assert evaluation.score(truth("one", "two"), faces).purity == 1.0
 
 
 def test_two_lectures_share_their_students(faces: pl.DataFrame) -> None:
-    pairs = tracing.overlaps(truth("one", "two"), faces.drop_nulls("student"))
+    pairs = evaluation.overlaps(truth("one", "two"), faces.drop_nulls("student"))
     who = {
         key: set(rows["student"]) for key, rows in pairs.group_by("recording", "person", maintain_order=True)
     }

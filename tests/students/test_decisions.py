@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from fertool.errors import FertoolError
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.privacy.custody import Custody
-from fertool.privacy.removal import Removal
-from fertool.store import Recording, Run, Store
-from fertool.students import linking
-from fertool.students.decisions import DECISIONS, Decisions, Stretch
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.identity import linking
+from fertool.storage.audit import Custody
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.corrections import DECISIONS, Decisions, Stretch
+from fertool.storage.erase import Removal
+from fertool.storage.store import Recording, Run, Store
+from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
 
 PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}
 """Left edge of the tile of each person, in pixels."""

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool import setup
 from fertool.config import Settings
-from fertool.students import enrolment
-from fertool.students.enrolment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
-from fertool.testing import gallery
+from fertool.demo import gallery
+from fertool.host import toolbox
+from fertool.identity import enrolment
+from fertool.identity.enrolment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
 from fertool.types import Faces
 
 
 @pytest.fixture(scope="module")
 def engine():
-    return enrolment.engine(setup.toolbox(Settings(detector="ssd")), "cpu")
+    return enrolment.engine(toolbox.toolbox(Settings(detector="ssd")), "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool import crops
-from fertool.students.glimpses import SHOWN, cut
+from fertool.identity.thumbnails import SHOWN, cut
+from fertool.vision import crops
 
 SCHEMA = {
     "recording": pl.String, "name": pl.String, "path": pl.String, "bytes": pl.Int64, "time_s": pl.Float64,

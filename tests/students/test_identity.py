@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fertool.students import identity
-from fertool.students.identity import MARGIN, assign, link, match, overlapping, seen_together
+from fertool.identity import matching
+from fertool.identity.matching import MARGIN, assign, link, match, overlapping, seen_together
 
 LIMIT = 0.5
 
@@ -60,7 +60,7 @@ def test_nobody_is_in_two_places_at_once(spans, seed, block):
     spans = np.array(sorted(spans), np.float64).reshape(-1, 2)
     rows, _ = people(1, len(spans), seed=seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(identity, "BLOCK", block)
+        patch.setattr(matching, "BLOCK", block)
         labels = link(rows, spans, LIMIT)
     clash = overlapping(spans) & (labels[:, None] == labels[None, :])
     assert not clash.any()
@@ -70,7 +70,7 @@ def test_nobody_is_in_two_places_at_once(spans, seed, block):
 def test_one_overlap_keeps_two_crowds_of_tracks_apart(monkeypatch, block):
     """Twins over a long lecture, seen together in a single minute: averaged with thousands of other
     pairs, that minute must still count."""
-    monkeypatch.setattr(identity, "BLOCK", block)
+    monkeypatch.setattr(matching, "BLOCK", block)
     n = 100
     rng = np.random.default_rng(1)
     apart = np.eye(16)[0] * np.cos(0.2), np.eye(16)[0] * np.cos(0.2) + np.eye(16)[1] * np.sin(0.4)
@@ -92,14 +92,14 @@ def test_block_by_block_gives_the_same_people(count, tracks, seed, block):
     spans = one_after_the_other(len(rows))
     direct = link(rows, spans, LIMIT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(identity, "BLOCK", block)
+        patch.setattr(matching, "BLOCK", block)
         blocked = link(rows, spans, LIMIT)
     assert blocked.tolist() == direct.tolist()
     assert same(blocked, who)
 
 
 def test_tracks_on_both_sides_of_a_block_s_edge_that_overlap_are_two_people(monkeypatch):
-    monkeypatch.setattr(identity, "BLOCK", 2)
+    monkeypatch.setattr(matching, "BLOCK", 2)
     rows, _ = people(1, 4)
     spans = np.array([[0, 5], [6, 10], [9, 12], [13, 15]], float)  # the second and third share a second
     labels = link(rows, spans, LIMIT)
@@ -109,7 +109,7 @@ def test_tracks_on_both_sides_of_a_block_s_edge_that_overlap_are_two_people(monk
 @pytest.mark.parametrize("block", [2, 10_000])
 def test_hints_join_what_is_in_doubt_within_a_block(monkeypatch, block):
     """0.5 is the limit, 0.55 what a hint reaches."""
-    monkeypatch.setattr(identity, "BLOCK", block)
+    monkeypatch.setattr(matching, "BLOCK", block)
     rows, spans = at(0, 30, 90, 121), one_after_the_other(4)  # 0.52 and 0.53 apart
     assert link(rows, spans, LIMIT).tolist() == [0, 1, 2, 3]
     assert link(rows, spans, LIMIT, np.array([[0, 1], [3, 2]])).tolist() == [0, 0, 1, 1]

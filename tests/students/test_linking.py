@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from synthetic_people import ADA, BEN, CAM, DAN, Eyes, Nothing, analyzed, enrol, face, tracks
 
-from fertool.setup import Plugged, Toolbox
+from fertool.host.toolbox import Plugged, Toolbox
 
 
 def students(store, course="signals"):

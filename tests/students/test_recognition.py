@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_people import ADA, BEN, CAM, DAN, LIMIT, TOOLS, analyzed, enrol, face, tracks
 
-from fertool.privacy.answers import Answers
-from fertool.store import Store
-from fertool.students.decisions import Decisions
-from fertool.students.recognition import recognise, together
-from fertool.students.roster import Roster
+from fertool.identity.recognition import recognise, together
+from fertool.storage.consents import Answers
+from fertool.storage.corrections import Decisions
+from fertool.storage.store import Store
+from fertool.storage.students import Roster
 
 THREE = tracks((face(ADA), range(5), 60), (face(BEN), range(4), 60), (face(CAM), range(3), 60))
 ONE, TWO, THIRD = (f"student-0{i}" for i in (1, 2, 3))

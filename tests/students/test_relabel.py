@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.students.relabel import REACH_S, apply, settle
+from fertool.identity.corrections import REACH_S, apply, settle
 
 
 def seen(*rows: tuple[str, float, float, float]) -> pl.DataFrame:

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Recording, Run, Store
-from fertool.students.roster import ENROLLED, PROTOTYPES, Roster
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.store import Recording, Run, Store
+from fertool.storage.students import ENROLLED, PROTOTYPES, Roster
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
 
 MODEL = "faceapi 1 0123456789ab"

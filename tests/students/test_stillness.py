@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.students.stillness import EVERY_S, STILL, Watch
+from fertool.vision.still_faces import EVERY_S, STILL, Watch
 
 BOX = np.array([[40, 30, 140, 150]], np.float32)
 TEXTURE = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8).repeat(10, 0).repeat(10, 1)

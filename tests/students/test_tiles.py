@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.students import tiles
-from fertool.students.identity import link
-from fertool.students.tiles import AT_ONCE_S, GAP_S, changes, hints, shuffles
+from fertool.identity.matching import link
+from fertool.vision import gallery_tiles
+from fertool.vision.gallery_tiles import AT_ONCE_S, GAP_S, changes, hints, shuffles
 
 LIMIT = 0.5
 
@@ -112,7 +112,7 @@ def test_hints_are_of_one_place_and_one_after_the_other(rows):
         assert rows[i][:2] == rows[j][:2]
         assert arguments[1][i, 1] < arguments[1][j, 0]
     assert all(change.after != other.after for change in found for other in found if change is not other)
-    assert tiles.shuffles(found, arguments[1]) == sorted(tiles.shuffles(found, arguments[1]))
+    assert gallery_tiles.shuffles(found, arguments[1]) == sorted(gallery_tiles.shuffles(found, arguments[1]))
     assert AT_ONCE_S < GAP_S
 
 
@@ -129,4 +129,4 @@ def test_hints_are_of_one_place_and_one_after_the_other(rows):
     ],
 )
 def test_at_once(times, dealt):
-    assert tiles.at_once(times) == dealt
+    assert gallery_tiles.at_once(times) == dealt

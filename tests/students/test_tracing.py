@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.students import tracing
-from fertool.students.tracing import FACES, TRUTH, at_times, overlaps, read_truth, score
+from fertool.identity import evaluation
+from fertool.identity.evaluation import FACES, TRUTH, at_times, overlaps, read_truth, score
 
 PLACES = {"L": (0, 0, 100, 100), "M": (200, 0, 300, 100), "R": (400, 0, 500, 100)}
 
@@ -194,4 +194,4 @@ def test_columns_in_any_order_and_others(tmp_path: Path):
     path = tmp_path / "truth.csv"
     path.write_text("note,person,recording,time_s,x1,y1,x2,y2\nhello, ann ,a.mp4,1.5,1,2,3,4\n")
     assert read_truth(path).rows() == [("a.mp4", 1.5, "ann", 1.0, 2.0, 3.0, 4.0)]
-    assert read_truth(path).schema == pl.Schema(tracing.TRUTH)
+    assert read_truth(path).schema == pl.Schema(evaluation.TRUTH)

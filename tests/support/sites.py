@@ -7,11 +7,12 @@ import re
 
 import numpy as np
 
-from fertool import pipeline, plugins
-from fertool.privacy.answers import CONSENTS, Answers
+from fertool.analysis import pipeline
+from fertool.host import registry
 from fertool.report import render
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import SEGMENTS, frame
+from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
@@ -39,7 +40,7 @@ def teach(store, *weeks, course="signals", parts=2, points=(), difficulty="", fu
         name = f"week {week}"
         segments = frame(rows, SEGMENTS)
         store_lecture(store, course, name, students, recording_name=name, segments=segments, **more)
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     pipeline.assess(store, rules, store.lectures(course))
     return store
 

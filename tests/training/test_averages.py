@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from fertool.training import averages
+from fertool.training import ema
 
 
 def test_the_average_follows_at_once_and_slowly_later() -> None:
-    decays = [averages.decay(0.99, step) for step in (0, 8, 89, 890, 10_000)]
+    decays = [ema.decay(0.99, step) for step in (0, 8, 89, 890, 10_000)]
     assert decays == pytest.approx([0.1, 0.5, 10 / 11, 0.99, 0.99])
 
 
@@ -20,13 +20,13 @@ def test_weights_and_batch_norm_are_averaged_and_counters_taken_over() -> None:
         for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
             nn.init.constant_(tensor, value)
     nn.init.constant_(now.num_batches_tracked, 7)
-    follow = averages.follower(kept, now)
+    follow = ema.follower(kept, now)
     follow(0.75)
     follow(0.5)
     for tensor in (kept.weight, kept.bias, kept.running_mean, kept.running_var):
         assert tensor.item() == pytest.approx(0.25 + 0.75 * 0.5)
     assert kept.num_batches_tracked == 7
-    averages.follower(None, now)(0.5)  # without an average there is nothing to do
+    ema.follower(None, now)(0.5)  # without an average there is nothing to do
 
 
 def test_settled_batch_norm_is_that_of_the_pictures_as_they_are() -> None:
@@ -35,7 +35,7 @@ def test_settled_batch_norm_is_that_of_the_pictures_as_they_are() -> None:
     images = (
         torch.arange(7000, dtype=torch.int32).remainder(251).to(torch.uint8)[:, None, None].expand(-1, 4, 4)
     )
-    averages.settle(network, images)
+    ema.settle(network, images)
     seen = images[::2].double() / 255  # as many as are wanted, evenly spread
     assert network[0].running_mean.item() == pytest.approx(seen.mean().item(), abs=1e-3)
     assert network[0].running_var.item() == pytest.approx(seen.var().item(), rel=0.02)

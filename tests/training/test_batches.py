@@ -9,8 +9,8 @@ import torch
 
 from fertool.errors import ConfigError
 from fertool.recipes import Augment, Recipe
-from fertool.training import batches as shown
-from fertool.training.data import Dataset
+from fertool.training import augment as shown
+from fertool.training.datasets.dataset import Dataset
 
 PLAIN = Recipe(epochs=1, batch=8, lr=0.1)
 ALL = Augment(

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from fertool.errors import FertoolError
-from fertool.training import adapters
-from fertool.training.data import Dataset, load
+from fertool.training.datasets import formats
+from fertool.training.datasets.dataset import Dataset, load
 from fertool.types import EMOTIONS
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "fer2013.parquet"
@@ -32,7 +32,7 @@ def make_parquet(path, **changes):
         "split": SPLIT,
         "fer2013": LABELS,
         "image": [encoded(picture) for picture in PICTURES],
-        **{f"ferplus_{name}": [row[i] for row in VOTES] for i, name in enumerate(adapters.VOTES)},
+        **{f"ferplus_{name}": [row[i] for row in VOTES] for i, name in enumerate(formats.VOTES)},
         "ferplus_contempt": [2, 0, 0, 0, 0, 10],
     } | changes
     pl.DataFrame({name: values for name, values in columns.items() if values is not None}).write_parquet(path)
@@ -49,7 +49,7 @@ def make_csv(path, emotions=(0, 3, 6, 4, 1, 2), pixels=None, usage=None, header=
 
 def make_votes(path, usage=None, votes=VOTES):
     usage = usage or ["Training"] * 3 + ["PublicTest"] * 2 + ["PrivateTest"]
-    header = ",".join(["Usage", "Image name", *adapters.VOTES, "contempt", "unknown", "NF"])
+    header = ",".join(["Usage", "Image name", *formats.VOTES, "contempt", "unknown", "NF"])
     rows = [",".join([u, "fer.png", *map(str, v), "0", "1", "0"]) for u, v in zip(usage, votes, strict=True)]
     path.write_text("\n".join([header, *rows]) + "\n")
 
@@ -80,7 +80,7 @@ def test_parquet(tmp_path):
 
 
 def test_parquet_without_votes_and_in_a_folder(tmp_path):
-    make_parquet(tmp_path / "fer2013.parquet", **{f"ferplus_{name}": None for name in adapters.VOTES})
+    make_parquet(tmp_path / "fer2013.parquet", **{f"ferplus_{name}": None for name in formats.VOTES})
     assert load(tmp_path).votes is None
 
 

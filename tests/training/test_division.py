@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.errors import ConfigError, FertoolError
-from fertool.training import division
-from fertool.training.data import Dataset
-from fertool.training.division import Division, divided, fold, parts, set_aside, shares
+from fertool.training.datasets import division
+from fertool.training.datasets.dataset import Dataset
+from fertool.training.datasets.division import Division, divided, fold, parts, set_aside, shares
 
 SEEDS = range(8)
 

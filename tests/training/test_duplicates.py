@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fertool.training import duplicates
+from fertool.training import near_duplicates
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -20,7 +20,7 @@ def pictures(seed, count=1, side=48):
 
 
 def distance(a, b):
-    return int(np.bitwise_count(duplicates.phash(a)[0] ^ duplicates.phash(b)[0]))
+    return int(np.bitwise_count(near_duplicates.phash(a)[0] ^ near_duplicates.phash(b)[0]))
 
 
 @given(seeds)
@@ -40,19 +40,19 @@ def test_copies_are_near(seed):
 @settings(max_examples=30, deadline=None)
 def test_the_hash_is_of_the_picture_alone(one, other):
     both = np.concatenate([pictures(one), pictures(other)])
-    apart = np.concatenate([duplicates.phash(both[:1]), duplicates.phash(both[1:])])
-    np.testing.assert_array_equal(duplicates.phash(both), apart)
+    apart = np.concatenate([near_duplicates.phash(both[:1]), near_duplicates.phash(both[1:])])
+    np.testing.assert_array_equal(near_duplicates.phash(both), apart)
 
 
 def test_half_of_the_bits_are_set_and_negatives_are_opposite():
-    hashes = duplicates.phash(pictures(1, 50))
+    hashes = near_duplicates.phash(pictures(1, 50))
     assert np.abs(np.bitwise_count(hashes).astype(int) - 32).max() <= 1
-    assert np.bitwise_count(hashes ^ duplicates.phash(255 - pictures(1, 50))).min() >= 60
+    assert np.bitwise_count(hashes ^ near_duplicates.phash(255 - pictures(1, 50))).min() >= 60
 
 
 def test_plain_pictures_have_one_hash_whatever_gray_and_size():
     plain = [np.full((1, side, side), gray, np.uint8) for side in (31, 48, 224) for gray in (0, 7, 130, 255)]
-    assert len({int(duplicates.phash(one)[0]) for one in plain}) == 1
+    assert len({int(near_duplicates.phash(one)[0]) for one in plain}) == 1
 
 
 @given(
@@ -62,33 +62,33 @@ def test_plain_pictures_have_one_hash_whatever_gray_and_size():
 )
 def test_within_counts_bits(a, b, bits):
     expected = [any((x ^ y).bit_count() <= bits for y in b) for x in a]
-    assert duplicates.within(np.array(a, np.uint64), np.array(b, np.uint64), bits).tolist() == expected
+    assert near_duplicates.within(np.array(a, np.uint64), np.array(b, np.uint64), bits).tolist() == expected
 
 
 def test_within_by_hand_and_across_blocks(monkeypatch):
     a = np.array([0b0000, 0b1111, 0b0111, 1 << 63], np.uint64)
     b = np.array([0b0000], np.uint64)
     for cells in (1, 2, 3, 1 << 20):
-        monkeypatch.setattr(duplicates, "CELLS", cells)
-        assert duplicates.within(a, b, 0).tolist() == [True, False, False, False]
-        assert duplicates.within(a, b, 3).tolist() == [True, False, True, True]
+        monkeypatch.setattr(near_duplicates, "CELLS", cells)
+        assert near_duplicates.within(a, b, 0).tolist() == [True, False, False, False]
+        assert near_duplicates.within(a, b, 3).tolist() == [True, False, True, True]
 
 
 @given(seeds)
 @settings(max_examples=20, deadline=None)
 def test_more_bits_find_more_and_all_find_themselves(seed):
     a, b = pictures(seed, 8), pictures(seed + 1, 8)
-    found = [duplicates.near(a, b, bits) for bits in (0, 8, 24, 64)]
+    found = [near_duplicates.near(a, b, bits) for bits in (0, 8, 24, 64)]
     for fewer, more in zip(found, found[1:], strict=False):
         assert (more | ~fewer).all()
     assert found[-1].all()
-    assert duplicates.near(a, np.concatenate([b, a]), 0).all()
+    assert near_duplicates.near(a, np.concatenate([b, a]), 0).all()
 
 
 def test_strangers_are_far():
-    assert not duplicates.near(pictures(2, 200), pictures(3, 200)).any()
+    assert not near_duplicates.near(pictures(2, 200), pictures(3, 200)).any()
 
 
 @pytest.mark.parametrize(("some", "others"), [(0, 3), (3, 0), (0, 0)])
 def test_nothing_is_near_nothing(some, others):
-    assert duplicates.near(pictures(4, 3)[:some], pictures(5, 3)[:others]).tolist() == [False] * some
+    assert near_duplicates.near(pictures(4, 3)[:some], pictures(5, 3)[:others]).tolist() == [False] * some

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fertool.errors import FertoolError
-from fertool.training.data import Dataset, load
+from fertool.training.datasets.dataset import Dataset, load
 from fertool.types import EMOTIONS
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fertool.training import steps
+from fertool.training import cuda_graphs
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
 
@@ -32,7 +32,7 @@ def batch(seed, count=5, targets=1):
 
 def test_gradients_by_hand_and_nothing_left_of_the_step_before():
     net = network()
-    step = steps.step(Line(), net, "cpu", mixed=False)
+    step = cuda_graphs.step(Line(), net, "cpu", mixed=False)
     step(*batch(0))
     images, targets = batch(1)
     loss = step(images, targets)
@@ -45,8 +45,8 @@ def test_gradients_by_hand_and_nothing_left_of_the_step_before():
 
 def test_every_target_reaches_the_loss():
     images, targets = batch(0, targets=2)
-    one = steps.step(Line(), network(), "cpu", mixed=False)(images, targets[:, :1])
-    both = steps.step(Line(), network(), "cpu", mixed=False)(images, targets)
+    one = cuda_graphs.step(Line(), network(), "cpu", mixed=False)(images, targets[:, :1])
+    both = cuda_graphs.step(Line(), network(), "cpu", mixed=False)(images, targets)
     assert both.item() == pytest.approx(one.item() + targets[:, 1].sum().item())
 
 
@@ -60,13 +60,13 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_float32():
 
     net = network()
     for mixed in (False, True):
-        steps.step(Spy(), net, "cpu", mixed=mixed)(*batch(0))
+        cuda_graphs.step(Spy(), net, "cpu", mixed=mixed)(*batch(0))
     assert kinds == [torch.float32, torch.bfloat16]
     assert net.weight.grad.dtype == torch.float32
 
 
 def test_only_cuda_records():
-    assert type(steps.step(Line(), network(), "cpu", mixed=False)) is steps.Step
+    assert type(cuda_graphs.step(Line(), network(), "cpu", mixed=False)) is cuda_graphs.Step
 
 
 @needs_cuda
@@ -74,10 +74,10 @@ def test_only_cuda_records():
 def test_replayed_steps_are_the_same_to_the_bit(mixed):
     plain, recorded = network().cuda(), network().cuda()
     one, other = (
-        steps.Step(Line(), plain, mixed=mixed),
-        steps.step(Line(), recorded, "cuda", mixed=mixed),
+        cuda_graphs.Step(Line(), plain, mixed=mixed),
+        cuda_graphs.step(Line(), recorded, "cuda", mixed=mixed),
     )
-    assert type(other) is steps.Replayed
+    assert type(other) is cuda_graphs.Replayed
     for seed in range(12):  # two shapes in turn, each recorded after its third step
         shown = [t.cuda() for t in batch(seed, count=5 + seed % 2)]
         assert torch.equal(one(*shown), other(*shown))

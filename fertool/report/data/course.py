@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool import judging
+from fertool.assessment import statistics
 from fertool.privacy.suppression import too_small
 from fertool.report.data import meetings
 from fertool.report.data.digest import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from fertool.report.data.meetings import Meeting
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 PSEUDONYM = re.compile(r"student-\d+")
 
@@ -282,7 +282,7 @@ class Course:
         if too_small(len(both), self.k):
             return held_back
         differ = (both[part] / both[whole] - both[f"{part}_past"] / both[f"{whole}_past"]).to_numpy()
-        low, high = judging.ratio(differ, np.ones(len(differ))) or (None, None)
+        low, high = statistics.ratio(differ, np.ones(len(differ))) or (None, None)
         return Change(
             measure,
             estimate(both, part, whole),

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool import judging
-from fertool.privacy.answers import Answers
-from fertool.privacy.removal import word
+from fertool.assessment import statistics
 from fertool.report.text import command, natural
+from fertool.storage.consents import Answers
+from fertool.storage.erase import word
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 LEFT_OUT = "…"
 """Stands where the name of a student who refuses stood in a text, such as the path of a recording."""
@@ -122,8 +122,8 @@ class Lecture:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """As `judging.labels`; the canonical ones where no expression was read."""
-        return judging.labels(self.seen) or EMOTIONS
+        """As `statistics.labels`; the canonical ones where no expression was read."""
+        return statistics.labels(self.seen) or EMOTIONS
 
     @cached_property
     def students(self) -> pl.DataFrame:

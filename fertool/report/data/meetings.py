@@ -13,7 +13,7 @@ from fertool.report.text import natural
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 ISO = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<between>[-_.]?)(?P<m>\d\d)(?P=between)(?P<d>\d\d)(?!\d)")
 DOTTED = re.compile(r"(?<!\d)(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>20\d\d)(?!\d)")

@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.segmenting import Region
-    from fertool.store import Store
+    from fertool.assessment.segments import Region
+    from fertool.storage.store import Store
     from fertool.types import Floats
 
 NEAR_S = 5.0
@@ -55,9 +55,9 @@ def read(store: Store, course: str, lecture: str) -> Slides | None:
     source, _, details = store.segment_source(course, lecture).partition(":")
     if source != "slides":
         return None
-    from fertool import segmenting  # a report without slides needs no video
+    from fertool.assessment import segments  # a report without slides needs no video
 
-    region = segmenting.region(details)
+    region = segments.region(details)
     # The first one, as when slides were looked for.
     (first,) = store.query(
         """SELECT recording, run, bytes, offset_s FROM recordings JOIN current_runs USING (recording)
@@ -97,7 +97,7 @@ def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
 def _meets(boxes: Floats, region: Region | None) -> bool:
     if region is None or not len(boxes):
         return bool(len(boxes))
-    from fertool.tracking import enlarge
+    from fertool.vision.tracking import enlarge
 
     x1, y1, x2, y2 = enlarge(boxes).T
     left, top, right, bottom = region

@@ -1,0 +1,164 @@
+"""What several commands share: their flags, the database, and how tables are printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fertool.cli.terminal import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fertool.config import Settings
+    from fertool.storage.store import Store
+
+Course = Annotated[str | None, typer.Option("--course", help="Course name.", metavar="NAME")]
+Lecture = Annotated[str | None, typer.Option("--lecture", help="Lecture name.", metavar="NAME")]
+Db = Annotated[
+    str | None,
+    typer.Option("--db", help="Database file.", show_default="fertool.duckdb; FERTOOL_DB", metavar="FILE"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--option", help="Option of a plugin.", metavar="PLUGIN.OPTION=VALUE"),
+]
+PluginFiles = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with plugins.", metavar="FILE.py")
+]
+
+NamesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--names",
+        help="Encrypted file of names; its passphrase is asked for, or FERTOOL_PASSPHRASE.",
+        metavar="FILE",
+    ),
+]
+
+
+def settings(**flags: Any) -> Settings:
+    """Settings in force in the current folder."""
+    from fertool import config
+
+    return config.load(Path.cwd(), **flags)
+
+
+def open_store(db: str, *, read_only: bool = False, create: bool = False, remind: bool = True) -> Store:
+    """The database, which has to be there unless `create`; what has become of consent takes effect first, and
+    other versions of rules.
+
+    `remind`: say who refuses and is still stored. Commands that change this say it at their end instead.
+    """
+    from fertool.cli.renewal import renew
+    from fertool.cli.students import settle
+    from fertool.storage.store import Store
+
+    store, chosen = Store(Path(db), read_only=read_only, create=create), settings(db=db)
+    settle.settle(store, chosen)  # before `renew`, which would judge without rendering known reports again
+    renew(store, chosen)
+    if remind:
+        settle.remind(store)
+    return store
+
+
+def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tuple[str, str]]:
+    """(course, lecture) pairs with a finished run that the flags leave: at least one, or a FertoolError."""
+    from fertool.errors import FertoolError
+
+    found = store.lectures(course, lecture)
+    if not found:
+        raise FertoolError(f"{store.database.path}: no analyzed lecture fits", "see `fertool runs`")
+    return found
+
+
+def absent(rules: Mapping[str, tuple[int, int]]) -> list[str]:
+    """What to say of rules that are not present but have judged before; `rules`: as `Result.absent`."""
+    lines = []
+    for rule, (kept, gone) in rules.items():
+        if kept:
+            lines.append(f"rule not present: {rule}; {_count(kept)} kept as before")
+        if gone:
+            why = "what they are about has changed"
+            lines.append(f"rule not present: {rule}; {_count(gone)} no longer shown, since {why}")
+    return lines
+
+
+def _count(assessments: int) -> str:
+    return f"{assessments} assessment{'' if assessments == 1 else 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds -> h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+NARROW = 100
+"""Characters of a terminal; below, columns stand closer together."""
+SHORT = 12
+"""A column not wider than this is not folded, if there is room."""
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", problem: bool = False
+) -> None:
+    """A table fit for a terminal; plain text when piped. Cells are shown literally, markup included.
+
+    `problem`: to the error stream.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    stream = sys.stderr if problem else sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else 200, soft_wrap=False)
+    narrow = console.width < NARROW
+    table = Table(
+        title=Text(title) if title else None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0) if narrow else (0, 1),
+        pad_edge=not narrow,
+    )
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    for column, least in zip(columns, _least_widths(columns, cells, console.width), strict=True):
+        table.add_column(column, overflow="fold", min_width=least)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _least_widths(columns: Sequence[str], cells: list[list[str]], width: int) -> list[int | None]:
+    """Characters that each column needs so that short ones are not folded; None where that has no room."""
+    lines = [[column, *(row[i] for row in cells)] for i, column in enumerate(columns)]
+    widest = [max(len(line) for cell in column for line in cell.split("\n")) for column in lines]
+    least = [min(SHORT, one) for one in widest]
+    return [*least] if sum(least) + 2 * len(least) + 1 <= width else [None] * len(least)
+
+
+def _cell(value: object) -> str:
+    """Six digits are enough to look at; --json and --csv give them all."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    streams.utf8()
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_line(value: Any) -> None:
+    """One JSON object on a line of its own, at once: for programs that follow what is going on."""
+    import json
+
+    streams.utf8()
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)

@@ -1,0 +1,128 @@
+"""How far an analysis in this process is: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fertool.cli.terminal.options import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fertool.media.remote import File
+
+LINE_EVERY_S = 10.0
+"""Without a terminal: one line this often."""
+
+
+class Shown:
+    """Plain lines on standard error; standard output belongs to results."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.name = ""
+        self._next = 0.0
+
+    def video(self, file: File) -> None:
+        """The next recording is being opened."""
+        self.name = file.name
+
+    def started(self, planned: int, done: int) -> None:
+        """Measuring begins, or goes on after `done` of the `planned` samples."""
+        self.planned, self.done, self.found = planned, done, 0
+        self.began, self.first_s = time.monotonic(), None if done else 0.0
+        if done:
+            self.message(f"{self.name}: going on after {done} of {planned} samples")
+
+    def advanced(self, samples: int, faces: int, time_s: float) -> None:
+        """`samples` more are measured, up to `time_s` of the recording, with `faces` faces."""
+        if self.first_s is None:
+            self.first_s = time_s
+        self.done += samples
+        self.found += faces
+        self.time_s = time_s
+        self.show()
+
+    def show(self) -> None:
+        now = time.monotonic()
+        if self.quiet or (now < self._next and self.done < self.planned):
+            return
+        self._next = now + LINE_EVERY_S
+        self.message(f"{self.name}: {self.done}/{self.planned} samples, {self.found} faces, {self.speed()}")
+
+    def speed(self) -> str:
+        spent = time.monotonic() - self.began
+        ahead = self.time_s - (self.first_s or 0.0)
+        return f"{ahead / spent:.1f}x real time" if spent > 0 and ahead > 0 else ""
+
+    def message(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+class Bars(Shown):
+    """A rich progress bar per recording."""
+
+    def __init__(self, bars: Any) -> None:
+        super().__init__()
+        self.bars = bars
+        self.task: Any = None
+
+    def video(self, file: File) -> None:
+        super().video(file)
+        self.task = self.bars.add_task("", name=file.name, total=None, faces="", speed="opening")
+
+    def started(self, planned: int, done: int) -> None:
+        super().started(planned, done)
+        # `reset` would forget the fields it is not given.
+        self.bars.reset(
+            self.task, total=planned, completed=done, name=self.name, faces="", speed="loading models"
+        )
+
+    def show(self) -> None:
+        at = clock(self.time_s)
+        self.bars.update(
+            self.task, completed=self.done, faces=f"{self.found} faces", speed=f"{self.speed()} at {at}"
+        )
+
+    def message(self, text: str) -> None:
+        from rich.text import Text
+
+        self.bars.console.print(Text(text))
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Shown]:
+    """Progress for a series of recordings."""
+    if quiet or not sys.stderr.isatty():
+        yield Shown(quiet=quiet)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.fields[name]}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("samples"),
+        TextColumn("{task.fields[faces]}"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield Bars(bars)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """What is being done, in words that follow each other on a terminal; elsewhere nothing is said."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("") as status:
+        yield lambda what: status.update(escape(what))

@@ -1,0 +1,138 @@
+"""Who looked at whose data, what is held on a student, and which reports were written: SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fertool.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fertool.storage.database import Database
+
+THEIRS = """
+    SELECT track FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)
+    WHERE course = $c AND student = $s"""
+"""A student's tracks, in superseded runs too."""
+
+HELD = {
+    "students": "FROM students WHERE course = $c AND student = $s",
+    "enrolled": "FROM enrolled WHERE course = $c AND student = $s",
+    "consents": "FROM consents WHERE course = $c AND student = $s",
+    "decisions": "FROM decisions WHERE course = $c AND $s IN (student, label) ORDER BY decision",
+    "tracks": """SELECT lecture, recording, tracks.*
+        FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)
+        WHERE course = $c AND student = $s ORDER BY lecture, recording, run, first_s, track""",
+    "observations": f"""SELECT lecture, recording, s.time_s, o.*
+        FROM observations o JOIN samples s USING (run, sample) JOIN runs USING (run)
+        JOIN recordings USING (recording) WHERE track IN ({THEIRS})
+        ORDER BY lecture, recording, run, time_s""",  # noqa: S608  (our own names)
+    "assessments": """FROM assessments WHERE (course = $c OR course IS NULL) AND student = $s
+        ORDER BY lecture, assessed_at, rule, segment""",
+    "audit": "FROM audit WHERE course = $c AND student = $s ORDER BY done_at",
+}
+"""What is held on a student, table by table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A report that was written into a folder, and what it was narrowed down to."""
+
+    path: Path
+    course: str | None
+    lecture: str | None
+    k: int | None
+
+
+class Custody:
+    """Records of access and of what is held. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # --- who looked at what ---------------------------------------------------------------------
+
+    def audit(
+        self,
+        command: str,
+        course: str | None = None,
+        students: Iterable[str] = (),
+        what: str = "",
+        lecture: str | None = None,
+    ) -> None:
+        """Record that a command read or wrote personal data: one row per student, one with a null
+        student if nobody in particular was meant."""
+        insert = "INSERT INTO audit VALUES (now(), $command, $course, $lecture, $student, $what)"
+        row = {"command": command, "course": course, "lecture": lecture, "what": what}
+        with self.database.transaction() as con:
+            for student in sorted(set(students)) or (None,):
+                con.execute(insert, row | {"student": student})
+
+    def log(self, course: str | None = None, student: str | None = None) -> pl.DataFrame:
+        """done_at, command, course, lecture, student, what: newest first.
+
+        With `course`, also what was done to all courses at once; with `student`, that student's rows alone.
+        """
+        sql = """SELECT * FROM audit WHERE ($c IS NULL OR course IS NULL OR course = $c)
+                 AND ($s IS NULL OR student = $s) ORDER BY done_at DESC, command, student"""
+        return self._table(sql, {"c": course, "s": student})
+
+    # --- sites ----------------------------------------------------------------------------------
+
+    def add_site(self, site: Site) -> None:
+        """Remember a report; one that is written into the same folder again replaces it."""
+        sql = "INSERT OR REPLACE INTO sites VALUES ($path, now(), $course, $lecture, $k)"
+        row = {"path": str(site.path), "course": site.course, "lecture": site.lecture, "k": site.k}
+        with self.database.transaction() as con:
+            con.execute(sql, row)
+
+    def sites(self, course: str | None = None) -> list[Site]:
+        """Reports that may show this course, or all of them, in order of path."""
+        sql = """SELECT path, course, lecture, k FROM sites
+                 WHERE $c IS NULL OR course IS NULL OR course = $c ORDER BY path"""
+        rows = self._table(sql, {"c": course}).rows()
+        return [Site(Path(path), of, lecture, k) for path, of, lecture, k in rows]
+
+    def drop_site(self, path: Path) -> None:
+        with self.database.transaction() as con:
+            con.execute("DELETE FROM sites WHERE path = $p", {"p": str(path)})
+
+    # --- everything held on somebody ------------------------------------------------------------
+
+    def held(self, course: str, student: str) -> dict[str, pl.DataFrame]:
+        """Table -> every row about this student, in superseded runs and old assessments too.
+
+        Raises StoreError for a student that nothing is held on.
+        """
+        who = {"c": course, "s": student}
+        found = {table: self._table(sql, who) for table, sql in HELD.items()}
+        if all(rows.is_empty() for rows in found.values()):
+            raise unknown(self.database, course, student)
+        return found
+
+    def texts(self, label: str) -> list[str]:
+        """Every different text in the database that has the label in it, as a part of a longer one too."""
+        columns = """SELECT table_name, column_name
+                     FROM duckdb_columns() JOIN duckdb_tables() USING (table_name)
+                     WHERE data_type = 'VARCHAR' ORDER BY ALL"""
+        found: set[str] = set()
+        with self.database.transaction() as con:
+            for table, column in con.execute(columns).fetchall():
+                sql = f"SELECT DISTINCT {column} FROM {table} WHERE contains({column}, $label)"  # noqa: S608
+                found |= {row[0] for row in con.execute(sql, {"label": label}).fetchall()}
+        return sorted(found)
+
+    def _table(self, sql: str, params: Mapping[str, Any]) -> pl.DataFrame:
+        with self.database.transaction() as con:
+            return pl.DataFrame(con.sql(sql, params=dict(params)).pl())
+
+
+def unknown(database: Database, course: str, student: str) -> StoreError:
+    """To be raised for a student nobody has heard of."""
+    what = f"{database.path}: nothing is held on {student!r} in course {course!r}"
+    return StoreError(what, "see `fertool students list`")

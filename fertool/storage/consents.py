@@ -1,0 +1,126 @@
+"""What students answered when asked for consent, and which lectures an answer changes: SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fertool.errors import FertoolError
+from fertool.storage import corrections
+from fertool.storage.audit import unknown
+from fertool.storage.student_labels import know
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import duckdb
+
+    from fertool.storage.database import Database
+
+CONSENTS: dict[str, pl.DataType] = {
+    "student": pl.String(),
+    "consent": pl.Boolean(),
+    "given": pl.Date(),
+    "expires": pl.Date(),
+    "withdrawn": pl.Date(),
+}
+"""One row per student of whom an answer is on record. Dates may be null: not known, or never."""
+
+
+class Answers:
+    """Consents on record. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def consents(self, course: str) -> pl.DataFrame:
+        """Columns of CONSENTS, in order of label."""
+        columns = ", ".join(CONSENTS)
+        sql = f"SELECT {columns} FROM consents WHERE course = $course ORDER BY length(student), student"  # noqa: S608
+        return self._table(sql, course=course).cast(pl.Schema(CONSENTS))
+
+    def set_consents(self, course: str, consents: pl.DataFrame) -> None:
+        """Replace what is on record of these students (columns of CONSENTS, one row per student)."""
+        with self.database.transaction() as con:
+            con.register("answers", consents)
+            con.execute(
+                "DELETE FROM consents WHERE course = $course AND student IN (SELECT student FROM answers)",
+                {"course": course},
+            )
+            con.execute(
+                "INSERT INTO consents BY NAME SELECT *, $course AS course FROM answers", {"course": course}
+            )
+            con.unregister("answers")
+            know(con, course, consents["student"].to_list())
+            _anchor(con, course, consents["student"].to_list())
+
+    def consenting(self, course: str, on: date) -> set[str]:
+        """Students whose consent is in force on that day: given by then, not withdrawn by then, and not past
+        `expires`, which is the last day it holds."""
+        sql = """SELECT student FROM consents WHERE course = $course AND consent
+                 AND coalesce(given <= $on, true) AND coalesce($on <= expires, true)
+                 AND coalesce($on < withdrawn, true)"""
+        with self.database.transaction() as con:
+            return {row[0] for row in con.execute(sql, {"course": course, "on": on}).fetchall()}
+
+    def refusing(self, course: str) -> set[str]:
+        """Students who said no, or had withdrawn by today: the view `refused`."""
+        with self.database.transaction() as con:
+            rows = con.execute("SELECT student FROM refused WHERE course = $c", {"c": course}).fetchall()
+        return {row[0] for row in rows}
+
+    def still_stored(self) -> list[tuple[str, str]]:
+        """(course, student) pairs of those who refuse although rows of a recording are theirs, in superseded
+        or unfinished runs too; in order of course and label."""
+        sql = """SELECT course, student FROM refused WHERE (course, student) IN (
+                     SELECT (r.course, t.student) FROM tracks t JOIN runs USING (run)
+                     JOIN recordings r USING (recording))
+                 ORDER BY course, length(student), student"""
+        return [(course, student) for course, student in self._table(sql).rows()]
+
+    def answer(self, course: str, student: str, **dates: date | None) -> None:
+        """Consent that was given (`given`, `expires`: a new answer) or withdrawn (`withdrawn`: ends the one
+        on record). Raises StoreError for a student who is not there, FertoolError for a withdrawal from a
+        later day on by somebody who refuses today."""
+        who = {"c": course, "s": student}
+        with self.database.transaction() as con:
+            if not con.execute("FROM students WHERE course = $c AND student = $s", who).fetchall():
+                raise unknown(self.database, course, student)
+            if "withdrawn" not in dates:
+                con.execute("DELETE FROM consents WHERE course = $c AND student = $s", who)
+                insert = "INSERT INTO consents VALUES ($c, $s, true, $given, $expires, NULL)"
+                con.execute(insert, {"given": None, "expires": None} | who | dates)
+                return
+            later = "FROM refused WHERE course = $c AND student = $s AND $withdrawn > current_date"
+            if con.execute(later, who | dates).fetchall():
+                what = f"{student} refuses already: expected a day up to today, got {dates['withdrawn']}"
+                raise FertoolError(what, "`fertool students consent` records that this has changed")
+            sql = "UPDATE consents SET withdrawn = $withdrawn WHERE course = $c AND student = $s"
+            if not con.execute(sql, who | dates).fetchall()[0][0]:  # not asked before: a no from that day on
+                insert = "INSERT INTO consents VALUES ($c, $s, false, NULL, NULL, $withdrawn)"
+                con.execute(insert, who | dates)
+            _anchor(con, course, [student])
+
+    def outdated(self) -> list[tuple[str, str]]:
+        """(course, lecture) pairs that were not judged with the students who may be seen today: since then,
+        consent was refused, given or withdrawn, or has begun or expired."""
+        sql = """SELECT course, lecture FROM agreed a JOIN lectures l USING (course, lecture)
+                 WHERE l.agreed IS DISTINCT FROM a.agreed ORDER BY ALL"""
+        return [(course, lecture) for course, lecture in self._table(sql).rows()]
+
+    def _table(self, sql: str, **params: Any) -> pl.DataFrame:
+        with self.database.transaction() as con:
+            return pl.DataFrame(con.sql(sql, params=params or None).pl())
+
+
+def _anchor(con: duckdb.DuckDBPyConnection, course: str, students: Sequence[str]) -> None:
+    """Write down where those of these students are seen who say no and have no picture, as a decision on who
+    they are: by a picture the next analysis recognizes them, by their number alone it would not."""
+    sql = """SELECT student FROM consents WHERE course = $c AND list_contains($s, student)
+                 AND (withdrawn IS NOT NULL OR NOT consent)
+                 AND student NOT IN (SELECT student FROM enrolled WHERE course = $c)
+             ORDER BY length(student), student"""
+    for (student,) in con.execute(sql, {"c": course, "s": [*students]}).fetchall():
+        corrections.record(con, course, "answer", student, [student])

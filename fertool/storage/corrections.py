@@ -1,0 +1,283 @@
+"""What a lecturer says of students: this one is called so, these two are one, this one is two.
+
+A decision is carried out at once, and recorded with the place and time of every track it is about, so that
+the next analysis of the recording ends with the same students (`linking.decided`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from fertool.errors import FertoolError
+from fertool.storage.student_labels import new_numbers, retire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+    from fertool.storage.database import Database
+
+LABELLED = ("students", "enrolled", "consents", "assessments", "audit")
+"""Tables with a course and a student in it, beside the tracks and the decisions themselves."""
+
+DECISIONS: dict[str, pl.DataType] = {
+    "decision": pl.Int32(),
+    "kind": pl.String(),
+    "student": pl.String(),
+    "label": pl.String(),
+    "recording": pl.String(),
+    "time_s": pl.Float64(),
+    "x": pl.Float32(),
+    "y": pl.Float32(),
+    "decided_at": pl.Datetime("us", "UTC"),
+}
+"""One row per track that a decision is about. `kind`: rename, merge, split, or answer (the student said no);
+`student`: who was spoken of; `label`: whose track it is since; `x`, `y`: centre of the face in pixels."""
+
+_ANCHOR = """
+    INSERT INTO decisions
+    SELECT $number, $course, $kind, $student, track.student, recording, s.time_s,
+        (o.x1 + o.x2) / 2, (o.y1 + o.y2) / 2, $now
+    FROM current_runs run JOIN tracks track USING (run) JOIN observations o USING (run, track)
+    JOIN samples s USING (run, sample)
+    WHERE run.course = $course AND track.student IN (SELECT unnest($labels))
+    -- the face in the middle of the track: its ends are where another analysis may cut otherwise
+    QUALIFY row_number() OVER (
+        PARTITION BY track.track ORDER BY abs(s.time_s - (track.first_s + track.last_s) / 2), s.time_s, o.face
+    ) = 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which tracks of a student to split off: those in a recording, or in a part of it. A track is never
+    cut; it belongs to a part if any of it does."""
+
+    recording: str | None = None
+    """Its file name, or its key where several have that name. None: the only one the student is in then."""
+    start_s: float | None = None
+    end_s: float | None = None
+    """`start_s` when left out: the track at that time."""
+
+
+class Decisions:
+    """Recorded decisions, and how they are made. Every method is one transaction.
+
+    Those that decide raise FertoolError for a student that is not there, and return the lectures, as
+    (course, lecture), whose assessments have to be made anew.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def all(self, course: str, recording: str | None = None) -> pl.DataFrame:
+        """Columns of DECISIONS in the order in which they were made; of one recording if it is given."""
+        sql = f"""SELECT {", ".join(DECISIONS)} FROM decisions
+                  WHERE course = $c AND ($r IS NULL OR recording = $r)
+                  ORDER BY decision, recording, time_s, x, y"""  # noqa: S608
+        with self.database.transaction() as con:
+            table = pl.DataFrame(con.sql(sql, params={"c": course, "r": recording}).pl())
+        return table.cast(pl.Schema(DECISIONS))
+
+    def rename(self, course: str, student: str, name: str) -> list[tuple[str, str]]:
+        """Give a student another label, everywhere in the course."""
+        with self.database.transaction() as con:
+            _require(con, course, student)
+            if _known(con, course, name):
+                hint = f"if they are one person: fertool students merge {name} {student}"
+                raise FertoolError(f"{course}: there is a student {name!r} already", hint)
+            retire(con, course, student)
+            for table in (*LABELLED, "decisions"):
+                _relabel(con, table, course, student, name)
+            con.execute("UPDATE decisions SET label = $b WHERE course = $c AND label = $a",
+                        {"a": student, "b": name, "c": course})  # fmt: skip
+            _relabel_tracks(con, course, student, name)
+            record(con, course, "rename", name, [name])
+        return []
+
+    def merge(self, course: str, keep: str, other: str) -> list[tuple[str, str]]:
+        """Two students are one person, `keep`. What was said of `other` alone is deleted."""
+        if keep == other:
+            raise FertoolError(f"{keep} and {other}: expected two students, got one")
+        with self.database.transaction() as con:
+            _require(con, course, keep)
+            _require(con, course, other)
+            _merge_consents(con, course, keep, other)
+            lectures = _join(con, course, keep, other)
+            record(con, course, "merge", other, [keep])
+        return lectures
+
+    def recognise(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Numbered students turn out to be known ones (number -> who): as `merge`, but nobody decided it, so
+        nothing is written down. A new analysis finds them by their pictures."""
+        lectures: set[tuple[str, str]] = set()
+        with self.database.transaction() as con:
+            for number, student in found.items():
+                lectures |= {*_join(con, course, student, number)}
+        return sorted(lectures)
+
+    def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[tuple[str, str]]]:
+        """Some tracks of a student are somebody else's: a new student, whose label is returned first.
+
+        Raises FertoolError if that is none of the tracks, or of more than one recording and not meant so, or
+        all of a student who has neither a picture nor an answer.
+        """
+        with self.database.transaction() as con:
+            _require(con, course, student)
+            tracks = _tracks(con, course, student)
+            chosen = _chosen(tracks, part, student)
+            if len(chosen) == len(tracks) and not (len(tracks) and _enrolled(con, course, student)):
+                raise FertoolError(f"{student}: nothing would be left", "to give another label, use rename")
+            (new,) = new_numbers(con, course, 1)
+            con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": new})
+            con.execute(
+                "UPDATE tracks SET student = $s WHERE track IN (SELECT unnest($t))",
+                {"s": new, "t": chosen["track"].to_list()},
+            )
+            record(con, course, "split", student, [student, new])
+            return new, _lectures(con, course, new)
+
+    def newcomers(self, course: str, count: int) -> list[str]:
+        """Pseudonyms for `count` students that have just become known, not from a recording."""
+        with self.database.transaction() as con:
+            con.execute("INSERT INTO courses VALUES ($c) ON CONFLICT DO NOTHING", {"c": course})
+            labels = new_numbers(con, course, count)
+            for label in labels:
+                con.execute("INSERT INTO students VALUES ($c, $s, NULL)", {"c": course, "s": label})
+            return labels
+
+
+# --- steps of a decision --------------------------------------------------------------------------
+
+
+def _require(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
+    if not _known(con, course, student):
+        raise FertoolError(f"{course}: no student {student!r}", "`fertool students list` shows them")
+
+
+def _known(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool:
+    sql = "SELECT 1 FROM students WHERE course = $c AND student = $s"
+    return bool(con.execute(sql, {"c": course, "s": student}).fetchall())
+
+
+def _enrolled(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool:
+    """Whether there is a picture or an answer of a student."""
+    sql = """SELECT course, student FROM enrolled UNION ALL SELECT course, student FROM consents"""
+    rows = con.execute(f"FROM ({sql}) WHERE course = $c AND student = $s", {"c": course, "s": student})
+    return bool(rows.fetchall())
+
+
+def _relabel(con: duckdb.DuckDBPyConnection, table: str, course: str, old: str, new: str) -> None:
+    con.execute(
+        f"UPDATE {table} SET student = $new WHERE course = $c AND student = $old",  # noqa: S608 (our own names)
+        {"new": new, "old": old, "c": course},
+    )
+
+
+def _relabel_tracks(con: duckdb.DuckDBPyConnection, course: str, old: str, new: str) -> None:
+    """In superseded runs too: whoever is called otherwise now was never called so."""
+    con.execute(
+        """UPDATE tracks SET student = $new FROM runs JOIN recordings r USING (recording)
+           WHERE tracks.run = runs.run AND r.course = $c AND tracks.student = $old""",
+        {"new": new, "old": old, "c": course},
+    )
+
+
+def record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str, labels: list[str]) -> None:
+    """Write down where and when the students of `labels` are seen from now on. Decided on once, a student is
+    no longer one of the numbers that an analysis hands out."""
+    number = con.execute("SELECT coalesce(max(decision), 0) + 1 FROM decisions").fetchall()[0][0]
+    con.execute(
+        "UPDATE students SET recording = NULL WHERE course = $c AND student IN (SELECT unnest($labels))",
+        {"c": course, "labels": labels},
+    )
+    con.execute(
+        _ANCHOR,
+        {
+            "number": number,
+            "course": course,
+            "kind": kind,
+            "student": student,
+            "labels": labels,
+            "now": datetime.now(UTC),
+        },
+    )
+
+
+def _join(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> list[tuple[str, str]]:
+    """All rows of `other` become those of `keep`, but what was said of `other` alone; returns the lectures
+    that showed `other`. Consents have to be one already."""
+    lectures = _lectures(con, course, other)
+    names = {"c": course, "s": other}
+    theirs = "(course = $c OR course IS NULL) AND student = $s"  # also of all courses together
+    con.execute(f"DELETE FROM assessments WHERE {theirs}", names)  # noqa: S608
+    con.execute("DELETE FROM students WHERE course = $c AND student = $s", names)
+    con.execute(
+        """DELETE FROM enrolled WHERE course = $c AND student = $s AND (sha256, model) IN (
+               SELECT (sha256, model) FROM enrolled WHERE course = $c AND student = $keep)""",
+        names | {"keep": keep},
+    )
+    retire(con, course, other)
+    for table in ("enrolled", "consents", "audit"):
+        _relabel(con, table, course, other, keep)
+    con.execute("UPDATE decisions SET label = $k WHERE course = $c AND label = $s", names | {"k": keep})
+    _relabel_tracks(con, course, other, keep)
+    return lectures
+
+
+def _merge_consents(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> None:
+    """One answer remains; two different ones are for people to clear up, not for us."""
+    answers = con.execute(
+        """SELECT DISTINCT consent, given, expires, withdrawn FROM consents
+           WHERE course = $c AND student IN ($a, $b)""",
+        {"c": course, "a": keep, "b": other},
+    ).fetchall()
+    if len(answers) > 1:
+        what = f"{keep} and {other} gave different answers on consent"
+        raise FertoolError(what, "enroll both with the same answer first")
+    con.execute(
+        """DELETE FROM consents WHERE course = $c AND student = $b
+           AND EXISTS (FROM consents WHERE course = $c AND student = $a)""",
+        {"c": course, "a": keep, "b": other},
+    )
+
+
+def _lectures(con: duckdb.DuckDBPyConnection, course: str, student: str) -> list[tuple[str, str]]:
+    sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
+             WHERE course = $c AND student = $s ORDER BY ALL"""
+    return [(row[0], row[1]) for row in con.execute(sql, {"c": course, "s": student}).fetchall()]
+
+
+# --- which tracks to split off --------------------------------------------------------------------
+
+
+def _tracks(con: duckdb.DuckDBPyConnection, course: str, student: str) -> pl.DataFrame:
+    sql = """SELECT track, recording, r.name, first_s, last_s
+             FROM tracks JOIN current_runs c USING (run) JOIN recordings r USING (recording)
+             WHERE c.course = $c AND student = $s ORDER BY r.name, first_s, track"""
+    return pl.DataFrame(con.sql(sql, params={"c": course, "s": student}).pl())
+
+
+def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:
+    chosen = tracks
+    if part.recording is not None:
+        chosen = chosen.filter((pl.col("name") == part.recording) | (pl.col("recording") == part.recording))
+        if chosen.is_empty():
+            names = ", ".join(tracks["name"].unique().sort()) or "no recording"
+            raise FertoolError(f"{student} is not seen in {part.recording!r}, but in {names}")
+    if part.start_s is not None:
+        end_s = part.start_s if part.end_s is None else part.end_s
+        chosen = chosen.filter((pl.col("first_s") <= end_s) & (pl.col("last_s") >= part.start_s))
+        if chosen.is_empty():
+            hint = f"`fertool students show {student}` says when"
+            raise FertoolError(f"{student} is not seen at that time", hint)
+    if chosen["recording"].n_unique() > 1:
+        found = chosen.select("name", "recording").unique().sort("name", "recording").rows()
+        names = ", ".join(f"{name} ({key})" for name, key in found)
+        hint = "add --recording with a file name, or with the key in brackets"
+        raise FertoolError(f"{student} is seen in {names}: expected one of them", hint)
+    return chosen
