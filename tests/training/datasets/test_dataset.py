@@ -12,7 +12,7 @@ from fertool.training.datasets import formats
 from fertool.training.datasets.dataset import Dataset, load
 from fertool.types import EMOTIONS
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "fer2013.parquet"
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "fer2013.parquet"
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (6, 48, 48), np.uint8)
 LABELS = ["angry", "happy", "neutral", "sad", "disgust", "fear"]

@@ -123,7 +123,7 @@ SLEEPY = [
 
 @pytest.mark.parametrize(("text", "value", "level", "samples"), SLEEPY)
 def test_the_example(text, value, level, samples):
-    file = Path(__file__).parents[1] / "examples" / "sql_rule.py"
+    file = Path(__file__).parents[2] / "examples" / "sql_rule.py"
     found = registry.load_plugins([file]).get("rule", "sleepy").plugin
     (one,) = found().assess(timeline(text), context())
     assert (one.value, one.level, one.evidence) == (value, level, {"samples": samples})

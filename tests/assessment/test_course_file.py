@@ -47,7 +47,7 @@ def test_a_whole_course(folder: Path) -> None:
 
 
 def test_the_example_in_the_readme_is_valid(folder: Path) -> None:
-    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     section = page.split("## A whole course\n")[1].split("\n## ")[0]
     lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
     course = read(folder, "\n".join(lines))
