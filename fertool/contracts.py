@@ -1,4 +1,4 @@
-"""What a plugin is. Everything an author needs is importable from `fertool`.
+"""Contracts of plugins: detector, encoder, classifier, rule, section.
 
 A plugin is a dataclass: its fields are its options (`-o name.field=value`), with their defaults
 and, in `field(metadata={"help": ...})`, their help texts. Heavy imports belong in `load`, so that

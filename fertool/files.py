@@ -1,4 +1,4 @@
-"""Files about people: written whole or not at all, for their owner's eyes only."""
+"""Private files: written whole or not at all, readable by their owner alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network is trained, as data: a paper's recipe, or the best one found. Light: no torch here."""
+"""Training recipes as data: of a paper, or the best found. Light: no torch here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that move between the steps. Frozen, with units; arrays are checked in `fertool.host.validate`.
+"""Values that move between the steps. Frozen, with units; arrays are checked in `host.validate`.
 
 Nothing heavy is imported here: numpy arrays appear in annotations only, so that
 `import fertool` stays light for a plugin author and for `fertool --help`.

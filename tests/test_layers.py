@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,26 @@ def test_core_imports_only_its_own_package_and_those_below(file: Path) -> None:
     assert not above, f"{package(file) or file.stem} reaches up to {sorted(above)}"
 
 
+def modules_table() -> str:
+    """Table of packages from the bottom up, with one line per module: the first sentence of its docstring."""
+    lines = ["| package | module | what it is |", "|---|---|---|"]
+    for folder, role in {"": "values, contracts and the facade, light to import", **PACKAGES}.items():
+        lines.append(f"| **{folder or 'fertool'}** | | {role} |")
+        for file in (file for file in core_files() if package(file) == folder):
+            name = ".".join(file.relative_to(ROOT / "fertool" / folder).with_suffix("").parts)
+            name = name.removesuffix("__init__").rstrip(".")
+            sentence = re.split(r"(?<=\.)\s", ast.get_docstring(ast.parse(file.read_text())) or "")[0]
+            if name:
+                said = " ".join(sentence.split()).removesuffix(".").replace("|", "\\|")
+                lines.append(f"| | `{name}` | {said} |")
+    return "\n".join(lines)
+
+
+def test_readme_lists_every_module() -> None:
+    """To write the table again: `python tests/test_layers.py`."""
+    assert modules_table() in (ROOT / "fertool" / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_core_module_has_a_place() -> None:
     assert {package(file) for file in core_files()} == {"", *PACKAGES}
     assert {file.stem for file in core_files() if not package(file)} == {*ROOT_MODULES}
@@ -140,3 +161,10 @@ def test_help_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage: fertool" in shown.stdout
     assert shown.stderr.split() == []
+
+
+if __name__ == "__main__":
+    page = ROOT / "fertool" / "README.md"
+    text = page.read_text(encoding="utf-8")
+    start = text.index("| package | module |")
+    page.write_text(text[:start] + modules_table() + text[text.index("\n\n", start) :], encoding="utf-8")

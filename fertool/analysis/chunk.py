@@ -1,4 +1,4 @@
-"""One chunk of video: from images to the tables that are committed together.
+"""The tables of one chunk, built sample by sample from what the plugins measured.
 
 Pixels are let go batch by batch. What stays until the end of the chunk is small: boxes, poses,
 probabilities, and at most one crop a second of every path, from which the few embeddings that

@@ -1,4 +1,4 @@
-"""From pixels to stored chunks: decode, detect, encode, track, classify, commit.
+"""The measuring loop: decode, detect, encode, track, classify, and commit chunk by chunk.
 
 Where chunks go is the caller's: a database, or a spool beside which there is none.
 """

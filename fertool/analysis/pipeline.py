@@ -1,4 +1,4 @@
-"""The flow, top to bottom: describe the run, measure it chunk by chunk, link students, judge.
+"""The analysis of one recording, top to bottom: describe the run, observe, link, assess.
 
 A chunk is the unit of work, commit and resume; no track crosses one. So a run that was interrupted and
 continued ends with exactly the rows of one that was not.

@@ -1,4 +1,4 @@
-"""What is asked of an analysis: one value, made by the command line and read by every step."""
+"""A request: what to analyze, how, and under which policy. Every step reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One analysis, described: what identifies its run, and all that is needed to finish it.
+"""A run described: what identifies it, and all that is needed to finish it.
 
 A description travels as JSON, so that a run can be measured on one machine and finished on another.
 """

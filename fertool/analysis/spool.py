@@ -1,4 +1,4 @@
-"""A spool: a folder where workers leave what they measured, without any database.
+"""A spool: a folder of measured chunks as Parquet files, written by workers without a database.
 
     SPOOL/RUN/run.json           the analysis: recording, run, configuration (`Analysis.to_json`)
     SPOOL/RUN/RUN-0003.parquet   one chunk, written whole or not at all

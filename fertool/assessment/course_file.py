@@ -1,4 +1,4 @@
-"""`course.toml`: a whole course on one page, read and checked. Pure but for looking which files are there."""
+"""`course.toml`: the description of a course, read and validated. Looks for recordings, else pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head pose that is level and ahead for a camera: estimated with its uncertainty. Pure.
+"""The pose of a level head before a camera, estimated with its uncertainty. Pure.
 
 Webcams look up or down at people, and the encoder has a bias per face of tens of degrees
 (`vision.head_pose`), so an angle means "bowed" or "turned aside" only against the pose of the same person,

@@ -1,4 +1,4 @@
-"""Rules over stored observations: cut the tables into windows, call the rules, collect what they say."""
+"""Rules applied to stored observations: windows, calls, collected assessments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a rule's answers hang on its thresholds, and on the errors of the classifier.
+"""Sensitivity of a rule's results to its thresholds and to errors of the classifier.
 
 Thresholds: each numeric option is moved by itself, the others kept. Errors: stored expressions are drawn anew
 from what a face that was called so may really have shown, by the classifier's confusion matrix.

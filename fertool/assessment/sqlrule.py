@@ -1,4 +1,4 @@
-"""A rule that is one SQL query over the table `seen`. Light: DuckDB is loaded when the first one is asked."""
+"""A rule written as one SQL query over the table `seen`. Light: DuckDB is loaded on first use."""
 
 from __future__ import annotations
 

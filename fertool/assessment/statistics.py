@@ -1,4 +1,4 @@
-"""How a figure is judged, for authors of rules: coverage first, then an interval and evidence spans. Pure.
+"""Statistics for rules: coverage, shares with intervals, evidence spans. Pure.
 
 A rule makes a `figure` of what it looks at, one value per row of its window; unless that is `enough`, it
 returns `silent(...)`, else what it `says(...)`.

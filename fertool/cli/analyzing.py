@@ -1,4 +1,4 @@
-"""Recordings analyzed, here or on workers, their lectures cut and judged, and the summary."""
+"""The analysis of many recordings, in this process or on workers, and its summary."""
 
 from __future__ import annotations
 

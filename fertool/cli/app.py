@@ -1,4 +1,4 @@
-"""The `fertool` command. Thin: every command lives in its own file, and only these files print.
+"""The `fertool` command: every subcommand in its own file.
 
 Command modules import nothing heavy at their top, so that `fertool --help` answers at once.
 """

@@ -1,4 +1,4 @@
-"""`fertool assess`: rules over stored observations, no video needed."""
+"""`fertool assess`: rules over stored observations; no video is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool demo`: a course made at run time, analyzed and reported, without network."""
+"""`fertool demo`: a generated course, analyzed and reported, without network."""
 
 from __future__ import annotations
 

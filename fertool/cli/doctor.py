@@ -1,4 +1,4 @@
-"""`fertool doctor`: is everything here that an analysis needs, and what to do if not."""
+"""`fertool doctor`: what an analysis needs, what is missing, and how to install it."""
 
 from __future__ import annotations
 

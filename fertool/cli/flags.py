@@ -1,4 +1,4 @@
-"""What was typed after `fertool analyze`, and what it asks of each recording."""
+"""Arguments of `fertool analyze`, and the requests made of them."""
 
 from __future__ import annotations
 

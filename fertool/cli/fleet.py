@@ -1,4 +1,4 @@
-"""`fertool analyze` on several workers: given out, followed, taken into the database."""
+"""`fertool analyze` on several workers: start, follow, ingest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool identity evaluate`: how well people were told apart, against a truth."""
+"""`fertool identity evaluate`: identity metrics against a ground truth."""
 
 from __future__ import annotations
 

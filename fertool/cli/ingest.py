@@ -1,4 +1,4 @@
-"""`fertool ingest`: what workers left in a spool, into the database."""
+"""`fertool ingest`: load a spool into the database."""
 
 from __future__ import annotations
 

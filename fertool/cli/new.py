@@ -1,4 +1,4 @@
-"""`fertool new`: a plugin to start from, which keeps its contract as written."""
+"""`fertool new`: the source of a new plugin that passes its checks as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool plugins`: what is installed, with its options; what is broken, with the reason."""
+"""`fertool plugins`: installed plugins with options, and broken ones with the reason."""
 
 from __future__ import annotations
 

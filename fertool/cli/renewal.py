@@ -1,4 +1,4 @@
-"""Rules that have changed since lectures were judged: the next command judges these lectures again."""
+"""Assessments of rules that have changed since: the next command assesses these lectures again."""
 
 from __future__ import annotations
 

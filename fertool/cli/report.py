@@ -1,4 +1,4 @@
-"""`fertool report`: what is stored, as HTML."""
+"""`fertool report`: stored tables as HTML."""
 
 from __future__ import annotations
 

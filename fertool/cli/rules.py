@@ -1,4 +1,4 @@
-"""`fertool rules`: about rules themselves."""
+"""`fertool rules sensitivity`: thresholds and errors of the classifier, varied one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool runs`: what was analysed, when, with what."""
+"""`fertool runs`: analyses with their configuration."""
 
 from __future__ import annotations
 

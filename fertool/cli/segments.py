@@ -1,4 +1,4 @@
-"""`fertool segments`: cut a lecture into other segments. Only chapters and slides need the video."""
+"""`fertool segments`: replace the segments of a lecture. Only chapters and slides need the video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an analysis of recordings came to: judged, and shown as a table or JSON."""
+"""Summary of an analysis: the inventory, as a table or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The courses of `fertool demo`: what happens in them, as data. Simulated: no video lies behind them.
+"""The courses of `fertool demo`, as data: simulated lectures without video.
 
 Beside the gallery lecture, which is made and analyzed from pixels, its six students and two named ones
 meet in four more lectures; the named two also take a second course by the same instructor. Everybody

@@ -1,4 +1,4 @@
-"""A recorded meeting made at run time: a gallery of people who leave and return at known times.
+"""A generated video: a gallery of people who leave and return at known times.
 
 The faces come from the picture of six people that the insightface package ships, so nothing is
 downloaded and no picture is part of fertool. They move a little, as people do.

@@ -1,4 +1,4 @@
-"""A large course without any video behind it, for benchmarks and for tests of reports. Deterministic."""
+"""A large simulated course, for benchmarks and tests of reports. Deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded meetings of more people than there are faces, with a known schedule and the truth as CSV.
+"""Generated meetings with a known schedule, and the ground truth as CSV.
 
 The six faces of `gallery` and caricatures of them: magnifying or shrinking the eyes and the mouth, or drawing
 out the face, makes another person to a descriptor. Tiles are dealt anew at given times, and their

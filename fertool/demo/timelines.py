@@ -1,4 +1,4 @@
-"""Synthetic students in one line: `timeline("neutral*60 happy*30 absent*20")`. Deterministic.
+"""Simulated students in one line: `timeline("neutral*60 happy*30 absent*20")`. Deterministic.
 
 For trying rules and reports without any video.
 """

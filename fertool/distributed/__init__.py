@@ -1,1 +1,1 @@
-"""Many recordings on many workers: on this machine, or on a Ray cluster."""
+"""Many recordings on several workers: processes of this machine, or a Ray cluster."""

@@ -1,4 +1,4 @@
-"""From a spool into the database: load the chunks of every measured run, then link its students.
+"""Ingestion of a spool: load the chunks of each measured run, then link its students.
 
 Rows are loaded for many runs at once; students are linked run by run, in the order in which they were asked
 for, as if each had been analyzed here: so the tables end the same. What is there already is left alone.

@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, each in a pool of its own: so when one dies it is known which."""
+"""Workers as processes of this machine, each in a pool of its own, so that a crash has one suspect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers as actors of a Ray cluster. Ray places and watches them; what they do is in `worker`."""
+"""Workers as actors of a Ray cluster."""
 
 from __future__ import annotations
 

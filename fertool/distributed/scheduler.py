@@ -1,4 +1,4 @@
-"""Many recordings on many workers: who does what next, and what to do when a worker is gone.
+"""The scheduler: tasks for workers, and retries after a crash.
 
 One worker has one task at a time, so when it dies it is known over what. Every task may be done twice, and
 half: chunks in a spool are there whole or not at all, and the same whoever made them. How far a task is,

@@ -1,4 +1,4 @@
-"""A worker: one process somewhere, with its plugins loaded once, that measures what it is given.
+"""A worker: a process with its plugins loaded, which measures the tasks it receives.
 
 What travels to it are plain values. Plugins that came as files travel as their text, and are held against
 those of whoever asks: two machines with other weights would disagree in silence.

@@ -1,4 +1,4 @@
-"""The loaded plugins of a run at work on pictures, several at a time.
+"""Inference: the loaded plugins of a run applied to pictures, several at a time.
 
 On a processor, networks run faster side by side, one thread each, than one after the other on all
 threads: while the decoder is busy too, threads that wait for one another lose most of their time

@@ -1,4 +1,4 @@
-"""A plugin's dataclass fields are its options: read `-o name.field=value`, build the instance."""
+"""Options of a plugin: its dataclass fields, read from `-o name.field=value`."""
 
 from __future__ import annotations
 

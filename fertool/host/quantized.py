@@ -1,4 +1,4 @@
-"""Weights in safetensors files, as they are or in a quarter of the space: int8, one scale per output channel.
+"""Weights in safetensors files, plain or quantized to int8 with one scale per output channel.
 
 A weight w of output channel c is stored as round(w / s_c), s_c = max |w| of the channel / 127, the
 symmetric scheme of Jacob et al. (2018); it is computed with in float again. What has one dimension (norms

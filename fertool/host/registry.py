@@ -1,4 +1,4 @@
-"""Find plugins, load them, explain what went wrong.
+"""The registry: find plugins, load them, and explain failures.
 
 First-party plugins come through the same entry points as everybody's. Each is loaded in a `try`:
 one broken plugin is listed with its reason and raised only when somebody asks for it by name.

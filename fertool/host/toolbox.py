@@ -1,4 +1,4 @@
-"""From settings to plugins: choose them by name, give them their options, choose the device."""
+"""The toolbox: the plugins of a command, chosen by name, with options and device."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a plugin returned, held against its contract. Every message names the plugin, what was
-expected and what came."""
+"""Validation of what plugins return. Errors name the plugin, what was expected and what came."""
 
 from __future__ import annotations
 

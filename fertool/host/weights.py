@@ -1,4 +1,4 @@
-"""Weights that do not come with fertool: where they lie, whether they are whole, how to get them.
+"""Weights that do not ship with fertool: catalogue, location, verification, download.
 
 A plugin declares what it may need in its `models`. Nothing is fetched unless somebody runs
 `fertool models pull NAME`; on a machine without network, `--from DIR` takes the file from a folder.

@@ -1,4 +1,4 @@
-"""Who is who: from tracks to people, from people to the students of a course, and what a lecturer decides.
+"""Identity: from tracks to people, from people to the students of a course.
 
 In the order of the work: `stillness` and `tiles` say what paths to trust, `identity` and `linking` whose they
 are, `recognition` whose they were when pictures come later, `relabel` and `decisions` what a person said of

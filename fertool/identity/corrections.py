@@ -1,4 +1,4 @@
-"""What a lecturer decided about students, found again in another analysis. Pure.
+"""Corrections of a lecturer, found again in the tracks of another analysis. Pure.
 
 A decision names no track, for a re-analysis makes new ones: it names a place (the centre of a face, in
 pixels) at a time of a recording. Whoever is there now is meant.

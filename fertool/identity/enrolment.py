@@ -1,4 +1,4 @@
-"""Pictures of students into embeddings, each bad one with its reason.
+"""Embeddings of the pictures of a roster, and the reason where a picture is unfit.
 
 A bad picture does more harm than none: people who look like it would be taken for that student. So a
 picture must show one face, large, frontal and sharp.

@@ -1,4 +1,4 @@
-"""How well people were told apart, held against a truth: IDF1, switches, purity, coverage. Pure polars.
+"""Identity metrics against a ground truth: IDF1, switches, purity, coverage. Pure polars.
 
 IDF1 after Ristani et al., "Performance measures and a data set for multi-target, multi-camera tracking"
 (2016): one assignment of students to people for everything at once, so that a mistake counts for as long

@@ -1,4 +1,4 @@
-"""From the tracks of one run to students: those of the recording first, then who of the course they are.
+"""Linking: from the tracks of one run to the students of the course.
 
 What cannot be told is a new student, rather than the wrong one; a still picture is nobody.
 """

@@ -1,4 +1,4 @@
-"""Who is who, by embeddings. Pure numpy and scipy.
+"""Matching of embeddings: clusters of tracks, and their assignment to students. Pure numpy and scipy.
 
 Within a recording: agglomerative clustering with average linkage, and one fact that no distance may
 overrule: two tracks that overlap in time, by more than their edges, are two people. Across recordings: the

@@ -1,4 +1,4 @@
-"""Pictures that come after the recordings: which numbered students are people that are enrolled now.
+"""Recognition of numbered students by pictures that were enrolled later.
 
 By the rule of `linking`, and as sure as there. So analyzing anew comes to the same end; but that takes
 video, and this does not.

@@ -1,4 +1,4 @@
-"""Read a roster: a folder of pictures, or a CSV of students, pictures and consents. Pure, but for reading.
+"""The roster: a folder of pictures, or a table of students, pictures and consents.
 
 folder   ann.jpg, bob.png: one picture each, the student named after the file;
          ann/*.jpg: several pictures, the student named after the sub-folder

@@ -1,4 +1,4 @@
-"""Faces cut from the recordings again, to be looked at: nothing of it is stored."""
+"""Thumbnails of faces, cut from the recordings again. Nothing of them is stored."""
 
 from __future__ import annotations
 

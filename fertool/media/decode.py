@@ -1,4 +1,4 @@
-"""Decode the frames that are wanted, and as little else as possible. Read-only.
+"""Decode the wanted frames, and as little else as possible. Read-only.
 
 A frame is known by its position in decode order (see `fertool.media.sampling.Index`): it is written into the
 packet's `pts` before decoding and comes back as the frame's, exact even where time stamps are missing.

@@ -1,4 +1,4 @@
-"""Recordings: find them, hash them, describe them. Read-only; no SQL, no printing.
+"""Recordings: find, hash and describe them. Read-only.
 
 Time zero is the container's start time, which is what a player shows as 0:00. Where the first picture comes
 later than that by more than `LATE_S`, time zero is the first picture: pictures, length and chapters count

@@ -1,4 +1,4 @@
-"""Files named by URI: recordings and spools that may lie on other machines, through fsspec."""
+"""Recordings and spools on other machines, by URI, through fsspec."""
 
 from __future__ import annotations
 

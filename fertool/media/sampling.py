@@ -1,4 +1,4 @@
-"""Which frames of a recording to look at: the index of its frames, and the plan made from it.
+"""The sampling plan: which frames to look at, from the index of frames.
 
 Pure numpy: nothing here opens a file. All times are seconds from the start of the recording.
 """

@@ -1,4 +1,4 @@
-"""A copy of a recording in which faces cannot be recognised: every frame is written, sound is copied.
+"""A copy of a recording with blurred faces: every frame is written, sound is copied.
 
 Faces are looked for every few frames. What is found is covered from the look before to the look after, and
 on the way between, so that a face which one look misses is still covered by its neighbours.

@@ -1,4 +1,4 @@
-"""Whose faces may be kept. Pure.
+"""The consent gate: whose faces may be stored. Pure.
 
 A no holds always: a face that looks like the enrolled picture of a student who refuses is counted, and
 nothing else of it is stored. Where consent is required, silence is a no as well.

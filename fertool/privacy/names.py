@@ -1,4 +1,4 @@
-"""The names behind the pseudonyms: a file of its own, encrypted with a passphrase.
+"""The names file: real names behind pseudonyms, encrypted with a passphrase.
 
 Tables and assessments never carry what is in it; names are joined when something is shown. The file is
 JSON: the parameters of scrypt, which makes a key of the passphrase, and what AES-GCM made of the names.

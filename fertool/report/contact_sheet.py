@@ -1,4 +1,4 @@
-"""The contact sheet: what students look like, so that a lecturer can name, merge and split them.
+"""The contact sheet: faces of students, to name, merge and split them.
 
 One page that holds its pictures; it is not part of a report and is meant to be deleted after use.
 """

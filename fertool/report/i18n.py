@@ -1,4 +1,4 @@
-"""The words of a report, in one catalogue file per language: `languages/CODE.toml`."""
+"""The words of a report: one catalogue file per language, `languages/CODE.toml`."""
 
 from __future__ import annotations
 

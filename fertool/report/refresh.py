@@ -1,4 +1,4 @@
-"""Reports that were written before: brought up to date when somebody is taken out of the database."""
+"""Refresh of reports written before, when a student leaves the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections that plugins add to pages: asked, checked, and made ready for `templates/section.html`."""
+"""Sections of plugins: called, validated, and prepared for `templates/section.html`."""
 
 from __future__ import annotations
 

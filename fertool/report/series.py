@@ -1,4 +1,4 @@
-"""Long series made short for display: time bins that keep peaks, smoothing. Pure."""
+"""Series reduced for display: time bins that keep peaks, smoothing. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of slides for the pages of a report, as far as they show nobody: nothing of them is stored."""
+"""Pictures of slides for pages, as far as they show nobody. Nothing of them is stored."""
 
 from __future__ import annotations
 

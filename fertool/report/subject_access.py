@@ -1,4 +1,4 @@
-"""Everything held on one student, as files to hand over: JSON, CSV, and a sheet in plain words."""
+"""Subject access: everything held on one student, as JSON, CSV, and a sheet in plain words."""
 
 from __future__ import annotations
 

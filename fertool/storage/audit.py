@@ -1,4 +1,4 @@
-"""Who looked at whose data, what is held on a student, and which reports were written: SQL."""
+"""The audit: who looked at whose data, what is held on a student, which reports were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many rows at once into the database, straight from Parquet files: the SQL of ingestion."""
+"""Bulk loading from Parquet files."""
 
 from __future__ import annotations
 

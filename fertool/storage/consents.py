@@ -1,4 +1,4 @@
-"""What students answered when asked for consent, and which lectures an answer changes: SQL."""
+"""Consents: what students answered, and which lectures an answer changes."""
 
 from __future__ import annotations
 

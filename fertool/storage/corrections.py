@@ -1,4 +1,4 @@
-"""What a lecturer says of students: this one is called so, these two are one, this one is two.
+"""Corrections: renamed, merged and split students.
 
 A decision is carried out at once, and recorded with the place and time of every track it is about, so that
 the next analysis of the recording ends with the same students (`linking.decided`).

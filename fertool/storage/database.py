@@ -1,4 +1,4 @@
-"""One DuckDB file: opened per transaction, its lock waited for, its schema kept up to date.
+"""One DuckDB file: a connection per transaction, its lock, its schema.
 
 A connection lives only as long as one transaction, so several fertool processes can share a file:
 whoever finds it locked waits, and after `timeout_s` says which process holds it. Opening and closing takes

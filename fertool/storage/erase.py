@@ -1,4 +1,4 @@
-"""Rows that are let go: a student forgotten, old runs purged, runs that may not be kept. SQL.
+"""Erasure of rows: a forgotten student, purged runs, runs that may not be kept.
 
 It is not over with `DELETE`: the bytes stay in the file until `rewrite.rewrite` has made a new one.
 """

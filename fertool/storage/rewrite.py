@@ -1,4 +1,4 @@
-"""Make sure that what was deleted is gone: a new database file without the old bytes, and a search for them.
+"""A new database file without deleted bytes, verified by a search for them.
 
 DuckDB marks deleted rows and keeps their bytes; only a copy into a fresh file leaves them behind. The
 old file's blocks belong to the file system then: on a disk that is not encrypted, a recovery tool may find

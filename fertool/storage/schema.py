@@ -1,4 +1,4 @@
-"""The database schema as an append-only list of migrations. Never edit one that was released.
+"""The schema as an append-only list of migrations. Never edit one that was released.
 
 No foreign keys: DuckDB cannot delete parent and child rows in one transaction; a test counts orphans.
 """

@@ -1,4 +1,4 @@
-"""Labels of a course's students: names, and the numbers given to whoever has none. Parts of transactions."""
+"""Labels of the students of a course: names and pseudonyms. Parts of transactions."""
 
 from __future__ import annotations
 

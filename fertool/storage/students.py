@@ -1,4 +1,4 @@
-"""Who is known in a course: enrolled pictures, and the faces that students already have.
+"""Students of a course: enrolled pictures, and prototypes of their faces.
 
 A student is a set of embeddings, never one mean: what somebody looks like with and without glasses lies
 further apart than the mean of both lies from a stranger.

@@ -1,4 +1,4 @@
-"""Polars schemas of the tables that move between pipeline, store, rules and report.
+"""Polars schemas of the tables that stages exchange.
 
 Always passed explicitly: a first column that is all None would otherwise lose its type.
 """

@@ -1,4 +1,4 @@
-"""For tests, of fertool and of plugins: the conformance kit, synthetic timelines, a gallery of people."""
+"""For authors of plugins: the conformance kit and simulated timelines."""
 
 from __future__ import annotations
 

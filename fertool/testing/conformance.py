@@ -1,4 +1,4 @@
-"""Hold a plugin against its contract: `check_plugin(MyRule)`. For plugin authors' tests, and our own.
+"""The conformance kit: `check_plugin(MyRule)` tests a plugin against its contract.
 
 What a wrong answer does to a run is the business of `fertool.host.validate`; here, plugins are asked the
 questions that a run will ask sooner or later: no face, one face, many; an empty table; the same twice.

@@ -1,4 +1,4 @@
-"""What a network is shown, batch by batch: order, augmentation, mixing. Deterministic by the generator.
+"""Batches: order, augmentation, mixing, targets. Deterministic by the generator.
 
 Random numbers are drawn on the generator's device (the CPU, as a rule) and then moved, a few for each
 picture, so that the same seed shows the same pictures on every device.

@@ -1,4 +1,4 @@
-"""Where a training run stands, on the disk and back: its state after an epoch, its log, its model."""
+"""Checkpoints of a training run: state after an epoch, log, model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures over folds of persons: each fold is measured by itself, by weights that did not learn from it."""
+"""Cross-validation figures: each fold evaluated by weights that did not learn from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The costly half of a training step: forward, loss, backward. Leaves gradients in the parameters.
+"""Forward, loss and backward as a CUDA graph. Leaves gradients in the parameters.
 
 On CUDA the work of a step is recorded once for each shape of batch and then replayed as one launch (CUDA
 graphs): small faces keep a GPU so little occupied that launching hundreds of kernels one by one would

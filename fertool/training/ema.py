@@ -1,4 +1,4 @@
-"""What is averaged in a training: weights along the way, and what batch norm knows of the pictures."""
+"""EMA of weights, and re-estimated batch-norm statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure classifiers, of whatever kind, on a labelled data set: accuracy, calibration, speed."""
+"""Evaluation of classifiers on a labeled data set: accuracy, calibration, speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same, by perceptual hash.
+"""Near-duplicate pictures, by perceptual hash.
 
 A picture that was seen in training, in another size or another JPEG, measures memory and not skill.
 """

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file, for whoever wants it elsewhere, held against the original."""
+"""Export of a trained network to ONNX, compared with the original."""
 
 from __future__ import annotations
 

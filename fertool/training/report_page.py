@@ -1,4 +1,4 @@
-"""The page of a training run: curves, confusion matrix, and the faces it is most wrongly sure of."""
+"""The page of a training run: curves, confusion matrix, and the most confident mistakes."""
 
 from __future__ import annotations
 

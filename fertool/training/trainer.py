@@ -1,4 +1,4 @@
-"""Train a network by a recipe. A run can be killed at any moment and resumed to the same weights.
+"""The training loop of a recipe. A killed run resumes to the same weights.
 
 Everything random is drawn from one generator per epoch, seeded by (seed, epoch); the state after an epoch is
 stored by `states`.

@@ -1,4 +1,4 @@
-"""Cutting faces out of a frame, the way a network wants to see them. Pure: cv2 and numpy.
+"""Crops of faces, at the place and size that a network expects. Pure: cv2 and numpy.
 
 Pixel convention: crop pixel (u, v) shows the frame at origin + scale * (u, v), without the half-pixel
 shift of `cv2.resize`. That is the legacy bilinear resize of TensorFlow 1, with which the face-api

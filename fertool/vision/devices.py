@@ -1,4 +1,4 @@
-"""What a device computes quickly."""
+"""Capabilities of a device."""
 
 from __future__ import annotations
 

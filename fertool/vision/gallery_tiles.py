@@ -1,4 +1,4 @@
-"""Places of a gallery view: who follows whom in a tile, and when the tiles were dealt anew. Pure numpy.
+"""Tiles of a gallery view: who follows whom in a tile, and when tiles changed places. Pure numpy.
 
 In a gallery, a tile mostly stays somebody's. A track that begins where another just ended is likely the same
 person, unless the faces say otherwise; and when several tiles change their person at once, they were

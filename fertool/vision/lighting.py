@@ -1,4 +1,4 @@
-"""The light on a face, evened before a network sees it, as several papers do. Pure: uint8 in, uint8 out.
+"""Lighting normalization of faces, as in several papers. Pure: uint8 in, uint8 out.
 
 Pictures are (n, h, w) or (n, h, w, 1) gray, or (n, h, w, 3) BGR, of which only the lightness (Y of YCrCb)
 is changed.

@@ -1,4 +1,4 @@
-"""Faces that are pictures: how much the place of a face changes while it stays there. Pure cv2 and numpy.
+"""Faces that are still pictures, by the change of pixels over time. Pure cv2 and numpy.
 
 A camera never shows the same twice: people breathe, light and sensor flicker. A picture shown in a meeting is
 constant but for what the codec does. A frozen camera is, too, and tells nothing about anybody either.

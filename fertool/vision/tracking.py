@@ -1,4 +1,4 @@
-"""Follow people through the samples of one chunk. Pure numpy and scipy.
+"""The tracker: people followed through the samples of one chunk. Pure numpy and scipy.
 
 Two steps: paths by box overlap from sample to sample, then a check by embedding. Overlap alone takes the
 new person in a reshuffled tile for the one who was there before; so a few faces of every path are

@@ -1,4 +1,4 @@
-"""Where the segments of a lecture come from: `chapters`, `slides`, `parts:5m`, or a file. Pure."""
+"""Sources of segments: `chapters`, `slides`, `parts:5m`, or a file. Pure."""
 
 from __future__ import annotations
 

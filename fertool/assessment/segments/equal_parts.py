@@ -1,4 +1,4 @@
-"""Cut a lecture into segments. Pure."""
+"""Segments of equal length. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments that somebody wrote down: WebVTT, SRT, CSV, TSV. Every complaint names the file and the line."""
+"""Segments in files: WebVTT, SRT, CSV, TSV, lists of chapters. Errors name file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold rows of a segments source against the lecture: order, overlaps, gaps, the end. Pure."""
+"""Segments validated against the length of a lecture: order, overlaps, gaps, end. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person can ask for, and what an owner of data owes: forget, export, purge, audit."""
+"""`fertool students forget|export`, `purge`, `audit`: rights of a student, duties of an owner of data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool policy explain`: what is on and off, and why."""
+"""`fertool policy explain`: what the settings switch on and off, and why."""
 
 from __future__ import annotations
 

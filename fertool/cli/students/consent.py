@@ -1,4 +1,4 @@
-"""What a student answered: `fertool students consent|withdraw`."""
+"""`fertool students consent|withdraw`: record the answer of a student."""
 
 from __future__ import annotations
 

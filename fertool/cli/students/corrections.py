@@ -1,4 +1,4 @@
-"""What a lecturer decides: `fertool students rename|merge|split`."""
+"""`fertool students rename|merge|split`: corrections by a lecturer."""
 
 from __future__ import annotations
 

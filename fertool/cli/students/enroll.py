@@ -1,4 +1,4 @@
-"""`fertool students enroll`: a roster into the database."""
+"""`fertool students enroll`: load a roster into the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool students`: who is who in a course."""
+"""`fertool students list|show`: the students of a course."""
 
 from __future__ import annotations
 

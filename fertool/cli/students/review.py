@@ -1,4 +1,4 @@
-"""`fertool students review`: faces to look at, names to give."""
+"""`fertool students review`: a contact sheet of faces, with the commands to correct it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands about people share: the audit, the names file, and what follows when students change."""
+"""Shared by commands about people: audit, names file, and the consequences of a change."""
 
 from __future__ import annotations
 

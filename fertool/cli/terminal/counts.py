@@ -1,4 +1,4 @@
-"""How many faces a classifier has seen: a bar for each on a terminal, nothing elsewhere."""
+"""Progress of a classifier over a data set: a bar on a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 

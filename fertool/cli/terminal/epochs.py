@@ -1,4 +1,4 @@
-"""How far a training is: a line per epoch, and on a terminal a bar within it."""
+"""Progress of a training: a line per epoch, and a bar within it on a terminal."""
 
 from __future__ import annotations
 

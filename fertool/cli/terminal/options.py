@@ -1,4 +1,4 @@
-"""What several commands share: their flags, the database, and how tables are printed."""
+"""Shared options, opening of the database, and printed tables."""
 
 from __future__ import annotations
 

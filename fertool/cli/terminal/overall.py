@@ -1,4 +1,4 @@
-"""How far recordings on several workers are, all from one place: plain lines, JSON lines, a live screen."""
+"""Progress of recordings on several workers: lines, JSON lines, or a live screen."""
 
 from __future__ import annotations
 

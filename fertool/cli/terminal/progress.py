@@ -1,4 +1,4 @@
-"""How far an analysis in this process is: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of an analysis in this process: a live bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard streams and signals of the command, as terminals, pipes and schedulers have them."""
+"""Standard streams and signals, as terminals, pipes and schedulers have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--watch`: wait for files to be saved; tell what that changed."""
+"""`--watch`: wait for saved files, and print what changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool evaluate`: how good a classifier is on labelled faces."""
+"""`fertool evaluate`: accuracy of classifiers on labeled faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool export`: a classifier's network as an ONNX file."""
+"""`fertool export`: the network of a classifier as an ONNX file."""
 
 from __future__ import annotations
 

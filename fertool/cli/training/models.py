@@ -1,4 +1,4 @@
-"""`fertool models`: weights that plugins can use but fertool does not ship."""
+"""`fertool models`: list, pull and verify weights that fertool does not ship."""
 
 from __future__ import annotations
 

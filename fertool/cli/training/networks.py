@@ -1,4 +1,4 @@
-"""What `train`, `evaluate` and `export` have in common: labelled faces, and the classifier meant."""
+"""Shared by `train`, `evaluate` and `export`: the data set, and the classifier by name or file."""
 
 from __future__ import annotations
 

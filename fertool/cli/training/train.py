@@ -1,4 +1,4 @@
-"""`fertool train`: a classifier's network on labelled faces."""
+"""`fertool train`: train the network of a classifier on labeled faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A course: its lectures in order, and what is true of several of them. Pure but for `describe`."""
+"""A course: its lectures in order, and figures over several of them. Pure but for `describe`."""
 
 from __future__ import annotations
 

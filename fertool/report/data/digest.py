@@ -1,4 +1,4 @@
-"""What the site keeps of a lecture when its samples are let go: counts, thin series, assessments. Pure."""
+"""A digest of a lecture: counts, thin series and assessments, without its samples. Pure."""
 
 from __future__ import annotations
 

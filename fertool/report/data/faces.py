@@ -1,4 +1,4 @@
-"""The most frequent expression of each stretch of a lecture: of every student, and of the class. Pure."""
+"""The most frequent expression of each stretch of a lecture, per student and class. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lecturer is told first: who needs help, and what to do next. Pure; the words are the catalogue's."""
+"""Insights: who needs help, and what to do next. Pure; the words are in the catalogue."""
 
 from __future__ import annotations
 

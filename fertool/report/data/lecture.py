@@ -1,4 +1,4 @@
-"""One lecture as tables: store -> polars. Reads public views only, draws nothing."""
+"""One lecture as tables: store -> polars. Draws nothing."""
 
 from __future__ import annotations
 

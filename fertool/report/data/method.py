@@ -1,4 +1,4 @@
-"""Formulas of rules, figures of model cards, and which lectures were analyzed alike."""
+"""Formulas of rules, figures of model cards, and lectures with equal configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a picture of a slide, cut from the recording, shows nobody: from stored faces. Pure but for `read`."""
+"""Times at which the picture of a slide shows nobody, from stored faces. Pure but for `read`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a student may be given: one file by itself, about that student alone.
+"""The handout of a student: one file, about that student alone.
 
 No comparison with others, no link to anything, nothing to run: drawings are in the page.
 """

@@ -1,4 +1,4 @@
-"""The first page of a report on several courses; with one course, that course's page is the first."""
+"""The first page of a report on several courses."""
 
 from __future__ import annotations
 

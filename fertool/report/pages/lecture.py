@@ -1,4 +1,4 @@
-"""The page of a lecture, from whatever of it could be measured."""
+"""The page of a lecture."""
 
 from __future__ import annotations
 

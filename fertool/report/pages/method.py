@@ -1,4 +1,4 @@
-"""How the figures came about, enough to repeat them."""
+"""The page of methods: how the figures came about, enough to repeat them."""
 
 from __future__ import annotations
 

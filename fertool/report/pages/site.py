@@ -1,4 +1,4 @@
-"""What every page may link to, and in which words it speaks."""
+"""What every page may link to, and its language."""
 
 from __future__ import annotations
 

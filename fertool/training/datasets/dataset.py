@@ -1,4 +1,4 @@
-"""Pictures of faces with their expressions, to train and to measure with. Layouts: `adapters`, `folders`."""
+"""Labeled faces, to train and evaluate with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set divided into splits: by shares, into folds, or by setting a part of `train` aside.
+"""Division of a data set: by shares, into folds, or a part of `train` set aside.
 
 Every class has the same shares in every split, and where persons are known, each is in one split only. The
 same division of the same data gives the same splits on any machine.

@@ -1,4 +1,4 @@
-"""Data sets that are folders of pictures: each file's expression, split and person.
+"""Data sets in folders of pictures: expression, split and person of each file.
 
 No picture is opened here. The layouts are described in `adapters`.
 """

@@ -1,4 +1,4 @@
-"""Layouts in which data sets of facial expressions come, each read into the same arrays.
+"""Layouts of data sets of facial expressions, each read into the same arrays.
 
 - `fer2013.parquet`: columns row, split, fer2013 (label), image (an encoded picture), and optionally the
   FER+ votes ferplus_anger, ferplus_disgust, ...
