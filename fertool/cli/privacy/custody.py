@@ -1,4 +1,4 @@
-"""`fertool students forget|export`, `purge`, `audit`: rights of a student, duties of an owner of data."""
+"""`fertool students forget`, `export`, `fertool purge`, `audit`: what is held, and its removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool students consent|withdraw`: record the answer of a student."""
+"""`fertool students consent` and `withdraw`: record the answer of a student."""
 
 from __future__ import annotations
 

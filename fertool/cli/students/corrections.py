@@ -1,4 +1,4 @@
-"""`fertool students rename|merge|split`: corrections by a lecturer."""
+"""`fertool students rename`, `merge` and `split`: corrections by a lecturer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fertool students list|show`: the students of a course."""
+"""`fertool students list` and `show`: the students of a course."""
 
 from __future__ import annotations
 
