@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CORE = (ROOT / "fertool" / "README.md").read_text(encoding="utf-8")
+STORAGE = (ROOT / "fertool" / "storage" / "README.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
 WORDS = {6: "six", 7: "seven", 8: "eight", 11: "eleven", 12: "twelve", 13: "thirteen"}
 
@@ -183,7 +183,7 @@ def test_documented_tables_exist(tmp_path: Path) -> None:
 
     store = Store(tmp_path / "x.duckdb")
     found = set(store.query("SELECT table_name FROM duckdb_tables()")["table_name"])
-    section = CORE.split("## The database")[1].split("##")[0]
+    section = STORAGE.split("## The tables")[1].split("##")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == found
 

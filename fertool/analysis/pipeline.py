@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from fertool.analysis.run import Analysis
     from fertool.contracts import Rule
     from fertool.media.remote import File
-    from fertool.storage.store import Recording, Run, Store
+    from fertool.storage.runs import Recording, Run
+    from fertool.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from fertool.errors import VideoError
 from fertool.media import probe
 from fertool.media.remote import size
 from fertool.media.sampling import plan
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 from fertool.types import Segment
 
 if TYPE_CHECKING:

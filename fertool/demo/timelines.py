@@ -17,7 +17,7 @@ import fertool
 from fertool import types
 from fertool.assessment.segments.equal_parts import equal_parts
 from fertool.errors import ConfigError
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame, seen_schema, segment_table
 from fertool.types import EMOTIONS
 

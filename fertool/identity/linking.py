@@ -17,7 +17,8 @@ from fertool.storage.students import Roster
 from fertool.vision import gallery_tiles, still_faces
 
 if TYPE_CHECKING:
-    from fertool.storage.store import Recording, Run, Store
+    from fertool.storage.runs import Recording, Run
+    from fertool.storage.store import Store
     from fertool.types import Floats
 
 

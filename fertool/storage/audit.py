@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from fertool.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from fertool.storage.database import Database
 
@@ -80,7 +80,7 @@ class Custody:
         """
         sql = """SELECT * FROM audit WHERE ($c IS NULL OR course IS NULL OR course = $c)
                  AND ($s IS NULL OR student = $s) ORDER BY done_at DESC, command, student"""
-        return self._table(sql, {"c": course, "s": student})
+        return self.database.table(sql, c=course, s=student)
 
     # --- sites ----------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Custody:
         """Reports that may show this course, or all of them, in order of path."""
         sql = """SELECT path, course, lecture, k FROM sites
                  WHERE $c IS NULL OR course IS NULL OR course = $c ORDER BY path"""
-        rows = self._table(sql, {"c": course}).rows()
+        rows = self.database.rows(sql, c=course)
         return [Site(Path(path), of, lecture, k) for path, of, lecture, k in rows]
 
     def drop_site(self, path: Path) -> None:
@@ -109,8 +109,7 @@ class Custody:
 
         Raises StoreError for a student that nothing is held on.
         """
-        who = {"c": course, "s": student}
-        found = {table: self._table(sql, who) for table, sql in HELD.items()}
+        found = {table: self.database.table(sql, c=course, s=student) for table, sql in HELD.items()}
         if all(rows.is_empty() for rows in found.values()):
             raise unknown(self.database, course, student)
         return found
@@ -126,10 +125,6 @@ class Custody:
                 sql = f"SELECT DISTINCT {column} FROM {table} WHERE contains({column}, $label)"  # noqa: S608
                 found |= {row[0] for row in con.execute(sql, {"label": label}).fetchall()}
         return sorted(found)
-
-    def _table(self, sql: str, params: Mapping[str, Any]) -> pl.DataFrame:
-        with self.database.transaction() as con:
-            return pl.DataFrame(con.sql(sql, params=dict(params)).pl())
 
 
 def unknown(database: Database, course: str, student: str) -> StoreError:

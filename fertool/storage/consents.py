@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -39,7 +39,7 @@ class Answers:
         """Columns of CONSENTS, in order of label."""
         columns = ", ".join(CONSENTS)
         sql = f"SELECT {columns} FROM consents WHERE course = $course ORDER BY length(student), student"  # noqa: S608
-        return self._table(sql, course=course).cast(pl.Schema(CONSENTS))
+        return self.database.table(sql, course=course).cast(pl.Schema(CONSENTS))
 
     def set_consents(self, course: str, consents: pl.DataFrame) -> None:
         """Replace what is on record of these students (columns of CONSENTS, one row per student)."""
@@ -62,13 +62,11 @@ class Answers:
         sql = """SELECT student FROM consents WHERE course = $course AND consent
                  AND coalesce(given <= $on, true) AND coalesce($on <= expires, true)
                  AND coalesce($on < withdrawn, true)"""
-        with self.database.transaction() as con:
-            return {row[0] for row in con.execute(sql, {"course": course, "on": on}).fetchall()}
+        return {row[0] for row in self.database.rows(sql, course=course, on=on)}
 
     def refusing(self, course: str) -> set[str]:
         """Students who said no, or had withdrawn by today: the view `refused`."""
-        with self.database.transaction() as con:
-            rows = con.execute("SELECT student FROM refused WHERE course = $c", {"c": course}).fetchall()
+        rows = self.database.rows("SELECT student FROM refused WHERE course = $c", c=course)
         return {row[0] for row in rows}
 
     def still_stored(self) -> list[tuple[str, str]]:
@@ -78,7 +76,7 @@ class Answers:
                      SELECT (r.course, t.student) FROM tracks t JOIN runs USING (run)
                      JOIN recordings r USING (recording))
                  ORDER BY course, length(student), student"""
-        return [(course, student) for course, student in self._table(sql).rows()]
+        return [(course, student) for course, student in self.database.rows(sql)]
 
     def answer(self, course: str, student: str, **dates: date | None) -> None:
         """Consent that was given (`given`, `expires`: a new answer) or withdrawn (`withdrawn`: ends the one
@@ -108,11 +106,7 @@ class Answers:
         consent was refused, given or withdrawn, or has begun or expired."""
         sql = """SELECT course, lecture FROM agreed a JOIN lectures l USING (course, lecture)
                  WHERE l.agreed IS DISTINCT FROM a.agreed ORDER BY ALL"""
-        return [(course, lecture) for course, lecture in self._table(sql).rows()]
-
-    def _table(self, sql: str, **params: Any) -> pl.DataFrame:
-        with self.database.transaction() as con:
-            return pl.DataFrame(con.sql(sql, params=params or None).pl())
+        return [(course, lecture) for course, lecture in self.database.rows(sql)]
 
 
 def _anchor(con: duckdb.DuckDBPyConnection, course: str, students: Sequence[str]) -> None:

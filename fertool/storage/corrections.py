@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import FertoolError
+from fertool.storage import database
 from fertool.storage.student_labels import new_numbers, retire
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ class Decisions:
         sql = f"""SELECT {", ".join(DECISIONS)} FROM decisions
                   WHERE course = $c AND ($r IS NULL OR recording = $r)
                   ORDER BY decision, recording, time_s, x, y"""  # noqa: S608
-        with self.database.transaction() as con:
-            table = pl.DataFrame(con.sql(sql, params={"c": course, "r": recording}).pl())
-        return table.cast(pl.Schema(DECISIONS))
+        return self.database.table(sql, c=course, r=recording).cast(pl.Schema(DECISIONS))
 
     def rename(self, course: str, student: str, name: str) -> list[tuple[str, str]]:
         """Give a student another label, everywhere in the course."""
@@ -259,7 +258,7 @@ def _tracks(con: duckdb.DuckDBPyConnection, course: str, student: str) -> pl.Dat
     sql = """SELECT track, recording, r.name, first_s, last_s
              FROM tracks JOIN current_runs c USING (run) JOIN recordings r USING (recording)
              WHERE c.course = $c AND student = $s ORDER BY r.name, first_s, track"""
-    return pl.DataFrame(con.sql(sql, params={"c": course, "s": student}).pl())
+    return database.table(con, sql, c=course, s=student)
 
 
 def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:

@@ -14,10 +14,11 @@ import time
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import duckdb
+import polars as pl
 
 from fertool.errors import StoreError
 from fertool.storage.schema import MIGRATIONS, frame_emotions
@@ -69,6 +70,21 @@ class Database:
     def transaction(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """All or nothing: committed when the block ends, rolled back when it raises."""
         return self._transaction(self.read_only)
+
+    def table(self, sql: str, **params: Any) -> pl.DataFrame:
+        """What a statement of ours returns, fetched completely, in a transaction of its own."""
+        with self.transaction() as con:
+            return table(con, sql, **params)
+
+    def rows(self, sql: str, **params: Any) -> list[tuple[Any, ...]]:
+        """As `table`, as tuples."""
+        with self.transaction() as con:
+            return con.execute(sql, params).fetchall()
+
+    def further_labels(self) -> tuple[str, ...]:
+        """Labels beyond the seven that the classifier of any run has, in alphabetical order."""
+        with self.transaction() as con:
+            return further_labels(con)
 
     @contextmanager
     def kept(self, *, read_only: bool | None = None) -> Iterator[None]:
@@ -219,6 +235,25 @@ class Database:
         what = f"{len(whole)} of {len(tables)} tables can be saved ({', '.join(whole)})"
         copy = "any DuckDB client writes them with COPY table TO 'table.parquet'"
         return f"{what}: {copy}; or {again}" if whole else f"no table can be read whole: {again}"
+
+
+class Part:
+    """A part of the store: methods over some of its tables."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
+def table(con: duckdb.DuckDBPyConnection, sql: str, **params: Any) -> pl.DataFrame:
+    """What a statement returns, within a transaction."""
+    return pl.DataFrame(con.sql(sql, params=params or None).pl())
+
+
+def insert(con: duckdb.DuckDBPyConnection, into: str, rows: pl.DataFrame) -> None:
+    """Append rows to a table; columns go by name, missing ones get their default."""
+    con.register("rows_to_insert", rows)
+    con.execute(f"INSERT INTO {into} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
+    con.unregister("rows_to_insert")
 
 
 def broken(error: duckdb.Error) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fertool.storage.audit import THEIRS, Custody
-from fertool.storage.store import RUN_TABLES
+from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from fertool.storage.database import Database
-    from fertool.storage.store import Recording
+    from fertool.storage.runs import Recording
 
 PERSONAL = ("students", "enrolled", "consents")
 """Tables with a course and a student, whose rows are about that student alone and come from no recording."""

@@ -77,10 +77,8 @@ class Roster:
         return self._faces(sql, course=course, model=model)
 
     def _faces(self, sql: str, **params: Any) -> dict[str, Floats]:
-        with self.database.transaction() as con:
-            rows = con.execute(sql, params).fetchall()
         students: dict[str, list[list[float]]] = {}
-        for student, embedding in rows:
+        for student, embedding in self.database.rows(sql, **params):
             students.setdefault(student, []).append(embedding)
         return {student: np.array(found, np.float32) for student, found in students.items()}
 
@@ -115,7 +113,7 @@ class Roster:
                 AND student NOT IN (SELECT student FROM consents WHERE course = $c)
                 AND student NOT IN (SELECT label FROM decisions WHERE course = $c)
             ORDER BY length(student), student, c.recording, first_s, track"""
-        return self._table(sql, c=course, model=model)
+        return self.database.table(sql, c=course, model=model)
 
     # --- where they are seen ------------------------------------------------------------------
 
@@ -138,7 +136,7 @@ class Roster:
             FROM students s LEFT JOIN seen USING (student) LEFT JOIN known USING (student)
             LEFT JOIN (FROM consents WHERE course = $c) a USING (student)
             WHERE s.course = $c ORDER BY length(student), student"""
-        return self._table(sql, c=course)
+        return self.database.table(sql, c=course)
 
     def sightings(self, course: str, student: str) -> pl.DataFrame:
         """lecture, name (of the recording), recording, first_s, last_s, samples: a student's tracks in the
@@ -147,18 +145,27 @@ class Roster:
                  FROM current_tracks t JOIN recordings r USING (recording)
                  WHERE t.course = $c AND t.student = $s AND NOT t.withheld
                  ORDER BY t.lecture, r.name, t.first_s, t.last_s"""
-        return self._table(sql, c=course, s=student)
+        return self.database.table(sql, c=course, s=student)
 
     def recordings(self, course: str, student: str) -> set[str]:
         """Recordings whose current run has tracks of a student, also of one who may not be shown."""
         sql = "SELECT DISTINCT recording FROM current_tracks WHERE course = $c AND student = $s"
-        return {*self._table(sql, c=course, s=student)["recording"]}
+        return {row[0] for row in self.database.rows(sql, c=course, s=student)}
+
+    def added(self, course: str) -> pl.DataFrame:
+        """student, added (when the first picture was enrolled), agreed (day of consent, or null): students
+        with a picture, but for those who refuse."""
+        sql = """SELECT student, min(added_at) AS added, min(given) AS agreed
+                 FROM enrolled LEFT JOIN consents USING (course, student)
+                 WHERE course = $c AND (course, student) NOT IN (SELECT (course, student) FROM refused)
+                 GROUP BY student"""
+        return self.database.table(sql, c=course)
 
     def pictures(self, course: str, student: str) -> pl.DataFrame:
         """picture, model, added_at: what a student was enrolled with."""
         sql = """SELECT picture, model, added_at FROM enrolled
                  WHERE course = $c AND student = $s ORDER BY picture, model"""
-        return self._table(sql, c=course, s=student)
+        return self.database.table(sql, c=course, s=student)
 
     def glimpses(self, course: str, each: int) -> pl.DataFrame:
         """student, lecture, name, recording, path, bytes, picture (`probe.Recording.picture` as JSON, null
@@ -179,7 +186,7 @@ class Roster:
             QUALIFY row_number() OVER (
                 PARTITION BY student, part ORDER BY turned, (x2 - x1) * (y2 - y1) DESC, time_s, x1) = 1
             ORDER BY length(student), student, part"""
-        return self._table(sql, c=course, each=each)
+        return self.database.table(sql, c=course, each=each)
 
     def seen_together(self, course: str) -> set[tuple[str, str]]:
         """Pairs of students (in order of name) who are two people: tracks of theirs overlap in time."""
@@ -187,8 +194,4 @@ class Roster:
                  FROM tracks a JOIN tracks b USING (run, chunk) JOIN current_runs c USING (run)
                  WHERE c.course = $c AND a.student < b.student
                      AND a.first_s <= b.last_s AND b.first_s <= a.last_s"""
-        return set(self._table(sql, c=course).rows())
-
-    def _table(self, sql: str, **params: Any) -> pl.DataFrame:
-        with self.database.transaction() as con:
-            return pl.DataFrame(con.sql(sql, params=params).pl())
+        return {(one, other) for one, other in self.database.rows(sql, c=course)}

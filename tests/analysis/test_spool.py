@@ -12,7 +12,8 @@ from fertool.analysis.run import Analysis
 from fertool.analysis.spool import COLUMNS, TABLES, Spool
 from fertool.distributed.ingest import _batches, ingest
 from fertool.errors import StoreError
-from fertool.storage.store import Recording, Run, Store
+from fertool.storage.runs import Recording, Run
+from fertool.storage.store import Store
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.types import Segment
 

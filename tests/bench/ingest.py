@@ -26,7 +26,7 @@ import polars as pl
 
 from fertool.analysis.run import Analysis
 from fertool.analysis.spool import Spool
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 
 CHUNKS, SAMPLES_EACH, LECTURES = 60, 60, 12

@@ -18,7 +18,7 @@ from fertool.distributed.local import Processes
 from fertool.distributed.progress import Progress, Status, status
 from fertool.distributed.scheduler import Drive
 from fertool.distributed.worker import Job, Kit
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 
 KIT = Kit(Settings(), (), (), "", "", 1)
 

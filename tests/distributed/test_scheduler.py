@@ -18,7 +18,7 @@ from fertool.distributed.progress import Progress, Status, status
 from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Drive
 from fertool.distributed.worker import Described, Failed, Job, Kit, Measured
 from fertool.errors import ConfigError, StoreError
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 
 KIT = Kit(Settings(), (), (), "", "", 1)
 

@@ -13,7 +13,8 @@ from fertool.storage.audit import Custody
 from fertool.storage.consents import CONSENTS, Answers
 from fertool.storage.corrections import DECISIONS, Decisions, Stretch
 from fertool.storage.erase import Removal
-from fertool.storage.store import Recording, Run, Store
+from fertool.storage.runs import Recording, Run
+from fertool.storage.store import Store
 from fertool.storage.students import ENROLLED, Roster
 from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
 

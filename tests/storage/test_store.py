@@ -8,7 +8,8 @@ import pytest
 from stored import analyzed, assessments, begin, chunk, recording, segments
 
 from fertool.errors import StoreError
-from fertool.storage.store import RUN_TABLES, Store
+from fertool.storage.runs import RUN_TABLES
+from fertool.storage.store import Store
 from fertool.storage.tables import WIDE
 from fertool.types import COLUMNS, EMOTIONS, Course
 

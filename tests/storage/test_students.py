@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from fertool.storage.consents import CONSENTS, Answers
-from fertool.storage.store import Recording, Run, Store
+from fertool.storage.runs import Recording, Run
+from fertool.storage.store import Store
 from fertool.storage.students import ENROLLED, PROTOTYPES, Roster
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline

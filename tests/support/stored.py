@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame
 
 

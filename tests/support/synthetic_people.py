@@ -11,7 +11,7 @@ from fertool import Detector, Encoder
 from fertool.analysis.request import Request
 from fertool.host.toolbox import Plugged, Toolbox
 from fertool.identity import linking
-from fertool.storage.store import Recording, Run
+from fertool.storage.runs import Recording, Run
 from fertool.storage.students import ENROLLED, Roster
 from fertool.storage.tables import TRACKS, frame
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from fertool import types
 from fertool.assessment import statistics
 from fertool.privacy.suppression import too_small
 from fertool.report.data import meetings
@@ -303,27 +304,14 @@ def gathered(name: str, lectures: Sequence[Digest], about: About, k: int = 1) ->
 
 def describe(store: Store, course: str) -> About:
     """Read what is stored of a course beside its lectures."""
-    rows = store.query("SELECT instructor, topics FROM syllabi WHERE course = $c", c=course)
-    wide = store.query(
-        """SELECT * FROM assessments_latest WHERE lecture IS NULL AND (course = $c OR course IS NULL)
-           ORDER BY rule, student NULLS FIRST, message""",
-        c=course,
-    )
-    rules = store.query(
-        """SELECT DISTINCT rule, version, options FROM assessments
-           WHERE (course = $c OR course IS NULL)
-               AND assessed_at IN (SELECT assessed_at FROM lectures WHERE course = $c) ORDER BY ALL""",
-        c=course,
-    )
-    first: dict[str, Any] = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
+    about = store.courses().get(course, types.Course())
+    wide = store.wide_assessments(course).to_dicts()
     return About(
         meetings=meetings.read(store, course),
-        instructor=first["instructor"] or "",
-        topics=tuple(first["topics"] or ()),
-        assessments=tuple(
-            row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide.to_dicts()
-        ),
-        rules=tuple(rules.to_dicts()),
+        instructor=about.instructor,
+        topics=about.topics,
+        assessments=tuple(row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide),
+        rules=tuple(store.rules(course).to_dicts()),
     )
 
 

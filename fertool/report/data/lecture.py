@@ -191,8 +191,7 @@ def shown_as(names: Mapping[str, str], labels: Collection[str]) -> dict[str, str
 
 def labels(store: Store, course: str) -> list[str]:
     """Everybody seen in the course, in natural order."""
-    sql = "SELECT DISTINCT student FROM frame_emotions WHERE course = $c AND student IS NOT NULL"
-    return sorted(store.query(sql, c=course)["student"].to_list(), key=lambda name: (natural(name), name))
+    return sorted(store.labels(course), key=lambda name: (natural(name), name))
 
 
 def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
@@ -200,40 +199,20 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     runs = store.runs().filter(
         (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
     )
-    names = {"c": course, "l": lecture}
-    samples = store.query(
-        """SELECT recording, sample, time_s, faces + dropped AS faces FROM samples_seen
-           WHERE course = $c AND lecture = $l ORDER BY time_s, recording""",
-        **names,
-    )
-    offsets = store.query(
-        "SELECT recording, offset_s FROM recordings WHERE course = $c AND lecture = $l", **names
-    )
-    unassigned = store.query(
-        """SELECT count(*) AS n FROM frame_emotions
-           WHERE course = $c AND lecture = $l AND student IS NULL""",
-        **names,
-    )
-    dropped = store.query(
-        "SELECT coalesce(sum(dropped), 0) AS n FROM samples_seen WHERE course = $c AND lecture = $l", **names
-    )
-    assessments = store.query(
-        """SELECT * FROM assessments_latest WHERE course = $c AND lecture = $l
-           ORDER BY rule, segment NULLS FIRST, student NULLS FIRST, start_s, message""",
-        **names,
-    )
+    offsets = store.analyses(course).select("recording", "offset_s")
     rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
+    samples = store.samples(course, lecture)
     refusing = Answers(store.database).refusing(course)
     return Lecture(
         course=course,
         lecture=lecture,
         runs=tuple(_run(row, refusing) for row in rows),
-        samples=samples,
+        samples=samples.select("recording", "sample", "time_s", pl.col("faces") + pl.col("dropped")),
         seen=store.seen(course, lecture),
         segments=store.segments(course, lecture),
-        assessments=assessments,
-        unassigned=int(unassigned["n"].item()),
-        dropped=int(dropped["n"].item()),
+        assessments=store.assessments(course, lecture),
+        unassigned=store.unassigned(course, lecture),
+        dropped=int(samples["dropped"].sum()),
         one_at_a_time=store.one_at_a_time(course, lecture),
         k=k,
     )

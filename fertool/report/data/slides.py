@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,25 +60,20 @@ def read(store: Store, course: str, lecture: str) -> Slides | None:
 
     region = segments.region(details)
     # The first one, as when slides were looked for.
-    (first,) = store.query(
-        """SELECT recording, run, bytes, offset_s FROM recordings JOIN current_runs USING (recording)
-           WHERE recordings.course = $c AND recordings.lecture = $l ORDER BY offset_s, name LIMIT 1""",
-        c=course,
-        l=lecture,
-    ).to_dicts()
-    recording = first.pop("recording")
+    first = store.analyses(course).filter(pl.col("lecture") == lecture).row(0, named=True)
+    recording = first["recording"]
     faces = store.faces([recording])
     boxes = {
         time: rows.select("x1", "y1", "x2", "y2").to_numpy().astype(np.float32)
         for (time,), rows in faces.partition_by("time_s", as_dict=True).items()
     }
     nothing = np.zeros((0, 4), np.float32)
-    sql = "SELECT time_s, faces, dropped FROM samples_seen WHERE recording = $r ORDER BY time_s"
     looks = []
-    for time, count, dropped in store.query(sql, r=recording).iter_rows():
+    samples = store.samples(course, lecture).filter(pl.col("recording") == recording)
+    for time, count, dropped in samples.select("time_s", "faces", "dropped").iter_rows():
         stored = boxes.get(time, nothing)
         looks.append(Look(time, bool(dropped) or count != len(stored), stored))
-    return Slides(region=region, clear=clear(looks, region), **first)
+    return Slides(first["run"], first["bytes"], first["offset_s"], region, clear(looks, region))
 
 
 def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
