@@ -30,6 +30,7 @@ from fertool.media.remote import located, size
 from fertool.privacy import consent_gate
 from fertool.storage.consents import Answers
 from fertool.storage.erase import Removal
+from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.students import Roster
 from fertool.storage.tables import segment_table
 from fertool.types import Segment
@@ -290,7 +291,7 @@ def _assess_wide(
     for pair in lectures:
         seen = store.seen(*pair).with_columns(course=pl.lit(pair[0]), lecture=pl.lit(pair[1]))
         if course is None:  # a pseudonym means somebody else in another course
-            seen = seen.filter(~pl.col("student").str.contains(r"^student-\d+$"))
+            seen = seen.filter(~pl.col("student").str.contains(PSEUDONYM))
         tables.append(seen)
     for rule in rules:
         allowed = [

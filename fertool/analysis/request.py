@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fertool.errors import ConfigError
 from fertool.host.inference import Engine
 from fertool.media.display import AS_DECLARED, View
+from fertool.storage.student_labels import clean_label
 
 if TYPE_CHECKING:
     from fertool.host.toolbox import Toolbox
@@ -63,9 +62,8 @@ class Request:
     """Find out from the first faces how far they are to be turned, in place of `view.rotate`."""
 
     def __post_init__(self) -> None:
-        if self.student and re.fullmatch(r"student-\d+", self.student):
-            what = f"--student {self.student}: expected a name, got what looks like a pseudonym"
-            raise ConfigError(what, "leave --student out, or give a name")
+        if self.student is not None:
+            object.__setattr__(self, "student", clean_label(self.student, "--student"))
 
     @property
     def same_person(self) -> float:

@@ -12,6 +12,7 @@ from fertool.difficulty import checked
 from fertool.errors import ConfigError
 from fertool.media.display import parse_rotate, parse_stream
 from fertool.media.sampling import parse_time
+from fertool.storage.student_labels import clean_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,6 +115,8 @@ def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
         files = []
     if not files:
         raise ConfigError(f"{where}: no recording fits {pattern!r}", f"looked in {path.parent.resolve()}")
+    if student is not None:
+        student = clean_label(student, f"{where}: {pattern!r}: student")
     if student and len(files) > 1:
         what = f"{where}: {pattern!r} fits {len(files)} files, but {student!r} is one student"
         raise ConfigError(what, "one recording per student")

@@ -5,7 +5,6 @@ What cannot be told is a new student, rather than the wrong one; a still picture
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import polars as pl
 
 from fertool.identity import corrections, matching
 from fertool.storage.corrections import Decisions
+from fertool.storage.student_labels import number
 from fertool.storage.students import Roster
 from fertool.vision import gallery_tiles, still_faces
 
@@ -151,11 +151,8 @@ def _labels(
 def _younger(label: str, own: list[str]) -> bool:
     """Whether a pseudonym was given after this recording was first looked at. To be matched with it now
     would give a person of this recording another number than before."""
-    numbers = [int(found[1]) for name in (label, *own[:1]) if (found := PSEUDONYM.fullmatch(name))]
+    numbers = [given for name in (label, *own[:1]) if (given := number(name)) is not None]
     return len(numbers) == 2 and numbers[0] > numbers[1]
-
-
-PSEUDONYM = re.compile(r"student-(\d+)")
 
 
 def _together(people: list[pl.DataFrame]) -> matching.Bools:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from fertool import sheets
 from fertool.errors import ConfigError
+from fertool.storage.student_labels import clean_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,6 @@ ORIGINAL = re.compile(r"\s*\([^()]*\)$")
 NOBODY = ("Points Possible", "    Points Possible")
 """Begins a row of Canvas that is no student's."""
 log = logging.getLogger(__name__)
-PSEUDONYM = re.compile(r"student-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +79,6 @@ def read(roster: Path, named: Mapping[str, str] | None = None) -> list[Listed]:
     return found
 
 
-def check_name(name: str, where: str) -> str:
-    """A name fit to be a student's label, in the one spelling that Unicode has for it (file systems have
-    two). Raises ConfigError, beginning with `where`."""
-    name = unicodedata.normalize("NFC", name.strip())
-    if not name:
-        raise ConfigError(f"{where}: expected a student's name, got nothing")
-    if PSEUDONYM.fullmatch(name):
-        what = f"{where}: expected a student's name, got what looks like a pseudonym: {name}"
-        raise ConfigError(what, "fertool numbers students like that itself; give another name")
-    if not name.isprintable():
-        raise ConfigError(f"{where}: expected a student's name, got control characters: {name!r}")
-    return name
-
-
 # --- folder ---------------------------------------------------------------------------------------
 
 
@@ -105,7 +90,7 @@ def _folder(folder: Path) -> list[Listed]:
         pictures = sorted(p for p in path.iterdir() if _is_picture(p)) if path.is_dir() else [path]
         if path.is_dir() or _is_picture(path):
             name = path.name if path.is_dir() else path.stem
-            students.setdefault(check_name(name, str(path)), []).extend(pictures)
+            students.setdefault(clean_label(name, str(path)), []).extend(pictures)
     return [Listed(student, tuple(pictures)) for student, pictures in students.items()]
 
 
@@ -161,7 +146,7 @@ def _of_a_platform(heading: str) -> bool:
 def _row(name: str, row: Mapping[str, str], folder: Path, where: str) -> Listed:
     picture = row.get("picture", "")
     return Listed(
-        check_name(name, where),
+        clean_label(name, where),
         (folder / picture,) if picture else (),
         _answer(row, where),
     )

@@ -7,11 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fertool.errors import ConfigError
-from fertool.identity.roster_file import Answer, Listed, check_name, read
+from fertool.identity.roster_file import Answer, Listed, read
 
 
 @pytest.fixture
@@ -172,15 +170,3 @@ def test_a_folder_named_like_a_pseudonym_is_refused(folder: Path) -> None:
     (folder / "student-3").mkdir()
     with pytest.raises(ConfigError, match=r"student-3: expected a student's name"):
         read(folder)
-
-
-@given(st.text())
-def test_a_checked_name_is_fit_to_be_checked_again(name: str) -> None:
-    try:
-        checked = check_name(name, "here")
-    except ConfigError as error:
-        assert str(error).startswith("here: ")  # noqa: PT017
-        return
-    assert check_name(checked, "here") == checked
-    assert checked.isprintable()
-    assert checked

@@ -19,6 +19,7 @@ from fertool.cli.terminal.options import (
     print_table,
     settings,
 )
+from fertool.storage.student_labels import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +176,8 @@ def export(
 def audit(
     course: Course = None,
     student: Annotated[
-        str | None, typer.Option("--student", help="Only what concerned this one.", metavar="NAME")
+        str | None,
+        typer.Option("--student", help="Only what concerned this one.", metavar="NAME"),
     ] = None,
     db: Db = None,
     json: Json = False,
@@ -183,7 +185,9 @@ def audit(
     """List which command read or wrote whose data, newest first."""
     from fertool.storage.audit import Custody
 
-    log = Custody(open_store(settings(db=db).db, read_only=True).database).log(course, student)
+    log = Custody(open_store(settings(db=db).db, read_only=True).database).log(
+        course, spelled(student) if student else None
+    )
     rows = log.to_dicts()
     if json:
         print_json(rows)

@@ -9,6 +9,7 @@ import typer
 from fertool.cli.students.listing import Student
 from fertool.cli.students.settle import judge, known, open_names, record, remind, stale
 from fertool.cli.terminal.options import Course, Db, NamesFile, Options, PluginFiles, open_store, settings
+from fertool.storage.student_labels import spelled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +31,11 @@ def rename(
     db: Db = None,
 ) -> None:
     """Give a student a name: in every table, or with --names in that encrypted file only."""
-    from fertool.identity import roster_file
     from fertool.storage.corrections import Decisions
+    from fertool.storage.student_labels import clean_label
 
     chosen = settings(course=course, db=db)
-    name = roster_file.check_name(name, "NAME")
+    name = clean_label(name, "NAME")
     secret, people = open_names(names)
     store = open_store(chosen.db)
     if people is None or names is None:
@@ -53,7 +54,7 @@ def rename(
 
 def merge(
     student: Student,
-    other: Annotated[str, typer.Argument(help="Who is the same person.", metavar="OTHER")],
+    other: Annotated[str, typer.Argument(help="Who is the same person.", metavar="OTHER", callback=spelled)],
     course: Course = None,
     names: NamesFile = None,
     option: Options = None,

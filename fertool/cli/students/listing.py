@@ -19,11 +19,14 @@ from fertool.cli.terminal.options import (
     print_table,
     settings,
 )
+from fertool.storage.student_labels import spelled
 
 if TYPE_CHECKING:
     import polars as pl
 
-Student = Annotated[str, typer.Argument(help="As `fertool students list` shows it.", metavar="STUDENT")]
+Student = Annotated[
+    str, typer.Argument(help="As `fertool students list` shows it.", metavar="STUDENT", callback=spelled)
+]
 
 app = typer.Typer(
     no_args_is_help=True,

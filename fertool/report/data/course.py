@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from fertool.report.data.digest import (
     said,
 )
 from fertool.report.text import natural
+from fertool.storage.student_labels import is_pseudonym
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from fertool.report.data.meetings import Meeting
     from fertool.storage.store import Store
-
-PSEUDONYM = re.compile(r"student-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +227,7 @@ class Course:
     @cached_property
     def wide(self) -> list[dict[str, Any]]:
         """What rules say of the whole course or of all courses, with `suppressed`, as those of a `Digest`."""
-        named = [name for name in self.students if not PSEUDONYM.fullmatch(name)]
+        named = [name for name in self.students if not is_pseudonym(name)]
         rows = []
         for row in self.about.assessments:
             people = self.students if row["course"] else named  # of all courses: see `contracts.Rule.scope`
