@@ -9,34 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import StoreError
+from fertool.storage.student_tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fertool.storage.database import Database
-
-THEIRS = """
-    SELECT track FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)
-    WHERE course = $c AND student = $s"""
-"""A student's tracks, in superseded runs too."""
-
-HELD = {
-    "students": "FROM students WHERE course = $c AND student = $s",
-    "enrolled": "FROM enrolled WHERE course = $c AND student = $s",
-    "consents": "FROM consents WHERE course = $c AND student = $s",
-    "decisions": "FROM decisions WHERE course = $c AND $s IN (student, label) ORDER BY decision",
-    "tracks": """SELECT lecture, recording, tracks.*
-        FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)
-        WHERE course = $c AND student = $s ORDER BY lecture, recording, run, first_s, track""",
-    "observations": f"""SELECT lecture, recording, s.time_s, o.*
-        FROM observations o JOIN samples s USING (run, sample) JOIN runs USING (run)
-        JOIN recordings USING (recording) WHERE track IN ({THEIRS})
-        ORDER BY lecture, recording, run, time_s""",  # noqa: S608  (our own names)
-    "assessments": """FROM assessments WHERE (course = $c OR course IS NULL) AND student = $s
-        ORDER BY lecture, assessed_at, rule, segment""",
-    "audit": "FROM audit WHERE course = $c AND student = $s ORDER BY done_at",
-}
-"""What is held on a student, table by table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +87,7 @@ class Custody:
 
         Raises StoreError for a student that nothing is held on.
         """
-        found = {table: self.database.table(sql, c=course, s=student) for table, sql in HELD.items()}
+        found = {table.name: self.database.table(table.export, c=course, s=student) for table in TABLES}
         if all(rows.is_empty() for rows in found.values()):
             raise unknown(self.database, course, student)
         return found

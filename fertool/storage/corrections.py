@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import FertoolError
-from fertool.storage import database
+from fertool.storage import database, student_tables
 from fertool.storage.student_labels import new_numbers, retire
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from fertool.storage.database import Database
-
-LABELLED = ("students", "enrolled", "consents", "assessments", "audit")
-"""Tables with a course and a student in it, beside the tracks and the decisions themselves."""
 
 DECISIONS: dict[str, pl.DataType] = {
     "decision": pl.Int32(),
@@ -90,11 +87,7 @@ class Decisions:
                 hint = f"if they are one person: fertool students merge {name} {student}"
                 raise FertoolError(f"{course}: there is a student {name!r} already", hint)
             retire(con, course, student)
-            for table in (*LABELLED, "decisions"):
-                _relabel(con, table, course, student, name)
-            con.execute("UPDATE decisions SET label = $b WHERE course = $c AND label = $a",
-                        {"a": student, "b": name, "c": course})  # fmt: skip
-            _relabel_tracks(con, course, student, name)
+            student_tables.rename(con, course, student, name)
             record(con, course, "rename", name, [name])
         return []
 
@@ -105,7 +98,7 @@ class Decisions:
         with self.database.transaction() as con:
             _require(con, course, keep)
             _require(con, course, other)
-            _merge_consents(con, course, keep, other)
+            _require_one_answer(con, course, keep, other)
             lectures = _join(con, course, keep, other)
             record(con, course, "merge", other, [keep])
         return lectures
@@ -170,22 +163,6 @@ def _enrolled(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool
     return bool(rows.fetchall())
 
 
-def _relabel(con: duckdb.DuckDBPyConnection, table: str, course: str, old: str, new: str) -> None:
-    con.execute(
-        f"UPDATE {table} SET student = $new WHERE course = $c AND student = $old",  # noqa: S608 (our own names)
-        {"new": new, "old": old, "c": course},
-    )
-
-
-def _relabel_tracks(con: duckdb.DuckDBPyConnection, course: str, old: str, new: str) -> None:
-    """In superseded runs too: whoever is called otherwise now was never called so."""
-    con.execute(
-        """UPDATE tracks SET student = $new FROM runs JOIN recordings r USING (recording)
-           WHERE tracks.run = runs.run AND r.course = $c AND tracks.student = $old""",
-        {"new": new, "old": old, "c": course},
-    )
-
-
 def record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str, labels: list[str]) -> None:
     """Write down where and when the students of `labels` are seen from now on. Decided on once, a student is
     no longer one of the numbers that an analysis hands out."""
@@ -211,25 +188,13 @@ def _join(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) ->
     """All rows of `other` become those of `keep`, but what was said of `other` alone; returns the lectures
     that showed `other`. Consents have to be one already."""
     lectures = _lectures(con, course, other)
-    names = {"c": course, "s": other}
-    theirs = "(course = $c OR course IS NULL) AND student = $s"  # also of all courses together
-    con.execute(f"DELETE FROM assessments WHERE {theirs}", names)  # noqa: S608
-    con.execute("DELETE FROM students WHERE course = $c AND student = $s", names)
-    con.execute(
-        """DELETE FROM enrolled WHERE course = $c AND student = $s AND (sha256, model) IN (
-               SELECT (sha256, model) FROM enrolled WHERE course = $c AND student = $keep)""",
-        names | {"keep": keep},
-    )
     retire(con, course, other)
-    for table in ("enrolled", "consents", "audit"):
-        _relabel(con, table, course, other, keep)
-    con.execute("UPDATE decisions SET label = $k WHERE course = $c AND label = $s", names | {"k": keep})
-    _relabel_tracks(con, course, other, keep)
+    student_tables.merge(con, course, keep, other)
     return lectures
 
 
-def _merge_consents(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> None:
-    """One answer remains; two different ones are for people to clear up, not for us."""
+def _require_one_answer(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> None:
+    """Two different answers are for people to clear up, not for us."""
     answers = con.execute(
         """SELECT DISTINCT consent, given, expires, withdrawn FROM consents
            WHERE course = $c AND student IN ($a, $b)""",
@@ -238,11 +203,6 @@ def _merge_consents(con: duckdb.DuckDBPyConnection, course: str, keep: str, othe
     if len(answers) > 1:
         what = f"{keep} and {other} gave different answers on consent"
         raise FertoolError(what, "enroll both with the same answer first")
-    con.execute(
-        """DELETE FROM consents WHERE course = $c AND student = $b
-           AND EXISTS (FROM consents WHERE course = $c AND student = $a)""",
-        {"c": course, "a": keep, "b": other},
-    )
 
 
 def _lectures(con: duckdb.DuckDBPyConnection, course: str, student: str) -> list[tuple[str, str]]:

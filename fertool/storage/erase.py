@@ -10,9 +10,10 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool.storage.audit import THEIRS, Custody
+from fertool.storage.audit import Custody
 from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
+from fertool.storage.student_tables import ASSESSMENTS, MENTIONS, TABLES, TRACKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from fertool.storage.database import Database
     from fertool.storage.runs import Recording
 
-PERSONAL = ("students", "enrolled", "consents")
-"""Tables with a course and a student, whose rows are about that student alone and come from no recording."""
 FORGOTTEN = "(forgotten)"
 """Stands where a name stood in a text that has to stay, such as the path of a recording."""
 
@@ -94,7 +93,9 @@ class Removal:
             removed.lectures = sorted({(row[1], row[2]) for row in rows})
             removed.embeddings += _embeddings(con, "FROM tracks WHERE list_contains($runs, run)", old)
             _delete_runs(con, old["runs"], removed)
-            _delete(con, removed, "assessments", "assessed_at < $before", when)
+            for table in TABLES:
+                if table.dated:
+                    _delete(con, removed, table.name, f"{table.dated} < $before", when)
             empty = "SELECT recording FROM recordings WHERE recording NOT IN (SELECT recording FROM runs)"
             _delete_recordings(con, [row[0] for row in con.execute(empty).fetchall()], removed)
             _delete(con, removed, "students", UNSEEN, {})
@@ -165,7 +166,7 @@ class _Eraser:
     def tracks(self) -> None:
         """Theirs, those that might be, and their observations, which become a count."""
         seen = f"""SELECT DISTINCT recording, lecture FROM tracks JOIN runs USING (run)
-                   JOIN recordings USING (recording) WHERE track IN ({THEIRS})"""  # noqa: S608
+                   JOIN recordings USING (recording) WHERE {TRACKS.theirs}"""  # noqa: S608
         rows = self.con.execute(seen, self.who).fetchall()
         self.shown = [row[0] for row in rows]
         self.removed.lectures = sorted({(self.course, row[1]) for row in rows})
@@ -182,19 +183,24 @@ class _Eraser:
     def assessments(self) -> None:
         """Also what was said of the class with the label in it. Of no course is what was said of all courses
         together, which only students with names have."""
-        theirs = """(course = $c OR course IS NULL) AND (student = $s
+        theirs = f"""{ASSESSMENTS.everywhere} AND (student = $s
             OR contains(coalesce(message, ''), $s) OR contains(coalesce(evidence, ''), $s))"""
         _delete(self.con, self.removed, "assessments", theirs, self.who)
 
     def rows(self) -> None:
+        """What people entered, and commands recorded."""
         retire(self.con, self.course, self.student)
-        theirs = "course = $c AND student = $s"
-        self.removed.embeddings += _embeddings(self.con, f"FROM enrolled WHERE {theirs}", self.who)
-        for table in PERSONAL:
-            _delete(self.con, self.removed, table, theirs, self.who)
-        decided = "course = $c AND $s IN (student, label)"
-        _delete(self.con, self.removed, "decisions", decided, self.who)
-        self.con.execute("UPDATE audit SET student = NULL WHERE course = $c AND student = $s", self.who)
+        for table in TABLES:
+            if table.measured:
+                continue  # by the steps above
+            if table.embedded:
+                source = f"FROM {table.name} WHERE {table.theirs}"
+                self.removed.embeddings += _embeddings(self.con, source, self.who)
+            if table.blanked:
+                blank = ", ".join(f"{column} = NULL" for column in table.labels)
+                self.con.execute(f"UPDATE {table.name} SET {blank} WHERE {table.theirs}", self.who)  # noqa: S608
+            else:
+                _delete(self.con, self.removed, table.name, table.theirs, self.who)
 
     def recordings(self) -> None:
         """Those that showed nobody else, a webcam's for example: their names often are the student's."""
@@ -211,10 +217,6 @@ class _Eraser:
                 if painted != text:
                     update = f"UPDATE {table} SET {column} = $text WHERE rowid = $row"  # noqa: S608
                     self.con.execute(update, {"text": painted, "row": row})
-
-
-MENTIONS = (("runs", "notes"), ("recordings", "path"), ("recordings", "name"), ("audit", "what"))
-"""(table, column) of texts in which a name may turn up."""
 
 
 def word(label: str) -> re.Pattern[str]:
