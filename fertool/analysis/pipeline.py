@@ -28,10 +28,7 @@ from fertool.identity import linking
 from fertool.media.decode import prefetch
 from fertool.media.remote import located, size
 from fertool.privacy import consent_gate
-from fertool.storage.consents import Answers
-from fertool.storage.erase import Removal
 from fertool.storage.student_labels import PSEUDONYM
-from fertool.storage.students import Roster
 from fertool.storage.tables import segment_table
 from fertool.types import Segment
 
@@ -161,7 +158,7 @@ def _grown(recording: Recording) -> list[str]:
 
 def _replaced(store: Store, analysis: Analysis) -> list[str]:
     """Delete what was analyzed of this file when it had other bytes; a note if there was anything."""
-    lengths, decisions = Removal(store.database).drop_replaced(analysis.recording)
+    lengths, decisions = store.erase.drop_replaced(analysis.recording)
     if not lengths:
         return []
     then, now = " and ".join(f"{length:.0f} s" for length in lengths), analysis.recording.readable_s
@@ -205,7 +202,7 @@ def _lying(store: Store, run: Run) -> list[str]:
 def _in_place(store: Store, analysis: Analysis) -> bool:
     """Whether a finished run is where and when it is wanted now, under the name that is wanted."""
     run = analysis.run
-    named = analysis.student is None or analysis.student in store.students(run.run)
+    named = analysis.student is None or analysis.student in store.students_in(run.run)
     timed = analysis.recording.offset_s in (None, store.offset_s(run.recording))
     return named and timed and store.home(run.recording) == (analysis.course, analysis.lecture)
 
@@ -213,7 +210,7 @@ def _in_place(store: Store, analysis: Analysis) -> bool:
 def _let_go(store: Store, analysis: Analysis) -> list[str]:
     """Rows of students who refuse, as far as only linking could tell, and older runs of the recording with
     what this run was not allowed to keep; a note if there were any."""
-    run, removal = analysis.run, Removal(store.database)
+    run, removal = analysis.run, store.erase
     removal.drop_refused(run.run)
     behaviour, gated = analysis.policy == "behaviour", analysis.gate_state is not None
     count = removal.drop_superseded(run.recording, run.run, expression=behaviour, ungated=gated)
@@ -310,7 +307,7 @@ def _assess_wide(
 
 def gate(store: Store, request: Asked) -> consent_gate.Gate | None:
     """Who may be kept, on today's date; None for everybody, where nobody refuses who could be recognized."""
-    answers, roster = Answers(store.database), Roster(store.database)
+    answers, roster = store.consents, store.students
     refusing = answers.refusing(request.course)
     if request.student in refusing:
         what = f"--student {request.student}: this student refuses to be analyzed"

@@ -54,7 +54,7 @@ def note(file: File | str, request: Request | Analysis, outcome: Outcome, store:
     if outcome.same_as:
         shown.message(f"{file}: {outcome.same_as}")
         return
-    students = store.students(outcome.run)
+    students = store.students_in(outcome.run)
     record(store, "analyze", request.course, students, str(file), request.lecture)
     for text in outcome.notes:
         shown.message(f"{file}: {text}")

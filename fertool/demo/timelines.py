@@ -123,7 +123,7 @@ def store_lecture(
         store.add_recording(recording)
         store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
         owners = _commit_chunks(store, run, samples, _with_others(seen, further), chunk_s)
-        store.name_student(course, *sorted(set(owners.values())))
+        store.students.know(course, *sorted(set(owners.values())))
         store.finish_run(run, owners, notes)
         parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
         store.set_segments(course, lecture, parts)

@@ -11,9 +11,7 @@ import numpy as np
 import polars as pl
 
 from fertool.identity import corrections, matching
-from fertool.storage.corrections import Decisions
 from fertool.storage.student_labels import number
-from fertool.storage.students import Roster
 from fertool.vision import gallery_tiles, still_faces
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def link(
     people, pictures, notes = _people(tracks, same_person, run.planned)
     named = [student] if student and people else []
     for name in named:
-        store.name_student(recording.course, name)
+        store.students.know(recording.course, name)
     known = decided(store, recording.course, recording.recording, run.run)
     settled = corrections.settle([person["track"].to_list() for person in people[len(named) :]], known)
     open_ = [person for person, label in zip(people[len(named) :], settled, strict=True) if label is None]
@@ -53,7 +51,7 @@ def link(
 
 def decided(store: Store, course: str, recording: str, run: str) -> dict[str, str]:
     """Track -> label, for the tracks of a run that a lecturer's decisions are about."""
-    decisions = Decisions(store.database).all(course, recording)
+    decisions = store.corrections.all(course, recording)
     return {} if decisions.is_empty() else corrections.apply(decisions, store.boxes(run))
 
 
@@ -124,9 +122,9 @@ def _labels(
     `decided`: students whose tracks in this recording are settled already; nobody else is one of them.
     """
     course = recording.course
-    own = store.own_students(course, recording.recording)
+    own = store.students.own(course, recording.recording)
     # What this recording itself showed before must not count: it is being looked at anew.
-    roster = Roster(store.database)
+    roster = store.students
     known = roster.prototypes(course, model=model, without=recording.recording)
     sure = {*own, *roster.enrolled(course, model=model)}
     known = {
@@ -144,7 +142,7 @@ def _labels(
     )
     for i, label in zip(open_, again, strict=True):
         found[i] = label
-    fresh = iter(store.claim_students(course, recording.recording, found.count(None), {*known, *decided}))
+    fresh = iter(store.students.claim(course, recording.recording, found.count(None), {*known, *decided}))
     return [next(fresh) if label is None else label for label in found]
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fertool.errors import FertoolError
 from fertool.report.render import MARKER, render, written_as, written_in
-from fertool.storage.audit import Custody
 
 if TYPE_CHECKING:
     from fertool.storage.audit import Site
@@ -20,16 +19,16 @@ def refresh(store: Store, course: str | None = None, *, retention: str = "") -> 
     Names are not put back in, since they need a passphrase. A report with nothing left to say is deleted; a
     folder that is no report any more is left alone and forgotten.
     """
-    return [_refresh(store, site, retention) for site in Custody(store.database).sites(course)]
+    return [_refresh(store, site, retention) for site in store.audit.sites(course)]
 
 
 def _refresh(store: Store, site: Site, retention: str) -> str:
     if not (site.path / MARKER).is_file():
-        Custody(store.database).drop_site(site.path)
+        store.audit.drop_site(site.path)
         return f"{site.path}: no report there any more"
     if not store.lectures(site.course, site.lecture):
         shutil.rmtree(site.path)
-        Custody(store.database).drop_site(site.path)
+        store.audit.drop_site(site.path)
         return f"{site.path}: deleted, nothing is left to report"
     try:
         lang, formats = written_in(site.path), written_as(site.path)

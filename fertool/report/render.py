@@ -24,7 +24,6 @@ from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
 from fertool.report.sections import Sections
 from fertool.report.style import EMOTICONS, color
 from fertool.storage import audit
-from fertool.storage.audit import Custody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -144,7 +143,7 @@ def render(
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
-        Custody(store.database).add_site(audit.Site(out, course, lecture, k))
+        store.audit.add_site(audit.Site(out, course, lecture, k))
     for trouble in sections.failures.values():
         failed(trouble)
     return out / "index.html" if "html" in formats else out

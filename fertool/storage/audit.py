@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import StoreError
+from fertool.storage.database import Part
 from fertool.storage.student_tables import TABLES
 
 if TYPE_CHECKING:
@@ -27,11 +28,8 @@ class Site:
     k: int | None
 
 
-class Custody:
+class Custody(Part):
     """Records of access and of what is held. Every method is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     # --- who looked at what ---------------------------------------------------------------------
 

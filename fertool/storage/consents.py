@@ -9,6 +9,7 @@ import polars as pl
 from fertool.errors import FertoolError
 from fertool.storage import corrections
 from fertool.storage.audit import unknown
+from fertool.storage.database import Part
 from fertool.storage.student_labels import know
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fertool.storage.database import Database
 
 CONSENTS: dict[str, pl.DataType] = {
     "student": pl.String(),
@@ -29,11 +29,8 @@ CONSENTS: dict[str, pl.DataType] = {
 """One row per student of whom an answer is on record. Dates may be null: not known, or never."""
 
 
-class Answers:
+class Answers(Part):
     """Consents on record. Every method is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def consents(self, course: str) -> pl.DataFrame:
         """Columns of CONSENTS, in order of label."""

@@ -14,6 +14,7 @@ import polars as pl
 
 from fertool.errors import FertoolError
 from fertool.storage import database, student_tables
+from fertool.storage.database import Part
 from fertool.storage.student_labels import new_numbers, retire
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fertool.storage.database import Database
 
 DECISIONS: dict[str, pl.DataType] = {
     "decision": pl.Int32(),
@@ -62,15 +62,12 @@ class Stretch:
     """`start_s` when left out: the track at that time."""
 
 
-class Decisions:
+class Decisions(Part):
     """Recorded decisions, and how they are made. Every method is one transaction.
 
     Those that decide raise FertoolError for a student that is not there, and return the lectures, as
     (course, lecture), whose assessments have to be made anew.
     """
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def all(self, course: str, recording: str | None = None) -> pl.DataFrame:
         """Columns of DECISIONS in the order in which they were made; of one recording if it is given."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fertool.storage.audit import Custody
+from fertool.storage.database import Part
 from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
 from fertool.storage.student_tables import ASSESSMENTS, MENTIONS, TABLES, TRACKS
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fertool.storage.database import Database
     from fertool.storage.runs import Recording
 
 FORGOTTEN = "(forgotten)"
@@ -51,11 +51,8 @@ class Removed:
             self.rows[table] = self.rows.get(table, 0) + number
 
 
-class Removal:
+class Removal(Part):
     """Deletes. Every method is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def forget(self, course: str, student: str, *, keep_answer: bool = False) -> Removed:
         """Delete all that is about a student; only the number of their faces stays, as that of people

@@ -15,7 +15,7 @@ from fertool.storage.schema import probability
 from fertool.types import EMOTIONS, MOST_ROLL_DEG
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -242,33 +242,12 @@ class Runs(Part):
                  FROM observations o JOIN samples s USING (run, sample) WHERE run = $run"""
         return self.database.table(sql, run=run)
 
-    def students(self, run: str) -> set[str]:
+    def students_in(self, run: str) -> set[str]:
         """Labels of everybody seen in a run."""
         rows = self.database.rows(
             "SELECT DISTINCT student FROM tracks WHERE run = $r AND student IS NOT NULL", r=run
         )
         return {row[0] for row in rows}
-
-    def own_students(self, course: str, recording: str) -> list[str]:
-        """Unnamed students that this recording brought into the course, in order of number."""
-        with self.database.transaction() as con:
-            return student_labels.own(con, course, recording)
-
-    def claim_students(
-        self, course: str, recording: str, count: int, taken: Collection[str] = ()
-    ) -> list[str]:
-        """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
-
-        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had, except `taken`
-        ones: who those are is known. Numbers that nobody carries any more are given up.
-        """
-        with self.database.transaction() as con:
-            return student_labels.claim(con, course, recording, count, taken)
-
-    def name_student(self, course: str, *students: str) -> None:
-        """Somebody who goes by a given name (or several who do), in this recording and others."""
-        with self.database.transaction() as con:
-            student_labels.know(con, course, students)
 
 
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.storage import query
 from fertool.storage.assessments import Assessments
+from fertool.storage.audit import Custody
+from fertool.storage.consents import Answers
+from fertool.storage.corrections import Decisions
 from fertool.storage.database import Database
+from fertool.storage.erase import Removal
 from fertool.storage.lectures import Lectures
 from fertool.storage.observations import Observations
 from fertool.storage.runs import Runs
+from fertool.storage.students import Roster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +23,26 @@ if TYPE_CHECKING:
 
 
 class Store(Runs, Lectures, Observations, Assessments):
-    """Typed access to one database. Every method is one transaction."""
+    """Typed access to one database. Every method is one transaction.
+
+    What analyses, rules and reports exchange are methods of the store itself; what concerns students as
+    people is in its parts.
+    """
 
     def __init__(
         self, path: Path, *, read_only: bool = False, create: bool = True, timeout_s: float = 30
     ) -> None:
         super().__init__(Database(path, read_only=read_only, create=create, timeout_s=timeout_s))
+        self.students = Roster(self.database)
+        """Who is in a course: pictures, labels, where they are seen."""
+        self.consents = Answers(self.database)
+        """Answers on consent."""
+        self.corrections = Decisions(self.database)
+        """Students renamed, merged or split by hand."""
+        self.audit = Custody(self.database)
+        """Who looked at whose data, what is held, which reports were written."""
+        self.erase = Removal(self.database)
+        """Deletions: of a student, of old runs."""
 
     def query(self, sql: str, **params: Any) -> pl.DataFrame:
         """Run one statement that somebody typed and fetch its result completely.

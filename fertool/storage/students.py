@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool.storage.student_labels import know
+from fertool.storage import student_labels
+from fertool.storage.database import Part
 
 if TYPE_CHECKING:
-    from fertool.storage.database import Database
+    from collections.abc import Collection
+
     from fertool.types import Floats
 
 PROTOTYPES = 12
@@ -50,11 +52,8 @@ _FACES = """
 the others."""
 
 
-class Roster:
+class Roster(Part):
     """What is known of the students of a course. Every method is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     # --- faces --------------------------------------------------------------------------------
 
@@ -96,7 +95,7 @@ class Roster:
             con.execute(again, {"course": course})
             con.execute(add, {"course": course, "now": datetime.now(UTC)})
             con.unregister("pictures")
-            know(con, course, pictures["student"].unique(maintain_order=True).to_list())
+            student_labels.know(con, course, pictures["student"].unique(maintain_order=True).to_list())
 
     def numbered(self, course: str, *, model: str) -> pl.DataFrame:
         """student, recording, first_s, last_s, embedding: the tracks in the current runs of numbered students
@@ -195,3 +194,24 @@ class Roster:
                  WHERE c.course = $c AND a.student < b.student
                      AND a.first_s <= b.last_s AND b.first_s <= a.last_s"""
         return {(one, other) for one, other in self.database.rows(sql, c=course)}
+
+    # --- labels -------------------------------------------------------------------------------
+
+    def own(self, course: str, recording: str) -> list[str]:
+        """Unnamed students that this recording brought into the course, in order of number."""
+        with self.database.transaction() as con:
+            return student_labels.own(con, course, recording)
+
+    def claim(self, course: str, recording: str, count: int, taken: Collection[str] = ()) -> list[str]:
+        """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
+
+        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had, except `taken`
+        ones: who those are is known. Numbers that nobody carries any more are given up.
+        """
+        with self.database.transaction() as con:
+            return student_labels.claim(con, course, recording, count, taken)
+
+    def know(self, course: str, *students: str) -> None:
+        """Make sure that these students, and their course, are there. None of them is unnamed."""
+        with self.database.transaction() as con:
+            student_labels.know(con, course, students)

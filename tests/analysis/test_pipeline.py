@@ -182,7 +182,7 @@ def test_what_does_not_is_the_same_run(video: Path, store: Store, change: dict) 
 
 def test_moving_to_another_course_renumbers_students_there(video: Path, store: Store) -> None:
     analyze(video, request_(end_s=4.0), store, Quiet())
-    store.claim_students("optics", "another recording", 3)
+    store.students.claim("optics", "another recording", 3)
     moved = analyze(video, request_(end_s=4.0, course="optics", move=True), store, Quiet())
     assert (moved.fresh, moved.changed, moved.left) == (False, True, ("signals", "week 1"))
     assert moved.notes == ["moved from signals / week 1 to optics / week 1"]
@@ -320,7 +320,7 @@ def test_a_name_given_later_is_taken_up(video: Path, store: Store) -> None:
     named = analyze(video, request_(end_s=4.0, student="Ann"), store, Quiet())
     assert (named.fresh, named.changed) == (False, True)
     assert named.notes == ["2 people found; 'Ann' is the one on screen longest"]
-    assert store.students(named.run) == {"Ann", "student-01"}
+    assert store.students_in(named.run) == {"Ann", "student-01"}
     again = analyze(video, request_(end_s=4.0, student="Ann"), store, Quiet())
     assert not again.changed
 

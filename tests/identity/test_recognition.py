@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 from synthetic_people import ADA, BEN, CAM, DAN, LIMIT, TOOLS, analyzed, enrol, face, tracks
 
 from fertool.identity.recognition import recognise, together
-from fertool.storage.consents import Answers
-from fertool.storage.corrections import Decisions
 from fertool.storage.store import Store
-from fertool.storage.students import Roster
 
 THREE = tracks((face(ADA), range(5), 60), (face(BEN), range(4), 60), (face(CAM), range(3), 60))
 ONE, TWO, THIRD = (f"student-0{i}" for i in (1, 2, 3))
@@ -26,9 +23,9 @@ ONE, TWO, THIRD = (f"student-0{i}" for i in (1, 2, 3))
 def enrol_late(store, course="signals", named=(), model=TOOLS.model, **pictures):
     """Who is recognised, and how many were asked about; the rows are moved."""
     enrol(store, course, **pictures)
-    roster = Roster(store.database)
+    roster = store.students
     found, asked = recognise(roster, course, {*pictures}, model=model, limit=LIMIT, named=named)
-    Decisions(store.database).recognise(course, found)
+    store.corrections.recognise(course, found)
     return found, asked
 
 
@@ -52,7 +49,7 @@ def test_who_is_enrolled_later_is_recognised_in_every_recording(store):
 def test_it_is_nobody_s_decision(store):
     analyzed(store, "one", THREE)
     enrol_late(store, Ada=face(ADA))
-    assert Decisions(store.database).all("signals").is_empty()
+    assert store.corrections.all("signals").is_empty()
     before = who(store)
     analyzed(store, "one", THREE)
     assert who(store) == before, "a new analysis comes to the same end by itself"
@@ -111,9 +108,9 @@ def test_of_whom_more_is_known_stays_who_it_is(store, kind):
     if kind == "picture":
         enrol(store, **{ONE: face(DAN)})
     elif kind == "answer":
-        Answers(store.database).answer("signals", ONE, given=date(2026, 1, 1))
+        store.consents.answer("signals", ONE, given=date(2026, 1, 1))
     elif kind == "decision":
-        Decisions(store.database).merge("signals", ONE, TWO)
+        store.corrections.merge("signals", ONE, TWO)
     elif kind == "name elsewhere":
         named = {ONE}
     else:

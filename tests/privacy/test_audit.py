@@ -9,7 +9,6 @@ import pytest
 
 from fertool.errors import StoreError
 from fertool.storage.audit import Custody, Site
-from fertool.storage.erase import Removal
 from fertool.storage.store import Store
 
 ANN, BOB = "student-01", "student-02"
@@ -19,7 +18,7 @@ ANN, BOB = "student-01", "student-02"
 
 
 def test_the_audit_says_who_did_what_to_whom_newest_first(store: Store) -> None:
-    custody = Custody(store.database)
+    custody = store.audit
     custody.audit("analyze", "signals", what="gallery.mp4", lecture="week 1")
     custody.audit("export", "signals", [BOB, ANN, BOB], "everything held")
     custody.audit("purge", what="all courses")
@@ -46,7 +45,7 @@ def test_the_audit_of_a_new_database_is_empty(tmp_path: Path) -> None:
 
 
 def test_sites_are_remembered_once_per_folder(store: Store) -> None:
-    custody = Custody(store.database)
+    custody = store.audit
     one, two, all_of_it = (Path(f"/r/{name}") for name in ("one", "two", "all"))
     custody.add_site(Site(one, "signals", None, 5))
     custody.add_site(Site(two, "optics", "week 1", None))
@@ -66,8 +65,8 @@ def test_everything_held_on_a_student(store: Store, give_embeddings, assessed, e
     give_embeddings(store)
     enrolled(store, ANN)
     assessed(store, {"lecture": "week 1", "student": ANN}, {"lecture": "week 1", "student": BOB})
-    Custody(store.database).audit("export", "signals", [ANN], "x")
-    held = Custody(store.database).held("signals", ANN)
+    store.audit.audit("export", "signals", [ANN], "x")
+    held = store.audit.held("signals", ANN)
     assert {table: len(found) for table, found in held.items()} == {
         "students": 1,
         "enrolled": 1,
@@ -84,6 +83,6 @@ def test_everything_held_on_a_student(store: Store, give_embeddings, assessed, e
 
 
 def test_nothing_is_held_on_a_stranger(store: Store) -> None:
-    for act in (Custody(store.database).held, Removal(store.database).forget):
+    for act in (store.audit.held, store.erase.forget):
         with pytest.raises(StoreError, match=r"nothing is held on 'student-99' in course 'signals'"):
             act("signals", "student-99")

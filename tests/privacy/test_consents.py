@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertool.errors import FertoolError, StoreError
-from fertool.storage.consents import CONSENTS, Answers
-from fertool.storage.corrections import Decisions
+from fertool.storage.consents import CONSENTS
 from fertool.storage.store import Store
-from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.students import ENROLLED
 from fertool.storage.tables import ASSESSMENTS
 from fertool.testing import store_lecture, timeline
 
@@ -29,7 +28,7 @@ def consents(*rows: tuple) -> pl.DataFrame:
 
 
 def test_at_first_nobody_has_answered(store: Store) -> None:
-    answers = Answers(store.database)
+    answers = store.consents
     assert answers.consents("signals").is_empty()
     assert answers.consents("signals").schema == CONSENTS
     assert answers.consenting("signals", date(2026, 1, 1)) == set()
@@ -53,17 +52,17 @@ FROM, TO = date(2026, 3, 1), date(2026, 3, 31)
     ],
 )
 def test_whose_consent_is_in_force(store: Store, answer: tuple, on: date, expected: bool) -> None:
-    Answers(store.database).set_consents("signals", consents(("ann", *answer)))
-    Answers(store.database).set_consents("algebra", consents(("bob", True, None, None, None)))
-    assert Answers(store.database).consenting("signals", on) == ({"ann"} if expected else set())
+    store.consents.set_consents("signals", consents(("ann", *answer)))
+    store.consents.set_consents("algebra", consents(("bob", True, None, None, None)))
+    assert store.consents.consenting("signals", on) == ({"ann"} if expected else set())
 
 
 def test_the_last_answer_is_the_one_on_record(store: Store) -> None:
-    Answers(store.database).set_consents(
+    store.consents.set_consents(
         "signals", consents(("ann", True, FROM, TO, None), ("bob", True, None, None, None))
     )
-    Answers(store.database).set_consents("signals", consents(("ann", False, None, None, None)))
-    assert Answers(store.database).consents("signals").rows() == [
+    store.consents.set_consents("signals", consents(("ann", False, None, None, None)))
+    assert store.consents.consents("signals").rows() == [
         ("ann", False, None, None, None),
         ("bob", True, None, None, None),
     ]
@@ -89,13 +88,13 @@ def course(store: Store) -> Store:
     store_lecture(store, "signals", "week 2", {"ann": ann}, recording_name="w2.mp4", config=REQUIRED)
     store_lecture(store, "signals", "open", {"ann": ann, "bob": bob}, recording_name="open.mp4")
     both = (("ann", True, None, TODAY, None), ("bob", True, None, None, None))
-    Answers(store.database).set_consents("signals", consents(*both))
+    store.consents.set_consents("signals", consents(*both))
     judged(store, "week 1", "week 2", "open")
     return store
 
 
 def test_as_long_as_answers_stay_nothing_is_outdated(course: Store) -> None:
-    answers = Answers(course.database)
+    answers = course.consents
     assert answers.outdated() == []
     # Another date, the same effect today; a stranger's answer; another course's.
     answers.answer("signals", "ann", given=TODAY, expires=TODAY + timedelta(5))
@@ -118,7 +117,7 @@ WEEK_1, WEEK_2, OPEN = ("signals", "week 1"), ("signals", "week 2"), ("signals",
     ],
 )
 def test_lectures_are_outdated_when_somebody_else_may_be_seen(course: Store, who, answer, outdated) -> None:
-    answers = Answers(course.database)
+    answers = course.consents
     answers.set_consents("signals", consents((who, *answer)))
     assert answers.outdated() == outdated
     judged(course, "open", "week 1")
@@ -128,7 +127,7 @@ def test_lectures_are_outdated_when_somebody_else_may_be_seen(course: Store, who
 
 
 def test_an_answer_that_comes_back_counts_too(course: Store) -> None:
-    answers = Answers(course.database)
+    answers = course.consents
     answers.answer("signals", "bob", withdrawn=TODAY)
     judged(course, "open", "week 1")
     answers.answer("signals", "bob", given=TODAY)
@@ -137,14 +136,14 @@ def test_an_answer_that_comes_back_counts_too(course: Store) -> None:
 
 def test_what_was_never_judged_is_outdated(store: Store) -> None:
     store_lecture(store, "signals", "week 1", {"ann": timeline("happy*9")}, config=REQUIRED)
-    assert Answers(store.database).outdated() == [WEEK_1]
+    assert store.consents.outdated() == [WEEK_1]
     judged(store, "week 1")
-    assert Answers(store.database).outdated() == [], "although nobody in it has agreed"
+    assert store.consents.outdated() == [], "although nobody in it has agreed"
 
 
 def test_answers_about_somebody_nobody_has_heard_of(course: Store) -> None:
     with pytest.raises(StoreError, match="nothing is held on 'zoe' in course 'signals'"):
-        Answers(course.database).answer("signals", "zoe", given=TODAY)
+        course.consents.answer("signals", "zoe", given=TODAY)
 
 
 # --- who refuses ----------------------------------------------------------------------------------
@@ -169,14 +168,14 @@ DAY = timedelta(1)
     ],
 )
 def test_what_is_a_refusal(shared: Store, answer: tuple, refuses: bool) -> None:
-    answers = Answers(shared.database)
+    answers = shared.consents
     answers.set_consents("signals", consents(("ann", *answer), ("bob", True, None, None, None)))
     assert answers.refusing("signals") == ({"ann"} if refuses else set())
     assert answers.refusing("algebra") == set(), "an answer is given to a course"
 
 
 def test_a_refusal_is_not_put_off(course: Store) -> None:
-    answers = Answers(course.database)
+    answers = course.consents
     for row in (("ann", False, None, None, None), ("ann", True, None, None, TODAY - DAY)):
         answers.set_consents("signals", consents(row))
         with pytest.raises(FertoolError, match="ann refuses already: expected a day up to today"):
@@ -191,7 +190,7 @@ def test_a_refusal_is_not_put_off(course: Store) -> None:
 
 
 def test_who_refuses_and_is_still_stored(course: Store) -> None:
-    answers = Answers(course.database)
+    answers = course.consents
     assert answers.still_stored() == []
     no = [(name, False, None, None, None) for name in ("zoe", "bob")]
     answers.set_consents("signals", consents(*no))
@@ -222,9 +221,9 @@ def test_a_no_without_a_picture_is_about_faces_in_places(
         store_lecture(store, "signals", name, both, recording_name=name)
     if pictures:
         row = {"student": who, "picture": "a.jpg", "sha256": "ab", "embedding": [1.0, 0.0], "model": "m"}
-        Roster(store.database).enrol("signals", pl.DataFrame([row], schema=ENROLLED))
-    Answers(store.database).answer("signals", who, **answer)
-    found = Decisions(store.database).all("signals")
+        store.students.enrol("signals", pl.DataFrame([row], schema=ENROLLED))
+    store.consents.answer("signals", who, **answer)
+    found = store.corrections.all("signals")
     assert found.select("kind", "student", "label").rows() == [("answer", who, who)] * anchors
     assert found["recording"].n_unique() == anchors
 
@@ -238,7 +237,7 @@ def test_views_and_commands_agree_on_what_is_in_force(shared: Store, answer: tup
     """`consenting` the view and `consenting` the method, which take the day from elsewhere."""
     shift = timedelta(days)
     moved = (answer[0], *(at and at + shift for at in answer[1:]))
-    answers = Answers(shared.database)
+    answers = shared.consents
     answers.set_consents("signals", consents(("ann", *moved)))
     in_view = {
         row[0] for row in shared.query("SELECT student FROM consenting WHERE course = 'signals'").rows()

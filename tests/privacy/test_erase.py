@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import StoreError
-from fertool.storage.audit import Custody
-from fertool.storage.erase import FORGOTTEN, Removal, word
+from fertool.storage.erase import FORGOTTEN, word
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -34,11 +33,11 @@ def test_forgetting_leaves_a_count(store: Store, give_embeddings, assessed, enro
         {"lecture": "week 1", "evidence": f'["{ANN}"]'},
         {"lecture": "week 1", "message": "all were there"},
     )
-    custody = Custody(store.database)
+    custody = store.audit
     custody.audit("export", "signals", [ANN, BOB], f"what is held on {ANN}")
     theirs = rows(store, "SELECT track FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)"
                          f" WHERE student = '{ANN}' AND course = 'signals'")  # fmt: skip
-    removed = Removal(store.database).forget("signals", ANN)
+    removed = store.erase.forget("signals", ANN)
     assert removed.rows == {
         "observations": 70,
         "tracks": 2,
@@ -66,9 +65,9 @@ def test_forgetting_leaves_a_count(store: Store, give_embeddings, assessed, enro
 
 def test_what_was_said_of_all_courses_together_is_held_and_goes_too(store: Store, assessed) -> None:
     assessed(store, {"course": None, "student": ANN}, {"course": None, "student": BOB})
-    custody = Custody(store.database)
+    custody = store.audit
     assert custody.held("signals", ANN)["assessments"]["course"].to_list() == [None]
-    Removal(store.database).forget("signals", ANN)
+    store.erase.forget("signals", ANN)
     assert rows(store, "SELECT student FROM assessments WHERE course IS NULL") == [(BOB,)]
 
 
@@ -77,11 +76,11 @@ def test_a_recording_of_nobody_else_goes_as_a_whole(tmp_path: Path) -> None:
     store_lecture(store, "signals", "Ann Lee", {"Ann Lee": timeline("happy*9")}, recording_name="Ann Lee.mp4")
     store_lecture(store, "signals", "both", {"Ann Lee": timeline("sad*9"), "Bo": timeline("sad*9")},
                   recording_name="Ann Lee and Bo.mp4")  # fmt: skip
-    removed = Removal(store.database).forget("signals", "Ann Lee")
+    removed = store.erase.forget("signals", "Ann Lee")
     assert removed.rows["recordings"] == removed.rows["lectures"] == 1
     assert removed.lectures == [("signals", "both")], "the other one is not there to be judged again"
     assert rows(store, "SELECT name FROM recordings") == [(f"{FORGOTTEN} and Bo.mp4",)]
-    assert Custody(store.database).texts("Ann Lee") == []
+    assert store.audit.texts("Ann Lee") == []
 
 
 def test_tracks_that_might_be_theirs_go_too_and_so_do_unfinished_runs(store: Store) -> None:
@@ -92,7 +91,7 @@ def test_tracks_that_might_be_theirs_go_too_and_so_do_unfinished_runs(store: Sto
             WHERE lecture = 'week 1' AND course = 'signals'""")
         con.execute("""INSERT INTO tracks (track, run, chunk, first_s, last_s, samples, embedding, student)
             VALUES ('t', 'broken', 0, 0, 1, 2, [0.6, 0.8], NULL)""")
-    removed = Removal(store.database).forget("signals", ANN)
+    removed = store.erase.forget("signals", ANN)
     assert removed.rows["runs"] == 1
     assert removed.rows["tracks"] == 2 + 1 + 1
     assert len(removed.embeddings) == 1
@@ -138,14 +137,14 @@ def test_purging_takes_what_is_older_with_all_that_came_from_it(
     with store.database.transaction() as con:
         con.execute("UPDATE students SET recording = 'gone' WHERE student = $s", {"s": ANN})
     assessed(store, {"lecture": "week 1", "student": ANN}, {"lecture": "week 2", "student": BOB})
-    removed = Removal(store.database).purge(datetime.now(UTC) - timedelta(days=180))
+    removed = store.erase.purge(datetime.now(UTC) - timedelta(days=180))
     assert removed.rows["runs"] == removed.rows["recordings"] == removed.rows["lectures"] == 2
     assert removed.rows["tracks"] == len(removed.embeddings) == 5
     assert removed.rows["students"] == 2
     assert store.lectures() == [("signals", "week 2")]
     assert rows(store, "SELECT DISTINCT lecture FROM assessments") == [("week 2",)]
     assert rows(store, "SELECT course, student FROM students") == [("signals", BOB)]
-    again = Removal(store.database).purge(datetime.now(UTC) - timedelta(days=180))
+    again = store.erase.purge(datetime.now(UTC) - timedelta(days=180))
     assert again.rows == {}
     assert again.embeddings == []
 
@@ -155,7 +154,7 @@ def test_a_newer_run_keeps_its_recording(store: Store) -> None:
         con.execute("""INSERT INTO runs (run, recording, state, fertool, policy, config, started_at, planned)
             SELECT 'old', recording, 'finished', '1', 'full', '{}', now() - INTERVAL 1 YEAR, 9
             FROM recordings WHERE lecture = 'week 2'""")
-    removed = Removal(store.database).purge(datetime.now(UTC) - timedelta(days=180))
+    removed = store.erase.purge(datetime.now(UTC) - timedelta(days=180))
     assert removed.rows == {"runs": 1}
     assert removed.lectures == [("signals", "week 2")]
     assert len(store.lectures()) == 3
@@ -176,7 +175,7 @@ def test_a_run_without_expression_takes_the_older_ones_with_it(tmp_path: Path) -
                    VALUES ($run, $r, 'finished', '1', $p, '{}', now(), 9)""",
                 {"run": run, "r": home, "p": policy},
             )
-    drop = Removal(store.database).drop_superseded
+    drop = store.erase.drop_superseded
     assert drop(str(home), "newest") == 0
     assert drop(str(home), "newest", expression=True) == 1
     assert store.run_state(full) is None

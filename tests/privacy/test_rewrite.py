@@ -12,8 +12,6 @@ import pytest
 
 from fertool.errors import StoreError
 from fertool.storage import rewrite
-from fertool.storage.audit import Custody
-from fertool.storage.erase import Removal
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -42,7 +40,7 @@ def test_what_was_forgotten_is_found_before_and_not_after(tmp_path: Path) -> Non
     store, theirs = filled(tmp_path / "x.duckdb")
     before = rewrite.traces(store.database, theirs, [])
     assert before == [f"{store.database.path}: 200 of 200 embeddings"], "the search can find what is there"
-    removed = Removal(store.database).forget("signals", ANN)
+    removed = store.erase.forget("signals", ANN)
     assert sorted(removed.embeddings) == sorted(theirs)
     rewrite.rewrite(store.database)
     assert rewrite.traces(store.database, theirs, [ANN]) == []
@@ -55,7 +53,7 @@ def test_deleting_alone_leaves_bytes_behind(tmp_path: Path) -> None:
     store, theirs = filled(tmp_path / "x.duckdb")
     rewrite._uncompressed(store.database.path, tmp_path / "plain.duckdb")
     plain = Store(tmp_path / "plain.duckdb")
-    Removal(plain.database).forget("signals", ANN)
+    plain.erase.forget("signals", ANN)
     with plain.database.exclusive():
         pass
     content = (tmp_path / "plain.duckdb").read_bytes()
@@ -85,12 +83,12 @@ def test_rewriting_keeps_everything_else(tmp_path: Path) -> None:
 def test_others_wait_while_a_file_is_rewritten(tmp_path: Path) -> None:
     store, _ = filled(tmp_path / "x.duckdb", tracks=4)
     with store.database.exclusive():
-        writer = threading.Thread(target=lambda: Custody(store.database).audit("query", what="late"))
+        writer = threading.Thread(target=lambda: store.audit.audit("query", what="late"))
         writer.start()
         writer.join(0.2)
     writer.join()
     rewrite.rewrite(store.database)
-    assert Custody(store.database).log()["what"].to_list() == ["late"]
+    assert store.audit.log()["what"].to_list() == ["late"]
 
 
 def test_without_room_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +163,7 @@ def test_labels_on_pages(tmp_path: Path, label: str, text: str, found: bool) -> 
 
 def test_the_bytes_of_a_label_tell_only_where_no_other_text_has_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
-    store.name_student("signals", "Annabel")
+    store.students.know("signals", "Annabel")
     assert not rewrite.searchable(store.database, "Ann")
     assert not rewrite.searchable(store.database, "faces"), "a column's name"
     assert rewrite.searchable(store.database, "Zoë")
@@ -174,7 +172,7 @@ def test_the_bytes_of_a_label_tell_only_where_no_other_text_has_it(tmp_path: Pat
 
 def test_a_label_in_the_bytes_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.duckdb")
-    store.name_student("signals", "Zoë Quist")
+    store.students.know("signals", "Zoë Quist")
     with store.database.transaction() as con:
         con.execute("DELETE FROM students")
     assert rewrite.searchable(store.database, "Zoë Quist"), "no table has it any more"

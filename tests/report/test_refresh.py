@@ -8,8 +8,7 @@ import pytest
 
 from fertool.report.refresh import refresh
 from fertool.report.render import render
-from fertool.storage.audit import Custody, Site
-from fertool.storage.erase import Removal
+from fertool.storage.audit import Site
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -32,13 +31,13 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
     render(store, tmp_path / "signals", "signals", k=2)
     render(store, tmp_path / "optics", "optics")
     known = [Site(tmp_path / "all", None, None, 1), Site(tmp_path / "signals", "signals", None, 2)]
-    assert Custody(store.database).sites("signals") == known
-    Removal(store.database).forget("signals", "student-01")
+    assert store.audit.sites("signals") == known
+    store.erase.forget("signals", "student-01")
     told = refresh(store, "signals", retention="90d")
     assert told == [f"{tmp_path / name}: rendered anew" for name in ("all", "signals")]
     assert "student-01" not in text(tmp_path / "signals")
     assert "Data are kept for 90d" in text(tmp_path / "signals")
-    assert Custody(store.database).sites("signals") == known, "with the k it was made with"
+    assert store.audit.sites("signals") == known, "with the k it was made with"
     assert "student-01" in text(tmp_path / "optics"), "somebody else, in another course"
 
 
@@ -48,8 +47,8 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
     render(store, tmp_path / "optics", "optics")
     render(store, tmp_path / "mine", "optics")
     (tmp_path / "mine" / ".fertool-report").unlink()
-    Custody(store.database).add_site(Site(tmp_path / "moved away", "optics", None, 5))
-    Removal(store.database).forget("optics", "student-01")
+    store.audit.add_site(Site(tmp_path / "moved away", "optics", None, 5))
+    store.erase.forget("optics", "student-01")
     assert refresh(store, "optics") == [
         f"{tmp_path / 'mine'}: no report there any more",
         f"{tmp_path / 'moved away'}: no report there any more",
@@ -62,4 +61,4 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
 
 def test_a_database_that_is_only_read_remembers_nothing(store: Store, tmp_path: Path) -> None:
     render(Store(store.database.path, read_only=True), tmp_path / "site")
-    assert Custody(store.database).sites() == []
+    assert store.audit.sites() == []

@@ -9,13 +9,11 @@ import pytest
 
 from fertool.errors import FertoolError
 from fertool.identity import linking
-from fertool.storage.audit import Custody
-from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.consents import CONSENTS
 from fertool.storage.corrections import DECISIONS, Decisions, Stretch
-from fertool.storage.erase import Removal
 from fertool.storage.runs import Recording, Run
 from fertool.storage.store import Store
-from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.students import ENROLLED
 from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, TRACKS, frame
 
 PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}
@@ -24,7 +22,7 @@ PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}
 
 @pytest.fixture
 def decisions(store) -> Decisions:
-    return Decisions(store.database)
+    return store.corrections
 
 
 def analyse(
@@ -117,12 +115,12 @@ def enrol(store: Store, *who: str, sha256: str = "") -> None:
         }
         for s in who
     ]
-    Roster(store.database).enrol("signals", frame(rows, ENROLLED))
+    store.students.enrol("signals", frame(rows, ENROLLED))
 
 
 def answer(store: Store, student: str, consent: bool, expires: date | None = None) -> None:
     row = pl.DataFrame([(student, consent, None, expires, None)], schema=CONSENTS, orient="row")
-    Answers(store.database).set_consents("signals", row)
+    store.consents.set_consents("signals", row)
 
 
 ONE, TWO = "student-01", "student-02"
@@ -139,8 +137,8 @@ def test_rename_reaches_every_table(store: Store, decisions: Decisions) -> None:
     assert labels(store) == {"0-a": "Ann", "0-b": TWO, "1-a": "Ann", "1-b": TWO}
     assert set(labels(store, "r2").values()) == {"Ann"}
     assert judged(store) == ["Ann", TWO]
-    assert list(Roster(store.database).enrolled("signals")) == ["Ann"]
-    assert Answers(store.database).consenting("signals", date(2026, 1, 1)) == {"Ann"}
+    assert list(store.students.enrolled("signals")) == ["Ann"]
+    assert store.consents.consenting("signals", date(2026, 1, 1)) == {"Ann"}
     assert students(store) == [("Ann", None), (TWO, "r1")]
     for (table,) in store.query("SELECT table_name FROM duckdb_tables()").rows():
         assert ONE not in str(store.query(f"FROM {table}").rows()), table
@@ -167,7 +165,7 @@ def test_merge_moves_everything_and_names_the_lectures_to_judge_again(store, dec
     assert decisions.merge("signals", ONE, TWO) == [("signals", "week r1")]
     assert set(labels(store).values()) == {ONE}
     assert judged(store) == [ONE], "what was said of half a person is gone"
-    assert len(Roster(store.database).enrolled("signals")[ONE]) == 2
+    assert len(store.students.enrolled("signals")[ONE]) == 2
     assert students(store) == [(ONE, None)]
     assert set(decisions.all("signals")["label"]) == {ONE}
     assert len(decisions.all("signals")) == 6
@@ -176,7 +174,7 @@ def test_merge_moves_everything_and_names_the_lectures_to_judge_again(store, dec
 def test_a_picture_of_both_is_kept_once(store, decisions) -> None:
     enrol(store, ONE, TWO, sha256="same bytes")
     decisions.merge("signals", ONE, TWO)
-    assert len(Roster(store.database).enrolled("signals")[ONE]) == 1
+    assert len(store.students.enrolled("signals")[ONE]) == 1
 
 
 @pytest.mark.parametrize(
@@ -199,7 +197,7 @@ def test_merged_students_have_one_answer_on_consent(store, decisions, answers, c
         assert len(students(store)) == 2
     else:
         decisions.merge("signals", ONE, TWO)
-        assert Answers(store.database).consents("signals").select("student", "consent").rows() == consent
+        assert store.consents.consents("signals").select("student", "consent").rows() == consent
 
 
 @pytest.mark.parametrize(
@@ -247,18 +245,18 @@ def test_a_number_is_never_given_twice(store, decisions) -> None:
     decisions.merge("signals", ONE, "student-03")
     assert decisions.newcomers("signals", 2) == ["student-04", "student-05"]
     decisions.rename("signals", "student-05", "Eve")
-    assert store.claim_students("signals", "r9", 1) == ["student-06"]
-    Removal(store.database).forget("signals", "student-06")
+    assert store.students.claim("signals", "r9", 1) == ["student-06"]
+    store.erase.forget("signals", "student-06")
     assert decisions.newcomers("signals", 1) == ["student-07"]
     assert decisions.newcomers("algebra", 1) == ["student-01"]
 
 
 def test_the_audit_follows_the_label(store, decisions) -> None:
     analyse(store, "r1", {"a": ONE, "b": TWO})
-    Custody(store.database).audit("export", "signals", [ONE, TWO], "all")
+    store.audit.audit("export", "signals", [ONE, TWO], "all")
     decisions.rename("signals", ONE, "Ann")
     decisions.merge("signals", "Ann", TWO)
-    assert Custody(store.database).log("signals")["student"].to_list() == ["Ann", "Ann"]
+    assert store.audit.log("signals")["student"].to_list() == ["Ann", "Ann"]
 
 
 @pytest.mark.parametrize(

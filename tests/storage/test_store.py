@@ -180,7 +180,7 @@ def test_every_table_with_a_run_is_deleted_from(store):
 
 def test_a_whole_course_has_no_orphans(store):
     analyzed(store, people=("a", "b"))
-    store.claim_students("signals", "r1", 2)
+    store.students.claim("signals", "r1", 2)
     store.set_segments("signals", "week-1", segments("Part 1"))
     store.save_assessments(assessments(("presence", 0.5)))
     assert orphans(store) == {}
@@ -353,8 +353,8 @@ def test_a_summary_has_every_label(store):
 def test_names_are_stored_as_they_are(store):
     rec = recording("r1", course=NASTY, lecture=NASTY + "2", name=NASTY, path=f"/v/{NASTY}")
     analyzed(store, rec=rec, students={"a": NASTY})
-    store.name_student(NASTY, NASTY)
-    assert store.claim_students(NASTY, "r1", 1) == ["student-01"]
+    store.students.know(NASTY, NASTY)
+    assert store.students.claim(NASTY, "r1", 1) == ["student-01"]
     store.set_segments(NASTY, NASTY + "2", segments(NASTY))
     assert store.home("r1") == (NASTY, NASTY + "2")
     assert store.lectures(NASTY) == [(NASTY, NASTY + "2")]

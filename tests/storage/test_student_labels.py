@@ -16,7 +16,6 @@ from fertool.analysis.request import Request
 from fertool.assessment import course_file
 from fertool.errors import ConfigError
 from fertool.identity import roster_file
-from fertool.storage.erase import Removal
 from fertool.storage.student_labels import PSEUDONYM, clean_label, is_pseudonym, number, pseudonym, spelled
 
 COMPOSED, DECOMPOSED = "Zo\u00eb", "Zoe\u0308"
@@ -127,7 +126,7 @@ def test_every_entrance_refuses_what_is_no_name(tmp_path: Path, entrance, name: 
 
 
 def claim(store, recording_, count, course="signals"):
-    return store.claim_students(course, recording_, count)
+    return store.students.claim(course, recording_, count)
 
 
 def test_numbers_go_on_through_the_recordings_of_a_course(store):
@@ -162,8 +161,8 @@ def test_a_hundred_students_are_ordered_by_number(store):
 
 
 def test_a_named_student_is_known_once_and_takes_no_number(store):
-    store.name_student("signals", "Ada")
-    store.name_student("signals", "Ada")
+    store.students.know("signals", "Ada")
+    store.students.know("signals", "Ada")
     assert store.query("SELECT * FROM students").rows() == [("signals", "Ada", None)]
     assert claim(store, "r1", 1) == ["student-01"]
     assert claim(store, "r1", 0) == []
@@ -171,7 +170,7 @@ def test_a_named_student_is_known_once_and_takes_no_number(store):
 
 
 def test_a_number_given_as_a_name_is_not_given_out_again(store):
-    store.name_student("signals", "student-07")
+    store.students.know("signals", "student-07")
     assert claim(store, "r1", 1) == ["student-08"]
 
 
@@ -180,7 +179,7 @@ def test_a_recording_that_moves_to_another_course_gets_numbers_there(store):
     store.add_recording(recording("r2", course="circuits"))
     assert claim(store, "r1", 2) == ["student-01", "student-02"]
     assert claim(store, "r2", 1, "circuits") == ["student-01"]
-    store.name_student("signals", "Ada")
+    store.students.know("signals", "Ada")
     store.add_recording(recording("r1", course="circuits"))
     assert claim(store, "r1", 2, "circuits") == ["student-02", "student-03"]
     rows = store.query("SELECT course, student, recording FROM students ORDER BY ALL").rows()
@@ -199,12 +198,12 @@ def test_numbers_are_inherited_by_what_replaces_a_recording(store):
     again = {"a": "student-02", "b": "student-04"}
     analyzed(store, "run2", recording("r2", path="/v/r1.mp4"), again, people=("a", "b"))
     claim(store, "r2", 1)
-    lengths, decisions = Removal(store.database).drop_replaced(recording("r2", path="/v/r1.mp4"))
+    lengths, decisions = store.erase.drop_replaced(recording("r2", path="/v/r1.mp4"))
     assert (lengths, decisions) == ([129.5], 0)
     rows = store.query("SELECT student, recording FROM students ORDER BY ALL").rows()
     assert rows == [("student-02", "r2"), ("student-04", "r2")]
     assert store.query("SELECT recording FROM recordings").rows() == [("r2",)]
-    assert Removal(store.database).drop_replaced(recording("r2", path="/v/r1.mp4")) == ([], 0)
+    assert store.erase.drop_replaced(recording("r2", path="/v/r1.mp4")) == ([], 0)
 
 
 def test_a_recording_that_moves_within_its_course_keeps_its_numbers(store):

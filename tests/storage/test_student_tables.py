@@ -11,10 +11,8 @@ from stored import analyzed, assessments, recording
 
 from fertool.report.subject_access import MEANS
 from fertool.storage import student_tables
-from fertool.storage.audit import Custody
-from fertool.storage.consents import CONSENTS, Answers
-from fertool.storage.erase import Removal
-from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.consents import CONSENTS
+from fertool.storage.students import ENROLLED
 from fertool.storage.tables import frame
 
 if TYPE_CHECKING:
@@ -50,9 +48,9 @@ def test_every_table_is_explained_to_the_person_it_is_about() -> None:
 def enrol(store: Store, course: str, student: str, *pictures: str) -> None:
     same = {"student": student, "embedding": [0.6, 0.8], "model": "m"}
     rows = [same | {"picture": f"{name}.jpg", "sha256": name} for name in pictures]
-    Roster(store.database).enrol(course, frame(rows, ENROLLED))
+    store.students.enrol(course, frame(rows, ENROLLED))
     yes = pl.DataFrame([{"student": student, "consent": True}], schema=CONSENTS)
-    Answers(store.database).set_consents(course, yes)
+    store.consents.set_consents(course, yes)
 
 
 @pytest.fixture
@@ -70,8 +68,8 @@ def people(store: Store) -> Store:
         lecture=pl.Series(["week-1", "week-1", None]),
     )
     store.save_assessments(said)
-    Custody(store.database).audit("export", "signals", ["Ann"])
-    Custody(store.database).audit("export", "optics", ["Ann"])
+    store.audit.audit("export", "signals", ["Ann"])
+    store.audit.audit("export", "optics", ["Ann"])
     with store.database.transaction() as con:
         for number, label in enumerate(("Ann", "Bob")):  # the second track of Ann was Bob's
             con.execute(
@@ -111,7 +109,7 @@ def test_at_first(people: Store) -> None:
 def test_rows_follow_the_declaration(people: Store, case: int, other: str) -> None:
     namesake = held(people, "Ann", "optics")
     if case == 4:
-        Removal(people.database).forget("signals", "Ann")
+        people.erase.forget("signals", "Ann")
     else:
         with people.database.transaction() as con:
             change = student_tables.rename if case == 2 else student_tables.merge
@@ -123,7 +121,7 @@ def test_rows_follow_the_declaration(people: Store, case: int, other: str) -> No
 
 
 def test_a_forgotten_student_leaves_a_row_of_nobody_in_the_audit(people: Store) -> None:
-    Removal(people.database).forget("signals", "Ann")
+    people.erase.forget("signals", "Ann")
     sql = "SELECT student FROM audit WHERE course = 'signals'"
     assert people.database.rows(sql) == [(None,)]
 

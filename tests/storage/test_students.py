@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.consents import CONSENTS
 from fertool.storage.runs import Recording, Run
 from fertool.storage.store import Store
 from fertool.storage.students import ENROLLED, PROTOTYPES, Roster
@@ -20,7 +20,7 @@ MODEL = "faceapi 1 0123456789ab"
 
 @pytest.fixture
 def roster(store) -> Roster:
-    return Roster(store.database)
+    return store.students
 
 
 def unit(angle: float) -> list[float]:
@@ -138,16 +138,16 @@ def course(store: Store) -> Store:
     two = {"Ann": timeline("happy*90"), "Bob": timeline("absent*30 happy*30 absent*30")}
     store_lecture(store, "signals", "week 1", two, recording_name="w1.mp4")
     store_lecture(store, "signals", "week 2", {"Ann": timeline("happy*11")}, recording_name="w2.mp4")
-    roster = Roster(store.database)
+    roster = store.students
     roster.enrol("signals", pictures(("Ann", "a.jpg", 0), ("Ann", "b.jpg", 9)))
-    Answers(store.database).set_consents(
+    store.consents.set_consents(
         "signals", consents(("Ann", True, FROM, TO, None), ("Cem", True, None, None, None))
     )
     return store
 
 
 def test_overview_has_everybody(course: Store) -> None:
-    table = Roster(course.database).overview("signals")
+    table = course.students.overview("signals")
     assert table.columns == [
         "student", "lectures", "recordings", "seen_s", "pictures", "consent", "given", "expires", "withdrawn",
         "refused",
@@ -157,11 +157,11 @@ def test_overview_has_everybody(course: Store) -> None:
         ("Bob", 1, 1, 29.0, 0, None, None, None, None, False),
         ("Cem", 0, 0, 0.0, 0, True, None, None, None, False),
     ]
-    assert Roster(course.database).overview("algebra").is_empty()
+    assert course.students.overview("algebra").is_empty()
 
 
 def test_sightings_are_tracks_by_lecture_and_time(course: Store) -> None:
-    roster = Roster(course.database)
+    roster = course.students
     rows = roster.sightings("signals", "Ann").drop("recording").rows()
     assert rows == [
         ("week 1", "w1.mp4", 0.0, 59.0, 60),
@@ -173,15 +173,15 @@ def test_sightings_are_tracks_by_lecture_and_time(course: Store) -> None:
 
 
 def test_who_was_seen_at_the_same_time(course: Store) -> None:
-    assert Roster(course.database).seen_together("signals") == {("Ann", "Bob")}
-    assert Roster(course.database).seen_together("algebra") == set()
+    assert course.students.seen_together("signals") == {("Ann", "Bob")}
+    assert course.students.seen_together("algebra") == set()
 
 
 def test_glimpses_are_spread_over_the_course_and_frontal(course: Store) -> None:
     with course.database.transaction() as con:  # only at second 40 does Ann look into the camera
         con.execute("""UPDATE observations SET yaw_deg = 50
                        WHERE sample <> 40 AND track IN (SELECT track FROM tracks WHERE student = 'Ann')""")
-    table = Roster(course.database).glimpses("signals", 2)
+    table = course.students.glimpses("signals", 2)
     rows = table.select("student", "name", "time_s").rows()
     assert rows[0] == ("Ann", "w1.mp4", 40.0)
     assert [row[0] for row in rows] == ["Ann", "Ann", "Bob", "Bob"]
@@ -190,8 +190,8 @@ def test_glimpses_are_spread_over_the_course_and_frontal(course: Store) -> None:
 
 
 def test_who_refuses_counts_as_seen_nowhere_and_is_told_apart_all_the_same(course: Store) -> None:
-    roster = Roster(course.database)
-    Answers(course.database).set_consents("signals", consents(("Ann", False, None, None, None)))
+    roster = course.students
+    course.consents.set_consents("signals", consents(("Ann", False, None, None, None)))
     assert roster.overview("signals").rows()[0] == (
         "Ann", 0, 0, 0.0, 2, False, None, None, None, True
     )  # fmt: skip
@@ -207,8 +207,8 @@ def test_glimpses_of_consenting_students_only_where_consent_was_required(store: 
     who = {"Ann": timeline("happy*5"), "Bob": timeline("happy*5")}
     config = {"consent": {"mode": "required"}}
     store_lecture(store, "signals", "week 1", who, config=config)
-    roster = Roster(store.database)
-    Answers(store.database).set_consents(
+    roster = store.students
+    store.consents.set_consents(
         "signals", consents(("Ann", True, None, None, None), ("Bob", True, None, None, FROM))
     )
     assert set(roster.glimpses("signals", 3)["student"]) == {"Ann"}

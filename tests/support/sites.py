@@ -10,8 +10,8 @@ import numpy as np
 from fertool.analysis import pipeline
 from fertool.host import registry
 from fertool.report import render
-from fertool.storage.consents import CONSENTS, Answers
-from fertool.storage.students import ENROLLED, Roster
+from fertool.storage.consents import CONSENTS
+from fertool.storage.students import ENROLLED
 from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
@@ -57,13 +57,13 @@ def enroll(store, *students, **dates):
         }
         for who in students
     ]
-    Roster(store.database).enrol("signals", frame(rows, ENROLLED))
+    store.students.enrol("signals", frame(rows, ENROLLED))
     consents = [{"student": who, "consent": True, "given": day} for who, day in dates.items()]
-    Answers(store.database).set_consents("signals", frame(consents, CONSENTS))
+    store.consents.set_consents("signals", frame(consents, CONSENTS))
 
 
 def refuse(store, student):
-    Answers(store.database).set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
+    store.consents.set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
 
 
 def speaker_view(order):

@@ -12,7 +12,6 @@ import polars as pl
 
 from fertool.assessment import statistics
 from fertool.report.text import command, natural
-from fertool.storage.consents import Answers
 from fertool.storage.erase import word
 from fertool.types import EMOTIONS
 
@@ -202,7 +201,7 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     offsets = store.analyses(course).select("recording", "offset_s")
     rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
     samples = store.samples(course, lecture)
-    refusing = Answers(store.database).refusing(course)
+    refusing = store.consents.refusing(course)
     return Lecture(
         course=course,
         lecture=lecture,

@@ -9,8 +9,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from fertool.report.text import natural
-from fertool.storage.consents import Answers
-from fertool.storage.students import Roster
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -64,7 +62,7 @@ def read(store: Store, course: str) -> dict[str, Meeting]:
     seen: dict[str, dict[str, set[str]]] = {}
     for lecture, recording, student in store.appearances(course).iter_rows():
         seen.setdefault(lecture, {}).setdefault(recording, set()).add(student)
-    agreed = Answers(store.database).consenting(course, datetime.now().date())
+    agreed = store.consents.consenting(course, datetime.now().date())
     analyses = store.analyses(course).partition_by("lecture", as_dict=True, maintain_order=True)
     found: dict[str, tuple[Meeting, Occasion]] = {}
     for (lecture,), part in analyses.items():
@@ -87,7 +85,7 @@ def read(store: Store, course: str) -> dict[str, Meeting]:
 
 def _enrolled(store: Store, course: str) -> dict[str, Enrolled]:
     """Students with a picture, but for those who said no or withdrew."""
-    rows = Roster(store.database).added(course).iter_rows()
+    rows = store.students.added(course).iter_rows()
     return {student: Enrolled(added, agreed) for student, added, agreed in rows}
 
 
