@@ -79,7 +79,7 @@ def _batches(store: Store, analyses: Sequence[Analysis]) -> Iterator[tuple[int, 
     To finish a run is to look at what the database has of its course and lecture. So a batch holds one run
     of a lecture, and a recording that was there before comes first: what is loaded may replace it.
     """
-    known = store.known()
+    known = store.known_recordings()
     batch: list[Analysis] = []
     begin = 0
     for number, one in enumerate(analyses):

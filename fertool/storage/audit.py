@@ -75,6 +75,7 @@ class Custody(Part):
         return [Site(Path(path), of, lecture, k) for path, of, lecture, k in rows]
 
     def drop_site(self, path: Path) -> None:
+        """Forget a report; no error for an unknown one."""
         with self.database.transaction() as con:
             con.execute("DELETE FROM sites WHERE path = $p", {"p": str(path)})
 

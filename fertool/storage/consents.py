@@ -107,8 +107,8 @@ class Answers(Part):
 
 
 def _anchor(con: duckdb.DuckDBPyConnection, course: str, students: Sequence[str]) -> None:
-    """Write down where those of these students are seen who say no and have no picture, as a decision on who
-    they are: by a picture the next analysis recognizes them, by their number alone it would not."""
+    """Record the tracks of students who refuse and have no picture as decisions (`corrections.record`).
+    Otherwise the next analysis, which has no picture to recognize them by, would store them again."""
     sql = """SELECT student FROM consents WHERE course = $c AND list_contains($s, student)
                  AND (withdrawn IS NOT NULL OR NOT consent)
                  AND student NOT IN (SELECT student FROM enrolled WHERE course = $c)

@@ -66,7 +66,7 @@ class Decisions(Part):
     """Recorded decisions, and how they are made. Every method is one transaction.
 
     Those that decide raise FertoolError for a student that is not there, and return the lectures, as
-    (course, lecture), whose assessments have to be made anew.
+    (course, lecture), whose assessments are out of date then.
     """
 
     def all(self, course: str, recording: str | None = None) -> pl.DataFrame:
@@ -101,8 +101,8 @@ class Decisions(Part):
         return lectures
 
     def recognise(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Numbered students turn out to be known ones (number -> who): as `merge`, but nobody decided it, so
-        nothing is written down. A new analysis finds them by their pictures."""
+        """Merge unnamed students into known ones (pseudonym -> student), without a recorded decision: the
+        next analysis recognizes them by their pictures."""
         lectures: set[tuple[str, str]] = set()
         with self.database.transaction() as con:
             for number, student in found.items():
@@ -110,10 +110,10 @@ class Decisions(Part):
         return sorted(lectures)
 
     def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[tuple[str, str]]]:
-        """Some tracks of a student are somebody else's: a new student, whose label is returned first.
+        """Make a new student of some tracks of another. The new label is returned first.
 
-        Raises FertoolError if that is none of the tracks, or of more than one recording and not meant so, or
-        all of a student who has neither a picture nor an answer.
+        Raises FertoolError if `part` matches no track, or tracks of several recordings without naming one, or
+        all tracks of a student who has neither a picture nor an answer.
         """
         with self.database.transaction() as con:
             _require(con, course, student)
@@ -161,8 +161,8 @@ def _enrolled(con: duckdb.DuckDBPyConnection, course: str, student: str) -> bool
 
 
 def record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str, labels: list[str]) -> None:
-    """Write down where and when the students of `labels` are seen from now on. Decided on once, a student is
-    no longer one of the numbers that an analysis hands out."""
+    """Record a decision with the place and time of every track of these students, who are from then on no
+    unnamed students of a recording: a re-analysis does not reuse their labels."""
     number = con.execute("SELECT coalesce(max(decision), 0) + 1 FROM decisions").fetchall()[0][0]
     con.execute(
         "UPDATE students SET recording = NULL WHERE course = $c AND student IN (SELECT unnest($labels))",

@@ -1,8 +1,8 @@
 """One DuckDB file: a connection per transaction, its lock, its schema.
 
-A connection lives only as long as one transaction, so several fertool processes can share a file:
-whoever finds it locked waits, and after `timeout_s` says which process holds it. Opening and closing takes
-tens of milliseconds; whoever has hundreds of transactions keeps it for a few seconds (`kept`).
+A connection lasts for one transaction, so several fertool processes can share a file: one that finds it
+locked waits, and raises after `timeout_s` an error that names the process with the lock. Opening and closing
+takes tens of milliseconds; hundreds of transactions in a row share one connection (`kept`).
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class Removed:
     """(course, lecture) pairs whose class figures were made with what is gone."""
 
     def count(self, table: str, number: int) -> None:
+        """Add a number of rows to those of a table."""
         if number:
             self.rows[table] = self.rows.get(table, 0) + number
 
@@ -200,7 +201,8 @@ class _Eraser:
                 _delete(self.con, self.removed, table.name, table.theirs, self.who)
 
     def recordings(self) -> None:
-        """Those that showed nobody else, a webcam's for example: their names often are the student's."""
+        """Delete recordings that showed no other student, such as a webcam's: their files often have the
+        student's name."""
         others = """SELECT DISTINCT recording FROM tracks JOIN runs USING (run) WHERE student IS NOT NULL"""
         kept = {row[0] for row in self.con.execute(others).fetchall()}
         _delete_recordings(self.con, [name for name in self.shown if name not in kept], self.removed)

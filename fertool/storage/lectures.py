@@ -60,6 +60,7 @@ class Lectures(Part):
             insert(con, "segments", rows.with_columns(**owned))
 
     def segments(self, course: str, lecture: str) -> pl.DataFrame:
+        """Columns of `tables.SEGMENTS`, in order of number; empty for a lecture without segments."""
         columns = ", ".join(SEGMENTS)
         sql = f"SELECT {columns} FROM segments WHERE course = $c AND lecture = $l ORDER BY segment"  # noqa: S608
         return self.database.table(sql, c=course, l=lecture).cast(pl.Schema(SEGMENTS))

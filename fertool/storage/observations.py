@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fertool.storage.database import Part
+from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.tables import seen_schema
 from fertool.types import EMOTIONS, further
 
@@ -122,7 +123,7 @@ class Observations(Part):
         return self.database.table(sql, c=course)
 
     def named_lectures(self) -> list[tuple[str, str]]:
-        """(course, lecture) pairs in which somebody appears who goes by a name, in order of name."""
+        """(course, lecture) pairs with a student who has a name, in order of name."""
         sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
-                 WHERE NOT regexp_matches(student, '^student-\\d+$') ORDER BY ALL"""
-        return [(row[0], row[1]) for row in self.database.rows(sql)]
+                 WHERE NOT regexp_full_match(student, $pseudonym) ORDER BY ALL"""
+        return [(row[0], row[1]) for row in self.database.rows(sql, pseudonym=PSEUDONYM)]

@@ -52,7 +52,7 @@ def rewrite(database: Database) -> None:
             with database.exclusive() as con:
                 _copy(con, fresh)
                 fresh.chmod(0o600)
-                fresh.replace(path)  # the lock is still ours: nobody writes into the file that goes
+                fresh.replace(path)  # still locked: no process writes into the old file
     except OSError as error:
         hint = "nothing was lost; free some space and give the command again"
         raise StoreError(f"{path}: could not be rewritten: {error.strerror}", hint) from error

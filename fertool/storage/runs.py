@@ -69,7 +69,7 @@ class Runs(Part):
         with self.database.transaction() as con:
             _put_recording(con, recording)
 
-    def known(self) -> set[str]:
+    def known_recordings(self) -> set[str]:
         """All recordings, those without a finished run too."""
         return {row[0] for row in self.database.rows("SELECT recording FROM recordings")}
 
@@ -119,9 +119,11 @@ class Runs(Part):
                 con.execute(f"DELETE FROM {table} WHERE run = $run", {"run": run})  # noqa: S608
 
     def chunks_done(self, run: str) -> set[int]:
+        """Numbers of the committed chunks; empty for an unknown run."""
         return {row[0] for row in self.database.rows("SELECT chunk FROM chunks WHERE run = $run", run=run)}
 
     def count_samples(self, run: str) -> int:
+        """Number of committed samples; 0 for an unknown run."""
         return int(self.database.rows("SELECT count(*) FROM samples WHERE run = $run", run=run)[0][0])
 
     def count_faces(self, run: str) -> tuple[int, int]:
@@ -202,7 +204,7 @@ class Runs(Part):
         """One run in figures: samples, coverage (share of samples with a face, of as many as there would be
         without holes and with the tail that could not be read), students, mean probability of every label
         (null where no expression was measured, and where its classifier does not have the label), seconds,
-        seconds analysed."""
+        seconds analyzed."""
         means = {e: e for e in EMOTIONS} | {e: probability(e) for e in self.database.further_labels()}
         shares = ", ".join(
             f'(SELECT avg({value}) FROM observations WHERE run = $run) AS "{e}"'  # noqa: S608

@@ -30,7 +30,7 @@ _GIVE_UP = """
             WHERE tracks.student = students.student AND r.course = students.course AND r.recording <> $r)
         AND (course, student) NOT IN (SELECT (course, student) FROM enrolled)
         AND (course, student) NOT IN (SELECT (course, student) FROM consents)"""
-"""Students that a recording brought in and nobody else knows."""
+"""Delete the unnamed students of a recording who have no tracks in others, no picture and no answer."""
 
 
 def pseudonym(number: int) -> str:
@@ -118,14 +118,14 @@ def new_numbers(con: duckdb.DuckDBPyConnection, course: str, count: int) -> list
 
 
 def retire(con: duckdb.DuckDBPyConnection, course: str, student: str) -> None:
-    """Let nobody else have this number from now on; another label is none of our numbers."""
+    """Reserve the number of a pseudonym, so that no other student gets it. A name has no number."""
     if (taken := number(student)) is not None:
         con.execute("INSERT INTO retired VALUES ($c, $n)", {"c": course, "n": taken})
 
 
 def inherit(con: duckdb.DuckDBPyConnection, old: str, new: str) -> None:
-    """Numbers that a recording which is gone brought in are now brought in by another one, or given up if
-    nobody has them."""
+    """Transfer the unnamed students of a deleted recording to another one; delete those without tracks,
+    pictures and answers."""
     con.execute(_GIVE_UP, {"r": old})
     con.execute("UPDATE students SET recording = $new WHERE recording = $old", {"old": old, "new": new})
 

@@ -64,7 +64,7 @@ class Roster(Part):
 
         Enrolled pictures, then tracks of the current runs of the course. `model`: only embeddings made by it
         (see `Toolbox.model`), since those of two models cannot be compared; `without`: a recording whose
-        tracks do not count, for it is being linked anew.
+        tracks do not count, since it is being linked.
         """
         return self._faces(_FACES, course=course, model=model, without=without, most=PROTOTYPES)
 
@@ -205,8 +205,8 @@ class Roster(Part):
     def claim(self, course: str, recording: str, count: int, taken: Collection[str] = ()) -> list[str]:
         """Labels for `count` unnamed students of a recording: its own ones again, then new numbers.
 
-        A pseudonym is unique within a course, and a re-analysis keeps the numbers it had, except `taken`
-        ones: who those are is known. Numbers that nobody carries any more are given up.
+        A pseudonym is unique within a course. A re-analysis keeps the pseudonyms of the recording, except
+        `taken` ones, whose students are recognized; surplus ones are deleted.
         """
         with self.database.transaction() as con:
             return student_labels.claim(con, course, recording, count, taken)

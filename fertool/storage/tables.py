@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fertool.types import Segment
 
 SAMPLES: dict[str, pl.DataType] = {"sample": pl.Int32(), "time_s": pl.Float64(), "faces": pl.Int32()}
-"""One row per analysed instant, face-less ones too."""
+"""One row per analyzed instant, those without a face too."""
 
 MEASURES: dict[str, pl.DataType] = {
     "x1": pl.Float32(),

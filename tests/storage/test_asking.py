@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from fertool.storage.database import insert, table
+from fertool.storage.database import Part, insert, table
 
 if TYPE_CHECKING:
     from fertool.storage.store import Store
@@ -48,3 +48,16 @@ def test_insert_goes_by_name_and_leaves_defaults(store: Store) -> None:
             ("r", 0, 1.5, 2, 0)
         ]
         assert table(con, "SELECT 1 AS n FROM duckdb_views() WHERE view_name = 'rows_to_insert'").is_empty()
+
+
+def test_parts_of_the_store_share_its_file(store: Store) -> None:
+    """While the file is kept open for one process, a second `Database` of it would wait for its lock."""
+    parts = [part for part in vars(store).values() if isinstance(part, Part)]
+    assert len(parts) == 5
+    with store.database.kept():
+        store.students.know("signals", "Ann")
+        store.audit.audit("export", "signals", ["Ann"])
+        assert store.consents.refusing("signals") == set()
+        assert store.corrections.all("signals").is_empty()
+        assert store.erase.forget("signals", "Ann").rows == {"students": 1}
+        assert store.audit.log("signals")["student"].to_list() == [None]

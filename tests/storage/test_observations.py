@@ -40,7 +40,7 @@ def test_current_runs_alone_say_who_is_seen(course: Store) -> None:
 
 
 def test_recordings_are_known_before_their_run_is_finished(course: Store) -> None:
-    assert course.known() == {"r1", "r2", "r3", "r4", "r5"}
+    assert course.known_recordings() == {"r1", "r2", "r3", "r4", "r5"}
     table = course.analyses("signals").drop("started_at")
     assert table.rows() == [
         # lecture, recording, run, name, bytes, offset_s, consent
