@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from fertool.analysis.chunk import Chunk
+from fertool.host import guard
 from fertool.host.inference import Engine, in_order, workers
 from fertool.media.decode import Samples, prefetch
 
@@ -157,7 +158,7 @@ def load(tools: Toolbox, device: str) -> Engine:
     """The networks of these plugins, in memory and ready."""
     for plugged in (tools.detector, tools.encoder, tools.classifier):
         if plugged is not None:
-            plugged.plugin.load(device)
+            guard.load(plugged.plugin, device)
     classifier = tools.classifier.plugin if tools.classifier else None
     return Engine(tools.detector.plugin, tools.encoder.plugin, classifier)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from fertool.cli.terminal.options import print_table
+from fertool.host import guard
 
 PACKAGES = {
     "torch": "torch", "cv2": "opencv-python", "av": "av", "duckdb": "duckdb", "polars": "polars",
@@ -81,7 +82,7 @@ def _plugins() -> list[tuple[str, str, str]]:
     rows = []
     for kind in KINDS:
         for found in registry.of_kind(kind):
-            missing = found.plugin().available()
+            missing = guard.available(found.plugin())
             rows.append(("note" if missing else "ok", f"{kind} {found.plugin.name}", missing or found.source))
     return rows + [("broken", broken.name, broken.reason) for broken in registry.broken]
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fertool.cli.terminal.options import Json, PluginFiles, print_json, print_table
+from fertool.host import guard
 
 app = typer.Typer(help="List every plugin, and each broken one with its reason; check one of your own.")
 
@@ -47,7 +48,7 @@ def check(
             about = f"{file}: {one.plugin.kind} {one.plugin.name}"
             if reason:
                 print(f"{about}: {reason}", file=sys.stderr)
-            elif missing := one.plugin().available():
+            elif missing := guard.available(one.plugin()):
                 print(
                     f"{about}: can be registered; the rest was not tried, for it cannot run here: {missing}"
                 )
@@ -114,5 +115,5 @@ def _describe(found: Any) -> dict[str, Any]:
         "source": found.source,
         "summary": (plugin.__doc__ or "").strip().split("\n")[0],
         "options": [o._asdict() for o in describe(plugin)],
-        "note": plugin().available(),
+        "note": guard.available(plugin()),
     }

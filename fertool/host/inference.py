@@ -7,6 +7,7 @@ threads: while the decoder is busy too, threads that wait for one another lose m
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from fertool.host import validate
+from fertool.host.guard import Pace
 from fertool.types import MOST_ROLL_DEG
 from fertool.vision import crops
 from fertool.vision.cores import cores
@@ -58,6 +60,7 @@ class Engine:
     classifier: Classifier | None
     """None under the policy `behaviour`."""
     _turns: dict[int, Lock] = field(default_factory=dict)
+    _paces: dict[int, Pace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for plugin in (self.detector, self.encoder, self.classifier):
@@ -96,10 +99,10 @@ class Engine:
 
     def _measure(self, images: Sequence[Image]) -> list[Faces]:
         """The encoder fills in what the detector left out."""
-        with self._turn(self.detector):
+        with self._turn(self.detector), self._timed(self.detector, len(images)):
             faces = validate.detect(self.detector, images)
         if any(len(f) and (f.landmarks is None or f.pose_deg is None) for f in faces):
-            with self._turn(self.encoder):
+            with self._turn(self.encoder), self._timed(self.encoder, sum(map(len, faces))):
                 faces = validate.encode(self.encoder, images, faces)
         return faces
 
@@ -116,12 +119,21 @@ class Engine:
         stack = np.concatenate(cut)
         flat = np.full((sum(map(len, faces)), len(classifier.labels)), np.nan, np.float32)
         if len(stack):
-            with self._turn(classifier):
+            with self._turn(classifier), self._timed(classifier, len(stack)):
                 rows = [
                     validate.classify(classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))
                 ]
             flat[np.concatenate(large)] = np.concatenate(rows)
         return np.split(flat, np.cumsum([len(f) for f in faces])[:-1])
+
+    @contextmanager
+    def _timed(self, plugin: Plugin, count: int) -> Iterator[None]:
+        """Seconds of a call on `count` pictures (detector) or faces; a warning if they are many."""
+        began = time.perf_counter()
+        yield
+        of = "picture" if plugin is self.detector else "face"
+        pace = self._paces.setdefault(id(plugin), Pace(of))
+        pace.add(plugin, count, time.perf_counter() - began)
 
     def _turn(self, plugin: Plugin) -> AbstractContextManager[Any]:
         """Calls of a plugin that is not `concurrent` take turns."""

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from fertool.errors import ConfigError
+from fertool.host.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +72,8 @@ def build(plugin: type[Plugin], given: Mapping[str, Any]) -> Plugin:
             raise ConfigError(f"{plugin.kind} {plugin.name!r} has no option {name!r}", hint)
         values[name] = _convert(value, _hint(plugin, known[name]), f"{plugin.name}.{name}")
     try:
-        return plugin(**values)
+        with guarded(f"{plugin.kind} {plugin.name!r} in {plugin.__name__}()"):
+            return plugin(**values)
     except ValueError as error:  # a plugin's own __post_init__ check
         raise ConfigError(f"{plugin.kind} {plugin.name!r}: {error}", "see `fertool plugins`") from error
 

@@ -24,6 +24,7 @@ import pluggy
 from fertool import hookspecs
 from fertool.contracts import Plugin
 from fertool.errors import PluginError
+from fertool.host.guard import guarded
 from fertool.sections import PageKind
 from fertool.types import Scope, Signal, Subject, is_label
 
@@ -88,7 +89,9 @@ class Registry:
     def add_module(self, module: ModuleType, name: str, source: str, digest: str = "") -> None:
         """Register everything one module offers; whatever is wrong with it goes to `broken`."""
         try:
-            for plugin in _classes(module, name):
+            with guarded("its hook"):
+                classes = _classes(module, name)
+            for plugin in classes:
                 self._add(plugin, source, digest)
         except (Exception, SystemExit) as error:
             self.broken.append(Broken(name, source, _reason(error)))
@@ -119,7 +122,8 @@ def _installed() -> Registry:
     registry = Registry()
     for entry, source in _entry_points():
         try:
-            module = entry.load()
+            with guarded(f"{source}: import of {entry.name!r}"):
+                module = entry.load()
         except (Exception, SystemExit) as error:  # a plugin must not be able to end every command
             registry.broken.append(Broken(entry.name, source, _reason(error)))
             continue
@@ -153,7 +157,8 @@ def _load_file(registry: Registry, file: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
-        spec.loader.exec_module(module)
+        with guarded("its import"):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise PluginError(f"--plugin {file}: {_reason(error)}") from error
     registry.add_module(module, file.stem, str(file), digest)

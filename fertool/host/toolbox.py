@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fertool.errors import ConfigError, PluginError
-from fertool.host import options
+from fertool.host import guard, options
 from fertool.host.registry import load_plugins
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Plugged(Generic[P]):
             "name": self.plugin.name,
             "version": self.plugin.version,
             "options": options.values(self.plugin),
-            "weights": self.plugin.weights(),
+            "weights": guard.weights(self.plugin),
         }
         return about | ({"file": self.digest} if self.digest else {})
 
@@ -82,7 +82,7 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     if settings.policy != "behaviour":
         classifier = _plug(registry, "classifier", settings.classifier, given)
     rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
-    judges = [rule for rule in rules if not rule.plugin.available()]
+    judges = [rule for rule in rules if not guard.available(rule.plugin)]
     used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
     options.check_names(options.parse(pairs), used)
     return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])
@@ -107,14 +107,14 @@ def _detector(registry: Registry, name: str, given: options.Given) -> Plugged[An
     for candidate in BEST_DETECTORS[:-1]:
         if ("detector", candidate) in registry.found:  # a broken one is no reason to stop
             plugged = _build(registry, "detector", candidate, given)
-            if not plugged.plugin.available():
+            if not guard.available(plugged.plugin):
                 return plugged
     return _plug(registry, "detector", BEST_DETECTORS[-1], given)
 
 
 def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
     plugged = _build(registry, kind, name, given)
-    if missing := plugged.plugin.available():
+    if missing := guard.available(plugged.plugin):
         raise PluginError(f"{kind} {name!r} cannot run: {missing}")
     return plugged
 

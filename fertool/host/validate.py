@@ -12,11 +12,12 @@ import polars as pl
 
 from fertool import messages
 from fertool.errors import PluginError
+from fertool.host.guard import ASK, call
 from fertool.sections import Chart, Prose, Table
 from fertool.types import Assessment, Faces, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule, Section
     from fertool.sections import Given, Part
@@ -32,15 +33,17 @@ LANDMARKS = (5, 68)
 
 def detect(detector: Detector, images: Sequence[Image]) -> list[Faces]:
     """Call a detector and check what came: one sound `Faces` per image."""
-    faces = _listed(detector, "detect", _call(detector, "detect", detector.detect, images), len(images))
-    for one in faces:
+    came = call(detector, "detect", detector.detect, [_read_only(image) for image in images])
+    faces = _listed(detector, "detect", came, len(images))
+    for one, image in zip(faces, images, strict=True):
         _faces(detector, "detect", one)
+        _near(detector, one, image)
     return faces
 
 
 def encode(encoder: Encoder, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
     """Call an encoder: the same faces, now with landmarks and pose."""
-    came = _call(encoder, "encode", encoder.encode, images, faces)
+    came = call(encoder, "encode", encoder.encode, [_read_only(image) for image in images], faces)
     encoded = _listed(encoder, "encode", came, len(images))
     for before, after in zip(faces, encoded, strict=True):
         _faces(encoder, "encode", after)
@@ -55,7 +58,7 @@ def encode(encoder: Encoder, images: Sequence[Image], faces: Sequence[Faces]) ->
 
 def embed(encoder: Encoder, crops: Any) -> Floats:
     """Call an encoder's `embed`: (n, d) float32 unit rows."""
-    rows = _call(encoder, "embed", encoder.embed, crops)
+    rows = call(encoder, "embed", encoder.embed, _read_only(crops))
     _array(encoder, "embed", "embeddings", rows, (len(crops), None))
     _unit(encoder, "embed", rows)
     return np.asarray(rows, np.float32)
@@ -63,7 +66,7 @@ def embed(encoder: Encoder, crops: Any) -> Floats:
 
 def classify(classifier: Classifier, crops: Any) -> Floats:
     """Call a classifier: (n, labels) float32 probabilities whose rows sum to 1."""
-    rows = _call(classifier, "classify", classifier.classify, crops)
+    rows = call(classifier, "classify", classifier.classify, _read_only(crops))
     _array(classifier, "classify", "probabilities", rows, (len(crops), len(classifier.labels)))
     if (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1, atol=MAX_FRACTION_OFF):
         sums = rows.sum(axis=1)
@@ -74,14 +77,15 @@ def classify(classifier: Classifier, crops: Any) -> Floats:
 
 def assess(rule: Rule, seen: pl.DataFrame, context: Context) -> list[Assessment]:
     """Call a rule: None, an Assessment or a list of them -> always a list, its times within the window."""
-    result = _call(rule, "assess", rule.assess, seen, context)
+    result = call(rule, "assess", rule.assess, seen, context)
     results = [] if result is None else result if isinstance(result, list) else [result]
+    results = [_plain(one) if isinstance(one, Assessment) else one for one in results]
     for one in results:
         if not isinstance(one, Assessment):
             raise _unfit(rule, "assess", "an Assessment, a list of them, or None", _describe(one))
         for what, number in (("value", one.value), ("start_s", one.start_s), ("end_s", one.end_s)):
             if number is not None and not _number(number):
-                raise _unfit(rule, "assess", f"a finite {what}, or None", repr(number))
+                raise _unfit(rule, "assess", f"a finite {what}, or None", _short(number))
         if not isinstance(one.level, str):
             raise _unfit(rule, "assess", "text as level", _describe(one.level))
         _sayable(rule, "assess", one.message)
@@ -135,7 +139,7 @@ def _within(rule: Rule, one: Assessment, window: tuple[float, float]) -> Assessm
 
 def build(section: Section, given: Given) -> list[Part]:
     """Call a section: a list of Prose, Table and Chart whose columns are there and of use."""
-    parts = _call(section, "build", section.build, given)
+    parts = call(section, "build", section.build, given)
     if not isinstance(parts, list) or not all(isinstance(part, Prose | Table | Chart) for part in parts):
         raise _unfit(section, "build", "a list of Prose, Table and Chart", _describe(parts))
     for part in parts:
@@ -165,7 +169,40 @@ def _rows(section: Section, part: Table | Chart) -> None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    """Finite, and not too large for a column."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _short(value: object) -> str:
+    return text if len(text := repr(value)) <= 60 else f"{text[:20]}... ({len(text)} characters)"
+
+
+def _plain(one: Assessment) -> Assessment:
+    """The assessment with Python's numbers in place of numpy's."""
+    names = ("value", "start_s", "end_s", "coverage", "interval", "spans", "evidence")
+    if not any(isinstance(leaf, np.generic) for name in names for leaf in _leaves(getattr(one, name))):
+        return one
+    return replace(one, **{name: _unboxed(getattr(one, name)) for name in names})
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Every value in nested dicts, lists and tuples."""
+    if isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _unboxed(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: _unboxed(one) for key, one in value.items()}
+    return type(value)(map(_unboxed, value)) if isinstance(value, list | tuple) else value
 
 
 def _interval(value: Any) -> bool:
@@ -185,15 +222,14 @@ def _jsonable(rule: Rule, evidence: Any) -> None:
         json.dumps(evidence, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         what = "evidence of plain finite numbers and text"
-        raise _unfit(rule, "assess", what, f"{evidence!r}: {error}") from error
+        raise _unfit(rule, "assess", what, f"{_short(evidence)}: {error}") from error
 
 
-def _call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return function(*args)
-    except Exception as error:
-        what = f"{plugin.kind} {plugin.name!r} raised in {method}(): {type(error).__name__}: {error}"
-        raise PluginError(what, "report it to the plugin's author, or choose another") from error
+def _read_only(pixels: Any) -> Any:
+    """A view that cannot be written: what one plugin changes, the next one would measure."""
+    view = pixels.view()
+    view.flags.writeable = False
+    return view
 
 
 def _listed(plugin: Plugin, method: str, got: Any, n: int) -> list[Faces]:
@@ -223,6 +259,16 @@ def _faces(plugin: Plugin, method: str, faces: Faces) -> None:
         _unit(plugin, method, faces.embeddings)
 
 
+def _near(plugin: Plugin, faces: Faces, image: Image) -> None:
+    """Boxes may reach beyond the picture, by its own size at most."""
+    height, width = image.shape[:2]
+    sides = np.array([width, height] * 2, np.float32)
+    near = ((faces.boxes >= -sides) & (faces.boxes <= 2 * sides)).all(axis=1)
+    if not near.all():
+        came = ", ".join(f"{side:.0f}" for side in faces.boxes[~near][0])
+        raise _unfit(plugin, "detect", f"boxes in the picture of {width} x {height} pixels", came)
+
+
 def _unit(plugin: Plugin, method: str, rows: Floats) -> None:
     norms = np.linalg.norm(rows, axis=1)
     if not np.allclose(norms, 1, atol=1e-2):
@@ -250,4 +296,4 @@ def _describe(got: Any) -> str:
 
 def _unfit(plugin: Plugin, method: str, expected: str, got: str) -> PluginError:
     text = f"{plugin.kind} {plugin.name!r}: {method}() broke its contract: expected {expected}; got {got}"
-    return PluginError(text, "report it to the plugin's author, or choose another")
+    return PluginError(text, ASK)

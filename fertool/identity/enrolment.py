@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from fertool.host import guard
 from fertool.host.inference import Engine
 from fertool.types import Crop, Sample
 from fertool.vision import crops
@@ -52,7 +53,7 @@ class Picture:
 def engine(tools: Toolbox, device: str) -> Engine:
     """Detector and encoder, loaded; no expression is read from a picture of a roster."""
     for plugged in (tools.detector, tools.encoder):
-        plugged.plugin.load(device)
+        guard.load(plugged.plugin, device)
     return Engine(tools.detector.plugin, tools.encoder.plugin, None)
 
 

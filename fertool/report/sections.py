@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from fertool.contracts import Section
 from fertool.errors import FertoolError
-from fertool.host import options, validate
+from fertool.host import guard, options, validate
 from fertool.report.charts import base
 from fertool.report.charts.base import Chart, Figure, label
 from fertool.sections import Chart as Wanted
@@ -61,7 +61,7 @@ class Sections:
             options.build(found.plugin, given.get(found.plugin.name, {}))
             for found in registry.of_kind("section")
         ]
-        return cls([one for one in made if isinstance(one, Section) and not one.available()])
+        return cls([one for one in made if isinstance(one, Section) and not guard.available(one)])
 
     def show(
         self,

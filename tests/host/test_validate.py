@@ -145,6 +145,22 @@ FACES_FINE = [
 ]
 
 
+FAR = [  # moved by so many pixels: the picture is 60 wide and 40 high
+    ((-200, 0), "-"),
+    ((0, 500), "got"),
+    ((1e6, 1e6), "1000"),
+]
+
+
+@pytest.mark.parametrize(("by", "begins"), FAR)
+def test_boxes_far_outside_the_picture_are_a_fault(by, begins):
+    away = TWO.with_(boxes=BOXES + f32(*by, *by))
+    with pytest.raises(PluginError) as caught:
+        validate.detect(AnyDetector([away, away]), IMAGES)
+    expected = "boxes in the picture of 60 x 40 pixels"
+    expect(caught, "detector", "square", "detect() broke its contract", expected, begins)
+
+
 @pytest.mark.parametrize("faces", FACES_FINE)
 def test_faces_that_keep_the_contract_come_through(faces):
     got = validate.detect(AnyDetector([faces, TWO]), IMAGES)
@@ -267,7 +283,8 @@ ASSESSED_BROKEN = [
     (Assessment(NAN), "a finite value, or None", "got nan"),  # 0 / 0 in numpy
     (Assessment(-INF), "a finite value, or None", "got -inf"),
     (Assessment("0.5"), "a finite value, or None", "got '0.5'"),
-    (Assessment(np.float32(0.5)), "a finite value, or None", "0.5"),  # tables want Python's own float
+    (Assessment(np.float32(NAN)), "a finite value, or None", "got nan"),
+    (Assessment(10**400), "a finite value, or None", "got 10000000000000000000... (401 characters)"),
     ([GOOD, Assessment(NAN)], "a finite value, or None", "got nan"),  # not only the first is looked at
     (Assessment(0.5, level=None), "text as level", "got NoneType None"),
     (Assessment(0.5, level=3), "text as level", "got int 3"),
@@ -275,7 +292,7 @@ ASSESSED_BROKEN = [
     (Assessment(0.5, start_s=NAN), "a finite start_s, or None", "got nan"),
     (Assessment(0.5, end_s="10"), "a finite end_s, or None", "got '10'"),
     (
-        Assessment(0.5, evidence={"n": np.int64(3)}),
+        Assessment(0.5, evidence={"n": np.zeros(3)}),
         "evidence of plain finite numbers",
         "not JSON serializable",
     ),
@@ -311,6 +328,16 @@ ASSESSED_FINE = [
     ([GOOD, GOOD], [GOOD, GOOD]),
     (Assessment(None, "not measurable"), [Assessment(None, "not measurable")]),
     (Assessment(1), [Assessment(1)]),  # a count is a figure, too
+    (Assessment(np.float32(0.5)), [GOOD]),  # and its other numbers become Python's
+    (Assessment(np.int64(3), coverage=np.float16(1)), [Assessment(3, coverage=1.0)]),
+    (
+        Assessment(0.5, interval=(np.float32(0.25), 0.5), spans=[(np.int32(1), 2.0)]),
+        [Assessment(0.5, interval=(0.25, 0.5), spans=[(1, 2.0)])],
+    ),
+    (
+        Assessment(0.5, evidence={"n": np.int64(3), "of": [{"m": np.float32(0.5)}]}),
+        [Assessment(0.5, evidence={"n": 3, "of": [{"m": 0.5}]})],
+    ),
     (Assessment(np.float64(0.5)), [GOOD]),  # numpy's float64 is a Python float
     (Assessment(0.5, evidence={"a": 1, "b": "x"}), [Assessment(0.5, evidence={"a": 1, "b": "x"})]),
 ]

@@ -11,6 +11,7 @@ import typer
 from fertool.cli.terminal.counts import faces_shown
 from fertool.cli.terminal.options import Json, Options, PluginFiles, print_json, print_table
 from fertool.cli.training.networks import Align, Data, check_align, chosen, encoder
+from fertool.host import guard
 
 if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder
@@ -85,7 +86,7 @@ def evaluate(
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
         check_align(classifier, align=align)
-        classifier.load(place)
+        guard.load(classifier, place)
     by_eyes = encoder(place) if align else None
     crops = {c.crop: c for c in loaded}
     seen_as = {crop: evaluation.faces(c, data) for crop, c in crops.items()}

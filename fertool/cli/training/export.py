@@ -9,6 +9,7 @@ import typer
 
 from fertool.cli.terminal.options import Options, PluginFiles
 from fertool.cli.training.networks import trainable
+from fertool.host import guard
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def export(
     from fertool.training.onnx import export as write
 
     chosen = trainable(name, option or [], plugin or [])
-    if reason := chosen.available():
+    if reason := guard.available(chosen):
         raise FertoolError(f"classifier {name!r} cannot be exported: {reason}")
     if not onnx.parent.is_dir():
         raise FertoolError(f"--onnx: no folder {onnx.parent}", "make it first, or give another file")

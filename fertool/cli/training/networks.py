@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fertool.host import guard
+
 if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder, Trainable
 
@@ -74,5 +76,5 @@ def encoder(device: str) -> Encoder:
     from fertool.host import toolbox
 
     found = toolbox.toolbox(Settings(detector="ssd"), [], []).encoder.plugin
-    found.load(device)
+    guard.load(found, device)
     return found

@@ -12,6 +12,7 @@ from fertool.cli.terminal.counts import faces_shown
 from fertool.cli.terminal.epochs import epochs_shown
 from fertool.cli.terminal.options import Options, PluginFiles
 from fertool.cli.training.networks import Align, Data, check_align, chosen, encoder, trainable
+from fertool.host import guard
 
 if TYPE_CHECKING:
     from fertool.contracts import Trainable
@@ -206,7 +207,7 @@ def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -
             raise ConfigError(what, f"expected {seen_as[0]} and {seen_as[1]}, as the network to be trained")
     with faces_shown() as show:
         for model, member in members.items():
-            member.load(device)
+            guard.load(member, device)
             who = " ".join([model, *(digest[:16] for digest in member.weights().values())])
             said[who] = evaluate.classify(member, faces.take("train"), tta=True, seen=show(model))
     return said

@@ -160,9 +160,10 @@ class Trained(Trainable):
         return shares
 
     def _shares(self, crops: npt.NDArray[np.uint8]) -> Any:
+        import numpy as np
         import torch
 
-        seen = torch.from_numpy(self.prepare(crops)).to(self._device)
+        seen = torch.from_numpy(np.require(self.prepare(crops), requirements="W")).to(self._device)
         images = seen.permute(0, 3, 1, 2).float() / 255
         return torch.softmax(self._network(images).float() / self._temperature, 1)
 
