@@ -1,8 +1,8 @@
 """The reader of tables that people keep, in any encoding, with any delimiter.
 
 Text is UTF-8, UTF-16 with its byte order mark, or else Windows-1252, which the log notes. Cells are parted
-by commas, semicolons or tabs, which a line `sep=;` before the header may say. Headings are in any of the
-report's languages.
+by commas, semicolons or tabs, which a line `sep=;` before the header may say. Of a spreadsheet, the first
+sheet is read. Headings are in any of the report's languages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import csv
 import logging
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
-SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 HEADINGS = {
     # Column -> what else it is called. A heading is compared without case, `_` and `-` being blanks.
     "start": ("begin", "from", "beginn", "anfang", "von"),
@@ -45,6 +46,8 @@ HEADINGS = {
 }
 YES = ("yes", "true", "1", "ja", "wahr")
 NO = ("no", "false", "0", "nein", "falsch")
+_DAY_TIME = re.compile(r"(?:1899-12-31|1900-\d\d-\d\d) \d\d:\d\d:\d\d(\.\d+)?")
+_MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d 00:00:00")
 _SECTION = re.compile(r"\d+\. \S.*")
 """What Teams writes above each of several tables of a file."""
 
@@ -74,8 +77,6 @@ class Sheet:
 
 def text_of(path: Path) -> str:
     """The text of a file. Raises ConfigError where it cannot be read, or is not text."""
-    if path.suffix.lower() in SPREADSHEETS:
-        raise ConfigError(f"{path}: a spreadsheet, expected a CSV", "save it as CSV (UTF-8)")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -119,7 +120,7 @@ def read(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None 
     with the line, where two headings mean one column, a row has more cells than the header, or a heading of
     `named` is missing.
     """
-    rows = _rows(path, text_of(path))
+    rows = _workbook(path) if path.suffix.lower() in SPREADSHEETS else _rows(path, text_of(path))
     header = next(rows, None)
     if header is None:
         raise ConfigError(f"{path}: nothing in it", f"the first line names {', '.join(columns)}")
@@ -159,6 +160,44 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, str, list[str]]]:
         if declared and cells[0].lower().startswith("sep="):
             continue
         yield f"{path}:{reader.line_num}", delimiter, cells
+
+
+def _workbook(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """As `_rows`, of the first sheet of a spreadsheet: what stands in its cells, as it would be typed."""
+    import polars as pl
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: cannot be read: no such file", "check the path")
+    try:
+        table = pl.read_excel(
+            path,
+            read_options={"dtypes": "string", "skip_rows": 0},
+            has_header=False,
+            drop_empty_rows=False,
+            drop_empty_cols=False,
+            raise_if_empty=False,
+        )
+    except ImportError as error:
+        what = f"{path}: a spreadsheet, which needs a package that is not installed"
+        raise ConfigError(what, "pip install 'fertool[excel]', or save it as CSV (UTF-8)") from error
+    except Exception as error:  # of the reader: it has no type of its own for a file that is none
+        raise ConfigError(f"{path}: not a spreadsheet", "save it as CSV (UTF-8)") from error
+    if any(_DAY_TIME.fullmatch(cell or "") for row in table.rows() for cell in row):
+        _note(f"{path}: times are as a spreadsheet has them: 0:30 is half an hour, 0:00:30 half a minute")
+    for number, row in enumerate(table.rows(), 1):
+        cells = [_typed((cell or "").strip()) for cell in row]
+        if any(cells):
+            yield f"{path}:{number}", "\t", cells
+
+
+def _typed(cell: str) -> str:
+    """A date without the midnight that a spreadsheet gives it; a time as h:mm:ss, which it counts from the
+    last day of 1899."""
+    if match := _DAY_TIME.fullmatch(cell):
+        since = datetime.fromisoformat(cell) - datetime(1899, 12, 31)
+        seconds = since.days * 86400 + since.seconds
+        return f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}{match[1] or ''}"
+    return cell[:10] if _MIDNIGHT.fullmatch(cell) else cell
 
 
 def plain(heading: str) -> str:

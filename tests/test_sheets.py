@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import workbook
 from hypothesis import given
 from hypothesis import strategies as st
+from workbook import DAY_S
 
 from fertool import sheets
 from fertool.errors import ConfigError
@@ -68,13 +71,58 @@ def test_bad(tmp_path, data, said):
     assert "codec" not in str(caught.value)
 
 
+# --- spreadsheets ---
+
+# What stands in a cell, what of it is read, and whether a note says how a spreadsheet has times.
+CELLS = [
+    ("A, b ", "A, b", False),
+    (7, "7", False),
+    (1.25, "1.25", False),
+    ("0:30", "0:30", False),  # a text
+    ((90 / DAY_S, "h:mm:ss"), "0:01:30", True),
+    ((1800 / DAY_S, "h:mm"), "0:30:00", True),  # what a spreadsheet makes of 0:30
+    ((5400 / DAY_S, "[h]:mm:ss"), "1:30:00", True),
+    ((1.25, "[h]:mm:ss"), "30:00:00", True),  # days
+    ((0, "h:mm:ss"), "0:00:00", True),
+    ((46082, "date"), "2026-03-01", False),
+    ("until 00:00:00", "until 00:00:00", False),
+    (None, "", False),
+]
+
+
+@pytest.mark.parametrize(("cell", "text", "noted"), CELLS)
+def test_a_spreadsheet_is_read_as_it_would_be_typed(tmp_path, caplog, cell, text, noted):
+    pytest.importorskip("fastexcel")
+    rows = [[None, None], ["Title", "Beginn"], [None, None], ["x", cell]]
+    sheet = sheets.read(workbook.write(tmp_path / "t.xlsx", rows), COLUMNS)
+    assert (sheet.columns, sheet.decimal_comma) == (("start", "title"), True)
+    (line,) = sheet.lines
+    assert line == sheets.Line(f"{tmp_path / 't.xlsx'}:4", {"start": text, "title": "x"})
+    assert ("0:30 is half an hour" in caplog.text) is noted
+
+
+def test_a_spreadsheet_that_is_none(tmp_path):
+    pytest.importorskip("fastexcel")
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ConfigError, match=r"t.xlsx: not a spreadsheet \(save it as CSV \(UTF-8\)\)"):
+        sheets.read(tmp_path / "t.xlsx", COLUMNS)
+    with pytest.raises(ConfigError, match="nothing in it"):
+        sheets.read(workbook.write(tmp_path / "empty.xlsx", []), COLUMNS)
+
+
 @pytest.mark.parametrize("name", ["t.xlsx", "t.ods", "t.xls"])
-def test_a_spreadsheet_is_told_how_to_save(tmp_path, name):
+def test_without_its_package_a_spreadsheet_is_to_be_saved_as_csv(tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "fastexcel", None)
     (tmp_path / name).write_bytes(b"PK\x03\x04")
-    with pytest.raises(ConfigError, match=r"a spreadsheet, expected a CSV \(save it as CSV \(UTF-8\)\)"):
+    hint = r"pip install 'fertool\[excel\]', or save it as CSV \(UTF-8\)"
+    with pytest.raises(ConfigError, match=rf"{name}: a spreadsheet, which needs a package .* \({hint}\)"):
         sheets.read(tmp_path / name, COLUMNS)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        sheets.read(tmp_path / "none.csv", COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.xlsx"])
+def test_a_table_that_is_not_there(tmp_path, name):
+    with pytest.raises(ConfigError, match=rf"{name}: cannot be read"):
+        sheets.read(tmp_path / name, COLUMNS)
 
 
 ENCODINGS = [

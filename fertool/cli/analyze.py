@@ -66,7 +66,7 @@ def analyze(
         str | None,
         typer.Option(
             "--segments",
-            help="chapters, slides, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file; see "
+            help="chapters, slides, parts:5m, or a .vtt, .srt, .csv, .tsv, .xlsx or .txt file; see "
             "`fertool segments`.",
             metavar="SOURCE",
         ),

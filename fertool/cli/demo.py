@@ -30,8 +30,12 @@ def demo(
     from fertool.config import Settings
     from fertool.demo.course import COURSE, GALLERY, store_demo
     from fertool.demo.gallery import make_gallery
+    from fertool.errors import ConfigError
 
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made: {error.strerror}", "choose another folder") from error
     video, db = out / "lecture.mp4", out / "fertool.duckdb"
     if not video.exists():
         print(f"making {video} (one minute, six people)")

@@ -48,12 +48,15 @@ def new(
 def _check(kind: str, name: str) -> None:
     from fertool.errors import ConfigError
     from fertool.host import registry
+    from fertool.report.text import RESERVED
 
     if kind not in USES:
         raise ConfigError(f"new {kind!r}: unknown kind of plugin", f"known: {', '.join(USES)}")
     if not registry.NAME.fullmatch(name):
         what = f"new {kind} {name!r}: expected lower case letters, digits and '-', beginning with a letter"
         raise ConfigError(what, "such as turned-away")
+    if name in RESERVED:
+        raise ConfigError(f"new {kind} {name!r}: Windows has no file of that name", "choose another")
     if taken := registry.load_plugins().found.get((kind, name)):
         raise ConfigError(f"new {kind} {name!r}: the name is taken by {taken.source}", "choose another")
 

@@ -43,7 +43,7 @@ def query(
         _write(table, parquet)
         print(f"{len(table)} rows -> {parquet}")
     else:
-        print_table(table.columns, [[_short(value) for value in row] for row in table.rows()])
+        print_table(table.columns, [[_short(value) for value in row] for row in table.rows()], turned=True)
 
 
 LONG = 8

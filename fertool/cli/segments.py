@@ -37,8 +37,8 @@ def segments(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file; "
-            "shows what there is when left out.",
+            help="chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv, .xlsx or .txt "
+            "file; shows what there is when left out.",
             metavar="SOURCE",
         ),
     ] = None,

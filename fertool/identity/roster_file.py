@@ -129,9 +129,10 @@ def _student(sheet: sheets.Sheet) -> Callable[[sheets.Line], str]:
         what = f"{sheet.where}: expected a column student, got {', '.join(sheet.others + sheet.columns)}"
         raise ConfigError(what, "--column student=HEADING says which one it is")
     last_first = any(sheets.plain(heading).startswith("sis ") for heading in sheet.others)
+    platform = any(map(_of_a_platform, sheet.others))
 
     def named(line: sheets.Line) -> str:
-        name = ORIGINAL.sub("", line.cells["student"])
+        name = ORIGINAL.sub("", line.cells["student"]) if platform else line.cells["student"]
         last, comma, first = name.partition(", ")
         return f"{first} {last}" if comma and last_first else name
 

@@ -241,8 +241,15 @@ def probe(path: File | str, view: View = AS_DECLARED) -> Recording:
 
 def count_streams(path: File) -> int:
     """How many streams of pictures there are in a file. Raises VideoError if it cannot be opened."""
-    with open_video(_existing(path)) as (container, _):
-        return len(pictures_in(container))
+    return stream_taken(path)[1]
+
+
+def stream_taken(path: File, view: View = AS_DECLARED) -> tuple[int, int]:
+    """Which of a file's streams of pictures a view takes, from 1, and how many there are. Raises VideoError
+    if it cannot be opened, or has no such stream."""
+    with open_video(_existing(path), view.stream) as (container, stream):
+        streams = pictures_in(container)
+        return streams.index(stream) + 1, len(streams)
 
 
 def chapters(path: File | str, view: View = AS_DECLARED) -> tuple[Segment, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from fertool.errors import ConfigError, VideoError
 
@@ -92,11 +94,23 @@ File = Path | Remote
 
 
 def located(name: str) -> File:
-    """A path, or a URI; `file://` is a path too."""
+    """A path, or a URI; `file://` is a path too, and one letter before `://` is a drive."""
     protocol, found, rest = name.partition("://")
-    if not found:
+    if not found or len(protocol) == 1:
         return Path(name)
-    return Path(rest) if protocol == "file" else Remote(name)
+    return Path(local(rest, windows=os.name == "nt")) if protocol == "file" else Remote(name)
+
+
+def local(address: str, *, windows: bool) -> str:
+    """What follows `file://` as a path of this system: `%20` is a blank, and on Windows `/C:/a` a drive and
+    `server/a` a share (https://www.rfc-editor.org/rfc/rfc8089)."""
+    path = unquote(re.sub(r"^localhost(?=/)", "", address))
+    if not windows:
+        return path
+    drive = path.lstrip("/")
+    if drive[1:2] in (":", "|"):
+        return f"{drive[0]}:{drive[2:]}"
+    return path if path.startswith("/") else f"//{path}"
 
 
 def in_utf8(file: File) -> bool:

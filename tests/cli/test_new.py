@@ -68,6 +68,7 @@ BAD = [
     (["rules", "x"], "unknown kind of plugin (known: rule, detector, classifier, encoder)"),
     (["rule", "My Rule"], "expected lower case letters"),
     (["rule", "presence"], "the name is taken by fertool"),
+    (["rule", "nul"], "Windows has no file of that name"),  # nul.py
     (["rule", "x", "--dir", "file.txt"], "cannot be written"),
 ]
 

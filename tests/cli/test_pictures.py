@@ -7,37 +7,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
+from make_video import changed
 
 from fertool.vision import boxes
 
 BOX = ("x1", "y1", "x2", "y2")
 Image = np.ndarray
 ANALYZE = ("--detector", "ssd", "--classifier", "faceapi", "--every", "1s")
-
-
-def made(source: Path, out: Path, *changes: Callable[[Image], Image], pixels: Fraction = Fraction(1)) -> Path:
-    """The pictures of `source` again, changed: a stream for each of `changes`."""
-    with av.open(str(source)) as before, av.open(str(out), "w") as after:
-        streams = [after.add_stream("libx264", rate=before.streams.video[0].average_rate) for _ in changes]
-        packets = []
-        for number, frame in enumerate(before.decode(video=0)):
-            for stream, change in zip(streams, changes, strict=True):
-                image = np.ascontiguousarray(change(frame.to_ndarray(format="bgr24")))
-                if not number:
-                    stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
-                    stream.options = {"crf": "12", "preset": "veryfast"}
-                    stream.codec_context.sample_aspect_ratio = pixels
-                picture = av.VideoFrame.from_ndarray(image, "bgr24")
-                picture.pts = number
-                packets += stream.encode(picture)
-        for stream in streams:
-            packets += stream.encode(None)
-        after.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
-    return out
 
 
 def plain(image: Image) -> Image:
@@ -80,8 +59,8 @@ def test_faces_are_those_of_the_upright_picture(
     words,
 ) -> None:
     """640 x 288 stored as 320 x 288 with pixels of 2:1, and as 288 x 640: same boxes, same poses."""
-    made(small_video, tmp_path / "plain.mp4", plain)
-    made(small_video, tmp_path / "other.mp4", change, pixels=pixels)
+    changed(small_video, tmp_path / "plain.mp4", plain)
+    changed(small_video, tmp_path / "other.mp4", change, pixels=pixels)
     for name, more in [("plain.mp4", ()), ("other.mp4", words)]:
         done = fertool("analyze", name, *ANALYZE, *more)
         assert done.code == 0, done.err
@@ -101,7 +80,7 @@ def test_faces_are_those_of_the_upright_picture(
 
 
 def test_people_who_lie_are_there_and_not_read(fertool, small_video: Path, tmp_path: Path) -> None:
-    made(small_video, tmp_path / "other.mp4", turned)
+    changed(small_video, tmp_path / "other.mp4", turned)
     done = fertool("analyze", "other.mp4", *ANALYZE)
     assert done.code == 0, done.err
     rows = faces(fertool, "other.mp4")
@@ -115,7 +94,7 @@ def test_people_who_lie_are_there_and_not_read(fertool, small_video: Path, tmp_p
 
 
 def test_two_streams_are_two_recordings_of_one_lecture(fertool, small_video: Path, tmp_path: Path) -> None:
-    made(small_video, tmp_path / "talk.mp4", empty, plain)
+    changed(small_video, tmp_path / "talk.mp4", empty, plain)
     alone = fertool("analyze", "talk.mp4", *ANALYZE, "--rotate", "auto")
     assert "rotate auto: no face in the first 6 samples: the picture stays as it is" in alone.err
     assert (

@@ -17,7 +17,7 @@ import pytest
 
 from fertool import EMOTIONS, Segment
 from fertool.cli import summary
-from fertool.cli.terminal import options
+from fertool.cli.terminal import options, progress
 from fertool.storage.store import Store
 from fertool.storage.tables import segment_table
 from fertool.testing import store_lecture, timeline
@@ -86,6 +86,27 @@ def test_an_evaluation_on_a_narrow_terminal(tmp_path: Path) -> None:
     assert re.search(r"compact +━+ 7/7", shown), shown
     # Of each model: a row of figures, a column and a row of what faces were taken for.
     assert [shown.count(label) for label in EMOTIONS] == [6] * 7, shown
+
+
+def test_a_row_of_many_columns_stands_upright_where_they_have_no_room(tmp_path: Path) -> None:
+    columns = ", ".join(f"{i} AS column{i:02d}" for i in range(12))
+    store_lecture(Store(tmp_path / "fertool.duckdb"), "c", "l", {"A": timeline("happy")})
+    code, shown = on_a_terminal("query", f"SELECT {columns}", cwd=tmp_path, columns=80)
+    rows = [line.split() for line in shown.splitlines() if line.strip() and "─" not in line]
+    assert (code, rows) == (0, [["row", "1"], *([f"column{i:02d}", str(i)] for i in range(12))])
+    code, shown = on_a_terminal("query", f"SELECT {columns}", cwd=tmp_path, columns=150)
+    rows = [line.split() for line in shown.splitlines() if line.strip() and "─" not in line]
+    assert (code, rows) == (0, [[f"column{i:02d}" for i in range(12)], [str(i) for i in range(12)]])
+
+
+def test_the_bar_of_a_recording_that_was_not_begun_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.progress() as shown:
+        for name, samples in (("done before.mp4", 0), ("talk.mp4", 6), ("broken.mp4", 0)):
+            shown.video(Path(name))
+            if samples:
+                shown.started(samples, 0)
+    assert [task.fields["name"] for task in shown.bars.tasks] == ["talk.mp4"]
 
 
 def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:

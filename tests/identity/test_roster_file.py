@@ -151,6 +151,10 @@ def test_lists_of_platforms(tmp_path: Path, platform: str, caplog: pytest.LogCap
     assert "not read and not stored: " in caplog.text
 
 
+def test_brackets_of_a_name_stay_where_nobody_but_a_platform_wrote_them(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "student\nZoë (Erasmus)\n")) == [Listed("Zoë (Erasmus)")]
+
+
 def test_another_heading_can_be_named(tmp_path: Path) -> None:
     path = write(tmp_path, "Kürzel,picture\nzm,z.jpg\n")
     assert read(path, {"student": "Kürzel"}) == [Listed("zm", (tmp_path / "z.jpg",))]

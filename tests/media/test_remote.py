@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from threading import Thread
 from types import ModuleType
 
@@ -14,18 +14,21 @@ import fsspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fertool.assessment import segments
 from fertool.errors import ConfigError, VideoError
 from fertool.identity import thumbnails
 from fertool.media import probe
 from fertool.media.decode import Samples
-from fertool.media.remote import Remote, file_system, located, size
+from fertool.media.remote import Remote, file_system, local, located, size
 
 LOCATED = [
     ("a.mp4", Path("a.mp4")),  # a path
     ("/data/week 1/a:b.mp4", Path("/data/week 1/a:b.mp4")),  # with what is none of a protocol
     ("file:///data/a.mp4", Path("/data/a.mp4")),  # a path after all
+    ("C://week 1/a.mp4", Path("C://week 1/a.mp4")),  # a drive, one slash too many
     ("s3://bucket/week 1/a.mp4", Remote("s3://bucket/week 1/a.mp4")),  # elsewhere
 ]
 
@@ -33,6 +36,38 @@ LOCATED = [
 @pytest.mark.parametrize(("name", "file"), LOCATED)
 def test_a_name_is_a_path_or_a_uri(name: str, file: Path | Remote) -> None:
     assert located(name) == file
+
+
+# What follows file://, and the path that it is on Windows and elsewhere.
+ADDRESSES = [
+    ("/C:/week 1/a.mp4", r"C:\week 1\a.mp4", "/C:/week 1/a.mp4"),
+    ("/c|/a.mp4", r"c:\a.mp4", "/c|/a.mp4"),  # as old programs write a drive
+    ("C:/a.mp4", r"C:\a.mp4", "C:/a.mp4"),  # a slash too few
+    ("/C:/week%201/%C3%BCben.mp4", r"C:\week 1\üben.mp4", "/C:/week 1/üben.mp4"),
+    ("localhost/C:/a.mp4", r"C:\a.mp4", "/C:/a.mp4"),
+    ("server/share/a.mp4", r"\\server\share\a.mp4", "server/share/a.mp4"),
+    ("/data/a.mp4", r"\data\a.mp4", "/data/a.mp4"),
+    ("localhost.mp4", r"\\localhost.mp4", "localhost.mp4"),  # no host: nothing follows it
+    ("/data/100%.mp4", r"\data\100%.mp4", "/data/100%.mp4"),
+]
+
+
+@pytest.mark.parametrize(("address", "on_windows", "elsewhere"), ADDRESSES)
+def test_an_address_of_a_file_is_a_path_of_its_system(address: str, on_windows: str, elsewhere: str) -> None:
+    assert PureWindowsPath(local(address, windows=True)) == PureWindowsPath(on_windows)
+    assert PurePosixPath(local(address, windows=False)) == PurePosixPath(elsewhere)
+
+
+PLAIN = st.text(
+    st.characters(codec="ascii", exclude_characters='\\/:*?"<>|\0', exclude_categories=("Cc",)), min_size=1
+)
+
+
+@given(st.lists(PLAIN.filter(lambda part: part.strip(" .") == part), min_size=1, max_size=3))
+def test_an_address_that_a_system_writes_is_read_as_it_was(parts: list[str]) -> None:
+    for root, windows in ((PureWindowsPath("D:/"), True), (PurePosixPath("/"), False)):
+        path = root.joinpath(*parts)
+        assert type(path)(local(path.as_uri().removeprefix("file://"), windows=windows)) == path
 
 
 def test_what_a_uri_is_called() -> None:

@@ -11,7 +11,7 @@ from sites import speaker_view
 from fertool.analysis import pipeline
 from fertool.demo.course import COURSE, OTHER, store_demo
 from fertool.host import registry
-from fertool.report import data, i18n
+from fertool.report import data, i18n, render
 from fertool.report.data import insights
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
@@ -304,6 +304,28 @@ def test_times_lead_into_a_recording_that_is_there(tmp_path: Path, place: str) -
     film.touch()
     address = {"out": "a%20b.mp4", "beside": "../a%20b.mp4", "where it was": "../v/a%20b.mp4"}[place]
     assert site.film(one) == (address, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("late_s", "seconds"),
+    [
+        (0.0, ("#t=0.0", "#t=6.0")),  # the two segments begin at 0 and 6 s
+        (3.0, ("#t=3.0", "#t=9.0")),  # as a player counts, whose 0:00 is 3 s before the first picture
+    ],
+)
+def test_times_lead_to_where_a_player_has_them(
+    tmp_path: Path, late_s: float, seconds: tuple[str, ...]
+) -> None:
+    store = Store(tmp_path / "x.duckdb")
+    parts = [{"segment": i, "title": "S", "start_s": 6.0 * i, "end_s": 6.0 * i + 6} for i in range(2)]
+    config = {"picture": {"late_s": late_s}} if late_s else {}
+    segments = frame(parts, SEGMENTS)
+    film = {"recording_name": "a.mp4", "config": config, "segments": segments}
+    store_lecture(store, "c", "l", {"A": timeline("happy*12")}, **film)
+    (tmp_path / "a.mp4").touch()
+    out = render(store, tmp_path / "site").parent
+    text = " ".join(page.read_text(encoding="utf-8") for page in (out / "segments").glob("*.html"))
+    assert all(f'a.mp4{second}"' in text for second in seconds)
 
 
 def test_a_speaker_view_after_a_gallery_makes_nobody_need_help(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -102,6 +102,36 @@ def write(
         if sound_stream:
             container.mux(list(silence(sound_stream, sound_s)))
     return path
+
+
+def changed(
+    source: Path,
+    out: Path,
+    *changes: Callable[[Image], Image],
+    pixels: Fraction = Fraction(1),
+    rotation: int = 0,
+) -> Path:
+    """The pictures of `source` again, in BGR, changed: a stream for each of `changes`. `pixels`, `rotation`:
+    as in `write`."""
+    with av.open(str(source)) as before, av.open(str(out), "w") as after:
+        streams = [after.add_stream("libx264", rate=before.streams.video[0].average_rate) for _ in changes]
+        packets = []
+        for number, frame in enumerate(before.decode(video=0)):
+            for stream, change in zip(streams, changes, strict=True):
+                image = np.ascontiguousarray(change(frame.to_ndarray(format="bgr24")))
+                if not number:
+                    stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
+                    stream.options = {"crf": "12", "preset": "veryfast"}
+                    stream.codec_context.sample_aspect_ratio = pixels
+                    if rotation:
+                        stream.set_display_rotation(rotation)
+                picture = av.VideoFrame.from_ndarray(image, "bgr24")
+                picture.pts = number
+                packets += stream.encode(picture)
+        for stream in streams:
+            packets += stream.encode(None)
+        after.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
+    return out
 
 
 def write_annexb(path: Path, sizes: Sequence[tuple[int, int]], frames: int = 30) -> Path:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels of the frame as shown."""
-HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv or .txt file"
+HINT = "chapters, slides, slides:X1,Y1,X2,Y2, parts:5m, or a .vtt, .srt, .csv, .tsv, .xlsx or .txt file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ def find(source: str, duration_s: float, films: Sequence[Film]) -> tuple[list[Se
     if word == "chapters":
         return fit(_chapters(films), duration_s, trim=True)
     if word == "slides":
-        return fit(_slides(films, details), duration_s, trim=True)
+        rows, taken = _slides(films, details)
+        segments, notes = fit(rows, duration_s, trim=True)
+        return segments, taken + notes
     return fit(read_rows(Path(source)), duration_s)
 
 
@@ -113,13 +115,17 @@ def region(details: str) -> Region | None:
     raise ConfigError(what, "left, top, right, bottom, such as slides:0,0,960,720")
 
 
-def _slides(films: Sequence[Film], details: str) -> list[Row]:
+def _slides(films: Sequence[Film], details: str) -> tuple[list[Row], list[str]]:
+    """Those of the first film, and a note where it has other pictures than those that were looked at."""
     from fertool.assessment.segments.slides import slide_edges
 
     if not films:
         raise ConfigError("segments 'slides': there is no recording to look into")
     film = films[0]
     edges = [film.offset_s + edge for edge in slide_edges(film.path, region(details), film.view)]
-    return [
+    number, streams = probe.stream_taken(film.path, film.view)
+    where = f"{film.path.name}: slides were looked for in stream {number} of {streams}, which was analyzed"
+    rows = [
         Row(f"slide {i + 1}", f"Slide {i + 1}", start, end) for i, (start, end) in enumerate(pairwise(edges))
     ]
+    return rows, [where] if streams > 1 else []

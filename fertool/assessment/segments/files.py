@@ -1,10 +1,11 @@
-"""Segments in files: WebVTT, SRT, CSV, TSV, lists of chapters. Errors name file and line."""
+"""Segments in files: tables, subtitles, lists of chapters. Errors name file and line."""
 
 from __future__ import annotations
 
 import html
 import re
 from difflib import get_close_matches
+from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TABLES = (".csv", ".tsv")
-SUFFIXES = (".vtt", ".srt", ".txt", *TABLES)
+TABLES = (".csv", ".tsv", *sheets.SPREADSHEETS)
+CHAPTERS = (".txt", ".ffmetadata")
+SUFFIXES = (".vtt", ".srt", *CHAPTERS, *TABLES)
 COLUMNS = ("start", "end", "title", "difficulty", "point")
 _NO_CUES = ("NOTE", "STYLE", "REGION", "WEBVTT")
 _CHAPTER = re.compile(r"[(\[]?((?:\d+:)?\d{1,2}:\d{2})[)\]]?(?:\s*[-–—|:]\s+|\s+|$)(.*)")
+_METADATA = ";FFMETADATA"
+"""Begins a file that `ffmpeg -f ffmetadata` has written."""
+_LINE = re.compile(r"(?:\\.|[^\\\n])+", re.DOTALL)
+_PAIR = re.compile(r"((?:\\.|[^\\=])*)=(.*)", re.DOTALL)
 MANY, SHORT_S = 30, 15.0
 """So many cues, shorter than this at the median, are subtitles of what was said."""
 _ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+)", re.MULTILINE)
@@ -33,9 +39,11 @@ _TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 def read_rows(path: Path) -> list[Row]:
     """The rows of a file in its order, at least one. Raises ConfigError.
 
-    CSV and TSV (`fertool.sheets`): a header with `start` and any of `end`, `title`, `difficulty`, `point`; an
-    empty `end` means up to the next row, and times may have a decimal comma where no comma parts the cells.
-    TXT: chapters as they are pasted below videos, `0:00 Introduction`.
+    CSV, TSV and spreadsheets (`fertool.sheets`): a header with `start` and any of `end`, `title`,
+    `difficulty`, `point`; an empty `end` means up to the next row, and times may have a decimal comma where
+    no comma parts the cells.
+    TXT: chapters as they are pasted below videos, `0:00 Introduction`; there and in .ffmetadata those of
+    FFmpeg's metadata files, `[CHAPTER]`, known by their first line.
     WebVTT and SRT: a cue is a segment, its text the title; lines `difficulty: hard` and `point: recursion`
     may follow. A block of WebVTT without an arrow is no cue, and a cue ends with an empty line
     (https://www.w3.org/TR/webvtt1/#file-parsing). A cue without text has its name as title, unless that is
@@ -44,8 +52,9 @@ def read_rows(path: Path) -> list[Row]:
     suffix = path.suffix.lower()
     if suffix in TABLES:
         rows = list(_table(path))
-    elif suffix == ".txt":
-        rows = list(_pasted(path, sheets.text_of(path)))
+    elif suffix in CHAPTERS:
+        text = sheets.text_of(path)
+        rows = list((_metadata if text.startswith(_METADATA) else _pasted)(path, text))
     else:
         rows = list(_cues(path, sheets.text_of(path)))
     if not rows:
@@ -56,8 +65,10 @@ def read_rows(path: Path) -> list[Row]:
 def _expected(path: Path) -> str:
     if path.suffix.lower() in TABLES:
         return f"a line with the names {', '.join(COLUMNS)}, then one line per segment"
-    if path.suffix.lower() == ".txt":
-        return "lines such as 0:00 Introduction"
+    if path.suffix.lower() in CHAPTERS:
+        return (
+            f"lines such as 0:00 Introduction, or {_METADATA}1 and below it [CHAPTER], START=, END=, title="
+        )
     return "cues such as 00:00:00.000 --> 00:05:00.000 with a title below"
 
 
@@ -101,6 +112,44 @@ def _pasted(path: Path, text: str) -> Iterator[Row]:
         if match := _CHAPTER.fullmatch(line.strip()):
             where = f"{path}:{number}"
             yield Row(where, match[2] or "Segment", _time(where, "start", match[1]), None)
+
+
+# --- chapters in FFmpeg's metadata files (https://ffmpeg.org/ffmpeg-formats.html#Metadata-2) ---
+
+
+def _metadata(path: Path, text: str) -> Iterator[Row]:
+    """`[CHAPTER]` and its lines KEY=VALUE: START and END in units of TIMEBASE seconds, title, and difficulty
+    and point as in a cue. A backslash takes its meaning from the character behind it, line ends included."""
+    chapters: list[tuple[str, dict[str, str]]] = []
+    found: dict[str, str] = {}  # of the whole file, and of its streams: not read
+    for match in _LINE.finditer(text.replace("\r\n", "\n")):
+        line, where = match[0], f"{path}:{text.count(chr(10), 0, match.start()) + 1}"
+        if line.startswith("["):
+            found = {}
+            if line.strip() == "[CHAPTER]":
+                chapters.append((where, found))
+        elif not line.startswith((";", "#")) and (pair := _PAIR.fullmatch(line)):
+            key, value = (re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in pair.groups())
+            found[key.strip().lower()] = " ".join(value.split())
+    for where, chapter in chapters:
+        tick = _number(where, "TIMEBASE", chapter.get("timebase", "1/1000000000"))
+        end = chapter.get("end")
+        yield Row(
+            where,
+            chapter.get("title") or "Segment",
+            float(_number(where, "START", chapter.get("start", "")) * tick),
+            float(_number(where, "END", end) * tick) if end else None,
+            difficulty.checked(where, chapter.get("difficulty", "")),
+            chapter.get("point", ""),
+        )
+
+
+def _number(where: str, key: str, text: str) -> Fraction:
+    """A whole number, or a fraction as TIMEBASE has it."""
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(f"{where}: {key}: expected a number, got {text!r}", "such as START=0") from None
 
 
 # --- WebVTT and SRT -------------------------------------------------------------------------------

@@ -105,11 +105,17 @@ SHORT = 12
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", problem: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    problem: bool = False,
+    turned: bool = False,
 ) -> None:
     """A table fit for a terminal; plain text when piped. Cells are shown literally, markup included.
 
-    `problem`: to the error stream.
+    `problem`: to the error stream. `turned`: where the columns have no room on a terminal, each row is a
+    table of its own, with a column on every line.
     """
     from rich import box
     from rich.console import Console
@@ -127,7 +133,12 @@ def print_table(
         pad_edge=not narrow,
     )
     cells = [[_cell(cell) for cell in row] for row in rows]
-    for column, least in zip(columns, _least_widths(columns, cells, console.width), strict=True):
+    widths = _least_widths(columns, cells, console.width)
+    if turned and cells and stream.isatty() and None in widths:
+        for number, row in enumerate(cells, 1):
+            print_table([f"row {number}", ""], zip(columns, row, strict=True), problem=problem)
+        return
+    for column, least in zip(columns, widths, strict=True):
         table.add_column(column, overflow="fold", min_width=least)
     for row in cells:
         table.add_row(*map(Text, row))

@@ -112,7 +112,12 @@ def progress(*, quiet: bool = False) -> Iterator[Shown]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield Bars(bars)
+        try:
+            yield Bars(bars)
+        finally:
+            for task in bars.tasks:
+                if task.total is None:  # never begun: a line says why
+                    bars.remove_task(task.id)
 
 
 @contextmanager

@@ -108,11 +108,11 @@ class Site:
         return self.shots.get((digest.course, digest.lecture), {}).get((start_s, end_s))
 
     def film(self, digest: Digest) -> tuple[str, float] | None:
-        """Address of the lecture's first recording, relative to the site, and where it begins on the
-        lecture's clock; None if it is not to be found."""
+        """Address of the lecture's first recording, relative to the site, and where players have its 0:00 on
+        the lecture's clock, which may be before its first picture; None if it is not to be found."""
         for run in sorted(digest.runs, key=lambda run: run.offset_s):
             if (address := self._address(run)) is not None:
-                return address, run.offset_s
+                return address, run.offset_s - run.config.get("picture", {}).get("late_s", 0.0)
         return None
 
     def files(self, run: Run) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """WebVTT, SRT and CSV: what they say, and what is said about those that say something else."""
 
 import pytest
+import workbook
 
 from fertool.assessment.segments.files import read_rows
 from fertool.errors import ConfigError
@@ -59,6 +60,22 @@ GOOD = [
     ("a.csv", "sep=;\nstart;title\n0,5;A\n", [("A", 0.5, None, "", "")]),
     ("a.csv", "\nSEP=;\nstart\n1,5\n", [("Segment 1", 1.5, None, "", "")]),
     ("a.csv", "sep=\t\nstart\n1,5\n", [("Segment 1", 1.5, None, "", "")]),
+    # as ffmpeg writes it: what is said of the whole file and of streams is no chapter
+    (
+        "a.txt",
+        ";FFMETADATA1\ntitle=Signals\n[STREAM]\ntitle=Camera\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\n"
+        "END=90000\ntitle=Welcome\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=90000\nEND=300000\n"
+        "title=Proofs, part one\ndifficulty=hard\npoint=induction\n",
+        [WELCOME, PROOFS],
+    ),
+    # without TIMEBASE in nanoseconds; without END up to the next; =, ;, # and a line end behind backslashes
+    (
+        "a.ffmetadata",
+        ";FFMETADATA1\r\n# by hand\r\n[CHAPTER]\r\nSTART=1500000000\r\nTitle=a \\= b\\; \\#1 \\\r\n"
+        "and more\r\n"
+        "[CHAPTER]\r\nTIMEBASE=2/1\r\nSTART=2\r\n",
+        [("a = b; #1 and more", 1.5, None, "", ""), ("Segment", 4.0, None, "", "")],
+    ),
     # as typed: what it means is read later
     ("a.csv", "start;difficulty\n0;Sehr schwer\n", [("Segment 1", 0.0, None, "Sehr schwer", "")]),
     ("a.csv", "start,difficulty\n0,4\n", [("Segment 1", 0.0, None, "4", "")]),
@@ -70,6 +87,23 @@ def test_rows(tmp_path, name, text, rows):
     (tmp_path / name).write_text(text, encoding="utf-8")
     got = read_rows(tmp_path / name)
     assert [(r.title, r.start_s, r.end_s, r.difficulty, r.point) for r in got] == rows
+
+
+def test_rows_of_a_spreadsheet(tmp_path):
+    pytest.importorskip("fastexcel")
+    cells = [
+        ["Beginn", "Titel"],
+        [(0, "h:mm:ss"), "A"],
+        [(90.5 / workbook.DAY_S, "h:mm:ss"), "B"],
+        ["2:30", "C"],
+    ]
+    rows = read_rows(workbook.write(tmp_path / "points.XLSX", cells))
+    assert [(r.title, r.start_s, r.end_s) for r in rows] == [
+        ("A", 0, None),
+        ("B", 90.5, None),
+        ("C", 150, None),
+    ]
+    assert rows[1].where.endswith("points.XLSX:3")
 
 
 def talk(cues, length):
@@ -95,6 +129,10 @@ BAD = [
     ("a.vtt", "WEBVTT\n\nWelcome\n\n", ": no segment in it (expected cues"),
     ("a.srt", "1\nWelcome\n", ":1: expected a line such as 00:00:00.000 --> 00:05:00.000, got '1'"),
     ("a.csv", "sep=;\nstart;end\n0;1;2\n", ":3: column 3: expected at most 2 cells, got 3"),
+    ("a.txt", ";FFMETADATA1\ntitle=Signals\n", ": no segment in it (expected lines such as"),
+    ("a.txt", ";FFMETADATA1\n[CHAPTER]\nEND=9\n", ":2: START: expected a number, got ''"),
+    ("a.txt", ";FFMETADATA1\n\n[CHAPTER]\nSTART=soon\n", ":3: START: expected a number, got 'soon'"),
+    ("a.txt", ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/0\nSTART=1\n", ":2: TIMEBASE: expected a number"),
     ("a.txt", "Chapters of this video:\n", ": no segment in it (expected lines such as 0:00 Introduction"),
     (
         "a.vtt",

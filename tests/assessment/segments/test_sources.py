@@ -7,6 +7,7 @@ import pytest
 from fertool.assessment.segments import Film, check, find, is_file, slides, usable
 from fertool.errors import ConfigError, PluginError, VideoError
 from fertool.media import probe
+from fertool.media.display import View
 from fertool.types import Segment
 
 CHAPTERS = [("Intro", 0.0, 1.0), ("Main", 1.0, 2.4)]
@@ -113,6 +114,21 @@ def test_slides_are_found_in_their_region(talk):
     pytest.importorskip("scenedetect")
     segments, _ = find("slides:0,0,320,192", 30, [Film(talk, 0.0)])
     assert spans(segments) == [("Slide 1", 0, 8), ("Slide 2", 8, 22), ("Slide 3", 22, 30)]
+
+
+def test_slides_of_a_file_with_a_camera_say_where_they_were_looked_for(talk, videos, tmp_path):
+    """The camera is the first stream, and the one that players take: no slide changes there."""
+    pytest.importorskip("scenedetect")
+    both = videos.changed(
+        talk, tmp_path / "both.mp4", lambda image: image // 8 + 100, lambda image: image[:, :320]
+    )
+    looked = "both.mp4: slides were looked for in stream {} of 2, which was analyzed"
+    segments, notes = find("slides", 30, [Film(both)])
+    assert notes == [looked.format(1)]
+    segments, notes = find("slides", 30, [Film(both, view=View(stream=2))])
+    assert spans(segments) == [("Slide 1", 0, 8), ("Slide 2", 8, 22), ("Slide 3", 22, 30)]
+    assert notes == [looked.format(2)]
+    assert find("slides", 30, [Film(talk)])[1] == []
 
 
 def test_a_region_outside_the_picture(talk):
