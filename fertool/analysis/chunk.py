@@ -1,6 +1,6 @@
 """The tables of one chunk, built sample by sample from what the plugins measured.
 
-Pixels are let go batch by batch. What stays until the end of the chunk is small: boxes, poses,
+Pixels are released batch by batch. What stays until the end of the chunk is small: boxes, poses,
 probabilities, and at most one crop a second of every path, from which the few embeddings that
 identify a track are made.
 """
@@ -172,10 +172,10 @@ class Chunk:
         parts = self._parts(self._tracker.paths)
         whole = {path[0] for path in self._tracker.paths}
         taken_over = [self._times[part.spots[0][0]] for part in parts if part.spots[0] not in whole]
-        dealt = gallery_tiles.at_once(taken_over)
-        if not dealt:
+        shuffled = gallery_tiles.at_once(taken_over)
+        if not shuffled:
             return parts
-        return self._parts([piece for path in self._tracker.paths for piece in self._pieces(path, dealt)])
+        return self._parts([piece for path in self._tracker.paths for piece in self._pieces(path, shuffled)])
 
     def _pieces(self, path: Sequence[Spot], times: Sequence[float]) -> list[Sequence[Spot]]:
         """A path cut before these times."""

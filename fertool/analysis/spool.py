@@ -61,7 +61,7 @@ class Spool:
             self.describe(analysis)
 
     def describe(self, analysis: Analysis) -> None:
-        """Say, or say anew, whose run this is."""
+        """Write which run this is, again where it was written before."""
         self._put(self._path(analysis.run.run, RUN), analysis.to_json().encode())
         self._begun.add(analysis.run.run)
 
@@ -79,7 +79,7 @@ class Spool:
         whole.with_columns(absent).select(*COLUMNS).write_parquet(file)
         self._put(self._path(run, f"{run}-{chunk:04d}.parquet"), file.getvalue())
 
-    # --- read by whoever ingests --------------------------------------------------------------
+    # --- read by ingestion --------------------------------------------------------------
 
     def done(self, run: str) -> AbstractSet[int]:
         return self.chunk_files(run).keys()

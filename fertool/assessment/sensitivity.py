@@ -1,7 +1,7 @@
 """Sensitivity of a rule's results to its thresholds and to errors of the classifier.
 
-Thresholds: each numeric option is moved by itself, the others kept. Errors: stored expressions are drawn anew
-from what a face that was called so may really have shown, by the classifier's confusion matrix.
+Thresholds: each numeric option is moved by itself, the others kept. Errors: stored expressions are drawn
+again from what a face that was called so may really have shown, by the classifier's confusion matrix.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Generated meetings with a known schedule, and the ground truth as CSV.
 
 The six faces of `gallery` and caricatures of them: magnifying or shrinking the eyes and the mouth, or drawing
-out the face, makes another person to a descriptor. Tiles are dealt anew at given times, and their
+out the face, makes another person to a descriptor. People change tiles at given times, and their
 number per row may change; people come and go; a tile can hold a still picture. Frames are few: one per
 sample, at true presentation times, so that an hour is made and analyzed in a minute.
 """
@@ -86,7 +86,7 @@ class Meeting:
     every_s: float = 10.0
     """One frame in so many seconds."""
     shuffles: tuple[float, ...] = ()
-    """When the tiles are dealt anew."""
+    """When people change tiles."""
     columns: tuple[tuple[float, int], ...] = ((0.0, 4),)
     """(from when, tiles in a row), in order of time: the size of the tiles."""
     size: tuple[int, int] = (1280, 720)

@@ -46,7 +46,7 @@ _worker: Worker
 
 
 def _begin() -> None:
-    """In the new process. Ctrl-C is for whoever asks, who ends this one."""
+    """In the new process. Ctrl-C is for the parent process, which ends this one."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, name="follow", daemon=True).start()

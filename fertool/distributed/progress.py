@@ -23,7 +23,7 @@ class Progress:
     missing: frozenset[int] = frozenset()
     """Chunks that had to be measured when the recording was described."""
     measured: frozenset[int] = frozenset()
-    """Those of them that are known to be in the spool: each counts once, whoever measured it."""
+    """Those of them that are known to be in the spool: each counts once, however often it was measured."""
     done: bool = False
     reason: str = ""
     """Why it failed; empty if it did not."""

@@ -1,7 +1,7 @@
 """The scheduler: tasks for workers, and retries after a crash.
 
 One worker has one task at a time, so when it dies it is known over what. Every task may be done twice, and
-half: chunks in a spool are there whole or not at all, and the same whoever made them. How far a task is,
+half: chunks in a spool are there whole or not at all, and equal from every worker. How far a task is,
 the spool tells: workers say nothing before the end.
 """
 
@@ -34,7 +34,7 @@ TRIES = 3
 SLOW = 2.0
 """A task that takes this many times as long as most is also given to a worker that has nothing to do."""
 EVERY_S = 1.0
-"""How often somebody is told how far it is, the spool is looked at, and slow tasks are looked for."""
+"""How often progress is reported, the spool is read, and slow tasks are looked for."""
 
 
 class Slot(Protocol):
@@ -264,7 +264,7 @@ class Drive:
             return
         one = min(measuring, key=lambda one: one.looked)
         assert one.analysis is not None
-        with suppress(OSError):  # whoever writes there or reads it in the end will say so
+        with suppress(OSError):  # the next write, or the final read, reports the error
             one.measured |= one.missing & self.spooled(one.analysis.run.run)
         one.looked = self._looked = time.monotonic()
 

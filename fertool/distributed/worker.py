@@ -1,7 +1,7 @@
 """A worker: a process with its plugins loaded, which measures the tasks it receives.
 
 What travels to it are plain values. Plugins that came as files travel as their text, and are held against
-those of whoever asks: two machines with other weights would disagree in silence.
+those of the scheduler: two machines with other weights would disagree in silence.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Engine:
 
     @staticmethod
     def limit(detector: Detector, encoder: Encoder) -> float:
-        """The `same_person` that goes with whoever makes the embeddings."""
+        """`same_person` of the plugin that makes the embeddings."""
         return encoder.same_person if detector.same_person is None else detector.same_person
 
     def look(self, batch: Sequence[Sample]) -> list[Looked]:

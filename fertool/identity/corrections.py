@@ -1,7 +1,7 @@
 """Corrections of a lecturer, found again in the tracks of another analysis. Pure.
 
 A decision names no track, for a re-analysis makes new ones: it names a place (the centre of a face, in
-pixels) at a time of a recording. Whoever is there now is meant.
+pixels) at a time of a recording. The person there now is meant.
 """
 
 from __future__ import annotations

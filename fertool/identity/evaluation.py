@@ -38,7 +38,7 @@ TRUTH: dict[str, pl.DataType] = {
     **dict.fromkeys(("x1", "y1", "x2", "y2"), pl.Float64()),
 }
 """One row per person to be seen at an instant; `recording` is a file name. Instants without any row were
-not looked at by whoever wrote it, and do not count."""
+not annotated, and do not count."""
 FACES: dict[str, pl.DataType] = {
     "recording": pl.String(),
     "time_s": pl.Float64(),

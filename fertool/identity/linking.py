@@ -1,6 +1,6 @@
 """Linking: from the tracks of one run to the students of the course.
 
-What cannot be told is a new student, rather than the wrong one; a still picture is nobody.
+An uncertain person is a new student, rather than the wrong one; a still picture is nobody.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def link(
         notes.append(f"{len(people)} people found; {named[0]!r} is the one on screen longest")
     lost = len(tracks) - len(students) - len(pictures - students.keys())
     if lost:
-        notes.append(f"{lost} of {len(tracks)} tracks could not be told to be any student's")
+        notes.append(f"{lost} of {len(tracks)} tracks could not be assigned to a student")
     return students, notes
 
 
@@ -98,15 +98,15 @@ def _still(tracks: pl.DataFrame) -> pl.Series:
 
 
 def _places(tracks: pl.DataFrame, same_person: float) -> tuple[matching.Pairs | None, list[str]]:
-    """What places say of who is who, and a note if people were dealt other places."""
+    """What places say of who is who, and a note if people changed places."""
     if tracks["first_box"].null_count():
         return None, []
     spans = _spans(tracks)
     first, last = (np.array(tracks[name].to_list(), np.float32) for name in ("first_box", "last_box"))
     limit = matching.HINTED * same_person
     found = gallery_tiles.changes(_embeddings(tracks), spans, first, last, limit)
-    dealt = ", ".join(f"{time:.0f} s" for time in gallery_tiles.shuffles(found, spans))
-    return gallery_tiles.hints(found, spans), [f"people changed places at {dealt}"] if dealt else []
+    shuffled = ", ".join(f"{time:.0f} s" for time in gallery_tiles.shuffles(found, spans))
+    return gallery_tiles.hints(found, spans), [f"people changed places at {shuffled}"] if shuffled else []
 
 
 def _labels(
@@ -117,13 +117,13 @@ def _labels(
     model: str,
     decided: set[str],
 ) -> list[str]:
-    """Who of the course each person is; new students for those who cannot be told to be anyone.
+    """Who of the course each person is; new students for the uncertain ones.
 
     `decided`: students whose tracks in this recording are settled already; nobody else is one of them.
     """
     course = recording.course
     own = store.students.own(course, recording.recording)
-    # What this recording itself showed before must not count: it is being looked at anew.
+    # What this recording itself showed before must not count: it is analyzed again.
     roster = store.students
     known = roster.prototypes(course, model=model, without=recording.recording)
     sure = {*own, *roster.enrolled(course, model=model)}
@@ -134,7 +134,7 @@ def _labels(
     }
     faces, together = [_embeddings(person) for person in people], _together(people)
     found = matching.assign(faces, together, known, same_person)
-    # Whoever got a number of this recording before keeps it, although somebody else may look alike.
+    # A number given in this recording before is kept, although another person may look alike.
     left = {label: rows for label, rows in known.items() if label in own and label not in found}
     open_ = [i for i, label in enumerate(found) if label is None]
     again = matching.assign(

@@ -47,7 +47,7 @@ MARGIN = 0.05
 def match(
     embeddings: Floats, prototypes: Mapping[str, Floats], limit: float, margin: float = MARGIN
 ) -> list[str | None]:
-    """The student that each embedding is, or None where that cannot be told.
+    """The student that each embedding is, or None where that is uncertain.
 
     `embeddings` (n, d) float32 unit rows, n may be 0; `prototypes`: student -> (k, d) unit rows, several
     looks of one person; k and the mapping may be empty. A student is as near as its nearest prototype. The

@@ -1,6 +1,6 @@
 """Recognition of numbered students by pictures that were enrolled later.
 
-By the rule of `linking`, and as sure as there. So analyzing anew comes to the same end; but that takes
+By the rule of `linking`, and as sure as there. So another analysis has the same result; but that takes
 video, and this does not.
 """
 
@@ -31,7 +31,7 @@ def recognise(
     """Numbered student -> who of `enrolled` that is, and how many numbered students were asked about.
 
     `model` made the pictures' embeddings, `limit` is its `same_person`; `named`: numbers that have a name
-    elsewhere, which is a decision too. Whoever is seen in a recording already is nobody else there: a
+    elsewhere, which is a decision too. A student seen in a recording already is no other person there: a
     lecturer may have said so, and what a second look is worth, only a new analysis can tell.
     """
     numbered = roster.numbered(course, model=model)

@@ -234,7 +234,7 @@ def _seek(container: InputContainer, stream: VideoStream, pts: int) -> Iterator[
 
 
 def _position(index: Index, packet: Packet[VideoStream] | None) -> int:
-    """The packet's position in decode order; -1 if that cannot be told (MPEG-PS restamps after seeking)."""
+    """The packet's position in decode order; -1 if that is unknown (MPEG-PS restamps after seeking)."""
     if packet is None or packet.pts is None:
         return -1
     found = np.flatnonzero((index.pts == packet.pts) & (index.size == packet.size))

@@ -176,7 +176,7 @@ def _reachable(path: Remote) -> Remote:
 
 
 def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> str:
-    """Hexadecimal SHA-256 of the file's bytes; `progress` is told the number of bytes read so far."""
+    """Hexadecimal SHA-256 of the file's bytes; `progress` receives the number of bytes read so far."""
     digest, done = hashlib.sha256(), 0
     try:
         with path.open() if isinstance(path, Remote) else Path(path).open("rb", buffering=0) as file:

@@ -74,14 +74,14 @@ class Remote:
         return self
 
     def size(self) -> int:
-        """In bytes; 0 if whoever keeps it does not say. Raises OSError if there is no such file."""
+        """In bytes; 0 if the server does not say. Raises OSError if there is no such file."""
         files, path = file_system(self.uri)
         return int(files.info(path).get("size") or 0)
 
     def open(self) -> AbstractBufferedFile:
         """For reading at any position. Only the parts that are asked for are fetched.
 
-        Raises OSError, and VideoError if whoever keeps it gives whole files only.
+        Raises OSError, and VideoError if the server gives whole files only.
         """
         files, path = file_system(self.uri)
         about = files.info(path)

@@ -61,7 +61,7 @@ def distribution(shares: Sequence[tuple[str, Estimate]], say: Language) -> Marku
 
 
 def _line(name: str, times: Iterable[float], shares: Iterable[int | None], duration_s: float) -> Markup:
-    """One path; a gap ends it and the next value begins anew."""
+    """One path; a gap ends it and the next value begins another."""
     steps: list[str] = []
     last: tuple[int, int] | None = None
     for time, share in zip(times, shares, strict=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refresh(store: Store, course: str | None = None, *, retention: str = "") -> list[str]:
-    """Render the known reports of a course (or of all) anew; what became of each, in a sentence.
+    """Render the known reports of a course (or of all) again; what became of each, in a sentence.
 
     Names are not put back in, since they need a passphrase. A report with nothing left to say is deleted; a
     folder that is no report any more is left alone and forgotten.
@@ -43,5 +43,5 @@ def _refresh(store: Store, site: Site, retention: str) -> str:
             formats=formats,
         )
     except FertoolError as error:
-        return f"{site.path}: NOT rendered anew, delete it yourself: {error}"
-    return f"{site.path}: rendered anew"
+        return f"{site.path}: NOT rendered again, delete it yourself: {error}"
+    return f"{site.path}: rendered again"

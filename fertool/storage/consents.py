@@ -26,7 +26,7 @@ CONSENTS: dict[str, pl.DataType] = {
     "expires": pl.Date(),
     "withdrawn": pl.Date(),
 }
-"""One row per student of whom an answer is on record. Dates may be null: not known, or never."""
+"""One row per student with an answer on record. Dates may be null: not known, or never."""
 
 
 class Answers(Part):

@@ -74,7 +74,7 @@ def measure(
     seen: Seen = lambda *_: None,
 ) -> Measured:
     """Evaluate a loaded classifier on one split of `data`, which are its `faces`, divided by `division` or
-    else as they came. `encoder` as for `as_seen`. `seen` is told how many faces are classified, and of how
+    else as they came. `encoder` as for `as_seen`. `seen` receives how many faces are classified, and of how
     many.
 
     Raises FertoolError if its labels do not cover the seven of the data.

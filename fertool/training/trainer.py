@@ -227,7 +227,7 @@ def rate(recipe: Recipe, epoch: float) -> float:
 
 
 def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset) -> None:
-    """Add the epoch to the history, and to the counts that the schedule goes by."""
+    """Add the epoch to the history, and to the counts that the scheduler reads."""
     truth = torch.from_numpy(validation.labels)
     val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
     accuracy = float((logits.argmax(1) == validation.labels).mean())

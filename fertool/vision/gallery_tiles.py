@@ -63,29 +63,29 @@ def changes(embeddings: Floats, spans: Doubles, first: Floats, last: Floats, lim
 
 
 def shuffles(found: list[Change], spans: Doubles) -> list[float]:
-    """When the tiles were dealt anew: seconds, in order, of the first sight of somebody in another's tile."""
+    """When people changed tiles: seconds, in order, of the first sight of one in another's tile."""
     return at_once(float(spans[change.after, 0]) for change in found if not change.same)
 
 
 def at_once(times: Iterable[float]) -> list[float]:
-    """When the tiles were dealt anew, given the seconds at which somebody took over another's tile: in order,
+    """When people changed tiles, given the seconds at which somebody took over another's tile: in order,
     the first of every SHUFFLED or more within AT_ONCE_S."""
     left = sorted(times)
-    dealt: list[float] = []
+    shuffled: list[float] = []
     while left:
         together = [time for time in left if time - left[0] <= AT_ONCE_S]
-        dealt += together[:1] if len(together) >= SHUFFLED else []
+        shuffled += together[:1] if len(together) >= SHUFFLED else []
         left = left[len(together) if len(together) >= SHUFFLED else 1 :]
-    return dealt
+    return shuffled
 
 
 def hints(found: list[Change], spans: Doubles) -> npt.NDArray[np.intp]:
     """(m, 2) row numbers of two tracks that are one person, says the place. Not across a shuffle."""
-    dealt = shuffles(found, spans)
+    shuffled = shuffles(found, spans)
 
     def calm(change: Change) -> bool:
         gone, come = spans[change.before, 1], spans[change.after, 0]
-        return not any(gone < time <= come + AT_ONCE_S for time in dealt)
+        return not any(gone < time <= come + AT_ONCE_S for time in shuffled)
 
     pairs = [(change.before, change.after) for change in found if change.same and calm(change)]
     return np.array(pairs, np.intp).reshape(-1, 2)

@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> float:
-    """Measure batch norm anew on the packed weights, in place, as the recipe did on those before: rounding
+    """Estimate batch norm again on the packed weights, in place, as the recipe did on those before: rounding
     shifts what it sees. -> the temperature that fits then."""
     set_to = [f"{made['classifier']}.{name}={value}" for name, value in made["options"].items()]
     plugin = trainable(made["classifier"], set_to, [])

@@ -27,7 +27,7 @@ def test_too_few_samples_or_no_embedding_is_nobody(store):
     table = tracks((face(ADA), [0], 60), (face(BEN), [0], 2), (None, [0], 60))
     people, notes = analyzed(store, "one", table)
     assert people == ["student-01", None, None]
-    assert notes == ["2 of 3 tracks could not be told to be any student's"]
+    assert notes == ["2 of 3 tracks could not be assigned to a student"]
 
 
 def test_single_looks_are_nobody_where_others_are_followed(store):

@@ -177,7 +177,7 @@ HARD = [
     ([class_of(4, CALM), class_of(4, EARLY)], 1, []),  # in the half after it, it was not difficult any more
     ([class_of(4, LATE), class_of(4, CALM)], 1, []),  # nor a week later
     ([class_of(4, LATE), class_of(4, "present*40")], 1, [("half 1", "w0")]),  # of which nothing is known
-    ([class_of(4, LATE), class_of(4, LATE)], 1, [("half 1", "w1")]),  # told of the later one
+    ([class_of(4, LATE), class_of(4, LATE)], 1, [("half 1", "w1")]),  # reported for the later one
     ([class_of(4, CALM), class_of(4, LATE)], 5, []),  # about too few
     ([class_of(5, CALM), class_of(5, LATE)], 5, [("half 1", "w1")]),
     # six are seen, four of them are measured in that half, which are fewer than five

@@ -34,7 +34,7 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
     assert store.audit.sites("signals") == known
     store.erase.forget("signals", "student-01")
     told = refresh(store, "signals", retention="90d")
-    assert told == [f"{tmp_path / name}: rendered anew" for name in ("all", "signals")]
+    assert told == [f"{tmp_path / name}: rendered again" for name in ("all", "signals")]
     assert "student-01" not in text(tmp_path / "signals")
     assert "Data are kept for 90d" in text(tmp_path / "signals")
     assert store.audit.sites("signals") == known, "with the k it was made with"

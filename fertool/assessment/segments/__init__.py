@@ -55,7 +55,7 @@ def find(source: str, duration_s: float, films: Sequence[Film]) -> tuple[list[Se
 
 
 def check(source: str) -> None:
-    """Raises ConfigError for what can be told to be wrong before any video has been looked at."""
+    """Raises ConfigError for what is wrong whatever the video holds."""
     word, _, details = source.partition(":")
     if word == "parts":
         _part_s(source, details)

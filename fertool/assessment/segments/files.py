@@ -189,7 +189,7 @@ def _speech(text: str) -> str:
         try:
             lengths.append(parse_time(end.replace(",", ".")) - parse_time(start.replace(",", ".")))
         except ConfigError:
-            return ""  # told of with its line
+            return ""  # reported with its line
     short = len(lengths) >= MANY and median(lengths) < SHORT_S
     return f"{len(lengths)} cues, {median(lengths):.1f} s at the median" if short else ""
 

@@ -35,7 +35,7 @@ CHANGE = 0.2
 FLAGGED = 0.25
 """So is a rule that says `attention` in this share of the recent segments."""
 USUAL = 2
-"""Lectures in which a share must be known before a usual one can be told: one is no habit."""
+"""Lectures in which a share must be known before a usual one can be stated: one is no habit."""
 REASONS = 3
 AGAIN = 5
 """Moments that somebody is pointed to in a lecture: the longest ones."""
@@ -226,7 +226,7 @@ def _explain(course: Course, place: Place) -> Reason | None:
         return Reason("unseen", values)
     later = _later(course, place)
     if later and (later.moments or later.hard):
-        return None  # told of the later one
+        return None  # reported for the later one
     if later and later.ranked and later.digest.silence in ("", "story.never_lost"):
         return Reason("recovered", values | {"again": later})
     return Reason("explain", values)

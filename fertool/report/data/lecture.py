@@ -174,7 +174,7 @@ def named(lecture: Lecture, names: Mapping[str, str], labels: Collection[str] = 
     """The same with names instead of pseudonyms; students without a name keep theirs.
 
     A name that is another student's label already is shown with the pseudonym: two must not become one.
-    `labels`: of the whole course, so that a student goes by one name in all lectures of it.
+    `labels`: of the whole course, so that a student has one name in all its lectures.
     """
     told = shown_as(names, {*labels, *lecture.seen["student"]})
     shown = pl.col("student").replace(told)

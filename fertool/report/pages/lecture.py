@@ -71,7 +71,7 @@ def _kinds(one: Digest) -> list[str]:
 
 
 def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
-    """Students of whom rules spoke, and none asked for attention."""
+    """Students with assessments, none of which asks for attention."""
     flagged = {name for name, cells in grid.items() if any(cell["flags"] for cell in cells.values())}
     return [name for name in one.names if name not in flagged and one.of_student(name)]
 

@@ -95,7 +95,7 @@ class Dataset:
 def load(path: Path, size: int = 48, channels: Literal[1, 3] = 1) -> Dataset:
     """The data set at `path`, its pictures made `size` pixels square, gray (1) or BGR (3).
 
-    Which layout it is in is told by `path` itself: see `datasets.formats`. Pictures of another
+    The layout follows from `path`: see `datasets.formats`. Pictures of another
     shape are cut to the square in their middle, so that faces keep their proportions.
     A FertoolError names the file and the row or picture that cannot be used.
     """

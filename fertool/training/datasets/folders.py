@@ -68,7 +68,7 @@ class Picture(NamedTuple):
     """Index into EMOTIONS, or CONTEMPT."""
     split: str
     person: str = ""
-    """Who is in it; empty where that is not told."""
+    """Who is in it; empty where that is unknown."""
 
 
 class Found(NamedTuple):

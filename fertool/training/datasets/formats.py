@@ -284,7 +284,7 @@ def _numbers(path: Path, name: str, text: str | None) -> Pixels:
 def _pictures(
     path: Path, ids: Sequence[str], sources: Sequence[bytes | Path], size: int, channels: int
 ) -> Pixels:
-    """Decoded side by side: OpenCV lets go of Python's lock meanwhile."""
+    """Decoded side by side: OpenCV releases Python's lock meanwhile."""
     shape = (len(ids), size, size) if channels == 1 else (len(ids), size, size, 3)
     images = np.empty(shape, np.uint8)
 

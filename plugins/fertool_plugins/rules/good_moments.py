@@ -45,7 +45,7 @@ class GoodMoments(Rule):
     lies above the usual if the share of the class that is happy or surprised is `rise` or more above the
     class's own median over the lecture, and at least `least` students are (level `happier`); likewise for
     the share that is seen (level `fuller`). Neighboring parts are one moment; each kind is ranked by what is
-    above the median, times the length, and the first `most` are told. value: mean over the parts of the
+    above the median, times the length, and the first `most` are reported. value: mean over the parts of the
     moment. A smile does not say whether somebody understood or liked anything.
 
     Reference: none. Signals: presence, expression. Needs the labels happy and surprise. Validated on:
@@ -77,7 +77,7 @@ class GoodMoments(Rule):
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})
     rise: float = field(default=0.3, metadata={"help": "share of the class above its median"})
     least: int = field(default=2, metadata={"help": "fewest students that are together"})
-    most: int = field(default=5, metadata={"help": "moments told of each kind"})
+    most: int = field(default=5, metadata={"help": "moments of each kind, at most"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples not seen or measured"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:

@@ -36,7 +36,7 @@ class LostMoments(Rule):
     half of its samples, or if more than half of the measured expressions are negative (angry, disgust,
     fear, sad). A part is lost if at least `least` students are, and their share is `rise` or more above the
     class's own median over the lecture. Neighboring lost parts are one moment; moments are ranked by what
-    is above the median, times their length, and the first `most` are told. value: mean over the parts of
+    is above the median, times their length, and the first `most` are reported. value: mean over the parts of
     the moment.
 
     Reference: none. Signals: presence, expression. Needs the four negative labels. Validated on: nothing; a
@@ -69,7 +69,7 @@ class LostMoments(Rule):
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})
     rise: float = field(default=0.3, metadata={"help": "share of the class above its median"})
     least: int = field(default=2, metadata={"help": "fewest students that are together"})
-    most: int = field(default=5, metadata={"help": "moments told"})
+    most: int = field(default=5, metadata={"help": "moments, at most"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples seen measured or absent"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:

@@ -50,8 +50,8 @@ class Preference(Rule):
 
     Reference: Aly et al. 2023, section IV.C (learning preference): compare the emotions of a student across
     courses, and recommend courses like the one that pleases, or by its instructor. A course counts if the
-    expression could be measured in enough of its samples; a preference is told if the 95 % intervals of the
-    best two courses lie apart. Recommended are, of the courses that a course.toml describes and that the
+    expression could be measured in enough of its samples; a preference is reported if the 95 % intervals of
+    the best two courses lie apart. Recommended are, of the courses that a course.toml describes and that the
     student is not in, those that share topics with the preferred one, most first, then those by its
     instructor; where there is none, what to look for. Says nothing before there are two courses.
 
