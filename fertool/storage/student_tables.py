@@ -90,7 +90,9 @@ TABLES = (
     StudentTable("students", key=("course",)),
     StudentTable("enrolled", key=("sha256", "model"), embedded=True),
     StudentTable("consents", key=("course",)),
-    StudentTable("decisions", labels=("student", "label"), merged=("label",), order="decision"),
+    StudentTable(
+        "decisions", labels=("student", "label"), merged=("label",), order="decision, recording, time_s"
+    ),
     TRACKS,
     StudentTable(
         "observations",
