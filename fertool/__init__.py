@@ -1,6 +1,7 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
-This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
+For scripts and notebooks: `analyze`, `assess`, `report`, `open`. For plugins: everything else, and nothing
+beside it. Values, contracts and the hook marker are light; the four functions and the helper modules
 (`boxes`, `crops`, `devices`, `head_level`, `head_pose`, `lighting`, `quantized`, `statistics`, `weights`)
 load what they need when they are first used. `Floats` and `Image` exist for type checkers only.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import sys
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fertool.assessment.sqlrule import SqlRule
 from fertool.contracts import Classifier, Detector, Encoder, Model, Plugin, Rule, Section, Trainable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fertool.host import quantized, weights
     from fertool.types import Floats, Image
     from fertool.vision import boxes, crops, devices, head_pose, lighting
+    from fertool.workflows.api import analyze, assess, open, report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -56,6 +58,8 @@ __all__ = [
     "SqlRule",
     "Table",
     "Trainable",
+    "analyze",
+    "assess",
     "boxes",
     "crops",
     "devices",
@@ -63,7 +67,9 @@ __all__ = [
     "head_pose",
     "hookimpl",
     "lighting",
+    "open",
     "quantized",
+    "report",
     "statistics",
     "weights",
 ]
@@ -90,8 +96,15 @@ _RENAMED = {
 """Names of helper modules before 0.2, kept for one release."""
 
 
-def __getattr__(name: str) -> ModuleType:
+_FUNCTIONS = ("analyze", "assess", "open", "report")
+
+
+def __getattr__(name: str) -> Any:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
+    if name in _FUNCTIONS:
+        from fertool.workflows import api
+
+        return getattr(api, name)
     helper = _HELPERS.get(_RENAMED.get(name, name))
     if helper is None:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
@@ -104,3 +117,18 @@ def __getattr__(name: str) -> ModuleType:
         module = sys.modules[full] = module_from_spec(spec)
         loader.exec_module(module)
     return sys.modules[full]
+
+
+class _Facade(ModuleType):
+    """A module of which `report` is the function, also after the package `fertool.report` was imported."""
+
+    @property
+    def report(self) -> Any:
+        return __getattr__("report")
+
+    @report.setter
+    def report(self, package: ModuleType) -> None:
+        """Python binds a package here when it is imported; `from fertool.report import ...` does without."""
+
+
+sys.modules[__name__].__class__ = _Facade

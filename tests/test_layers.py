@@ -25,6 +25,7 @@ PACKAGES = {
     "distributed": "many recordings on several processes or machines",
     "training": "data sets to weights and figures",
     "report": "tables to pages and exports",
+    "workflows": "what the commands do, callable from Python",
     "demo": "a course whose truth is known",
     "testing": "for authors of plugins",
     "cli": "the commands, the only place that prints",
@@ -137,7 +138,15 @@ def test_plugins_import_the_facade_and_no_other_plugin(file: Path) -> None:
             assert shared or own, f"{file.name} imports another plugin: {name}"
 
 
-@pytest.mark.parametrize("what", ["import fertool", "import fertool.cli.app", "import fertool.host.registry"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "import fertool",
+        "import fertool; fertool.open",
+        "import fertool.cli.app",
+        "import fertool.host.registry",
+    ],
+)
 def test_stays_light(what: str) -> None:
     code = f"import sys; {what}; print(*sorted({HEAVY!r} & sys.modules.keys()))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

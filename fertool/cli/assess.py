@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.students.settle import record
 from fertool.cli.terminal.options import (
     Course,
     Db,
@@ -15,8 +14,7 @@ from fertool.cli.terminal.options import (
     Lecture,
     Options,
     PluginFiles,
-    absent,
-    analyzed,
+    bring_up_to_date,
     open_store,
     print_json,
     print_table,
@@ -67,9 +65,12 @@ def judge(
     """Judge once, store and print."""
     from fertool.analysis import pipeline
     from fertool.host import toolbox
+    from fertool.workflows.assess import absent, analyzed
+    from fertool.workflows.audit import record
 
     tools = toolbox.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
+    bring_up_to_date(store)
     lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures, kept=True)
     for of, name in lectures:

@@ -23,14 +23,13 @@ def demo(
 ) -> None:
     """Make a gallery-view lecture of six people who come and go, analyze it, simulate the rest of their
     course, and write its report."""
-    from fertool.cli import assess, report
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
-    from fertool.cli.terminal.options import open_store
+    from fertool.cli import analyze, assess, report
+    from fertool.cli.terminal.options import bring_up_to_date, open_store
     from fertool.config import Settings
     from fertool.demo.course import COURSE, GALLERY, store_demo
     from fertool.demo.gallery import make_gallery
     from fertool.errors import ConfigError
+    from fertool.workflows.plan import Arguments
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -44,9 +43,11 @@ def demo(
         part.replace(video)
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE, detector="ssd")
-    run_all([video], chosen, Flags(lecture=GALLERY), [], [], failed=[])
+    analyze.run(Arguments((str(video),), lecture=GALLERY), chosen)
     print("\nsimulating the lectures around it (no video; see fertool/demo/course.py)")
-    store_demo(open_store(str(db)))
+    store = open_store(str(db))
+    bring_up_to_date(store)
+    store_demo(store)
     _findings(assess.judge(chosen, None, None, [], []))
     print("\nThe report:")
     report.report(course=None, lecture=None, out=out / "report", show=show, db=str(db))

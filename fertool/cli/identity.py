@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.students.settle import record
 from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
     Lecture,
+    bring_up_to_date,
     open_store,
     print_json,
     print_table,
     settings,
 )
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,6 +61,7 @@ def evaluate(
 
     rows = evaluation.read_truth(truth)
     store = open_store(settings(db=db).db, read_only=True)
+    bring_up_to_date(store)
     names = _names(store, truth, rows, course, lecture)
     faces = store.faces(list(names)).with_columns(recording=_replaced(names))
     found = asdict(evaluation.score(rows, faces))

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.students.settle import read_names, record
-from fertool.cli.terminal.options import Course, Db, Lecture, NamesFile, PluginFiles, open_store, settings
+from fertool.cli.terminal.names import read_names
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    Lecture,
+    NamesFile,
+    PluginFiles,
+    bring_up_to_date,
+    open_store,
+    settings,
+)
 from fertool.cli.terminal.progress import steps
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,9 +109,11 @@ def report(
     )
     if serve:
         store = open_store(chosen.db, read_only=True)
+        bring_up_to_date(store)
         _serve(partial(write, store), store, course, lecture, port, show)
         return
     store, folder = open_store(chosen.db), out or Path("fertool-report")
+    bring_up_to_date(store)
     with steps() as step:
         index = write(
             store,

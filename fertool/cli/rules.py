@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.students.settle import record
 from fertool.cli.terminal.options import (
     Course,
     Db,
@@ -15,12 +14,14 @@ from fertool.cli.terminal.options import (
     Lecture,
     Options,
     PluginFiles,
-    analyzed,
+    bring_up_to_date,
     open_store,
     print_json,
     print_table,
     settings,
 )
+from fertool.workflows.assess import analyzed
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,7 @@ def sensitivity(
         raise FertoolError(f"no rule {rule!r}", f"there are: {', '.join(sorted(rules))}")
     errors = measure.read_confusion(confusion) if confusion else None
     store = open_store(chosen.db)
+    bring_up_to_date(store)
     pairs = analyzed(store, course, lecture)
     lectures = list(pipeline.lectures(store, pairs))
     title = f"{rule} over {len(pairs)} lectures"

@@ -14,6 +14,7 @@ from fertool.cli.terminal.options import (
     print_json,
     print_table,
     settings,
+    warn_of_changes,
 )
 
 
@@ -25,7 +26,9 @@ def runs(course: Course = None, lecture: Lecture = None, db: Db = None, json: Js
     """List all runs, newest first; the current run of a recording is the one that reports use."""
     import polars as pl
 
-    table = open_store(settings(db=db).db, read_only=True).runs()
+    store = open_store(settings(db=db).db, read_only=True)
+    warn_of_changes(store)
+    table = store.runs()
     for column, wanted in (("course", course), ("lecture", lecture)):
         if wanted is not None:
             table = table.filter(pl.col(column) == wanted)

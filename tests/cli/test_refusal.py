@@ -47,13 +47,13 @@ def roster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def numbered(three: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of the lecture before anybody was asked: three numbers."""
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.workflows.analyze import analyze
+    from fertool.workflows.plan import Arguments
 
     path = tmp_path_factory.mktemp("numbered") / "fertool.duckdb"
     chosen = Settings(db=str(path), course="signals", detector="ssd", every="2s")
-    run_all([three], chosen, Flags(lecture="week 1"), [], [], failed=[], json=True)
+    analyze(Arguments((str(three),), lecture="week 1"), chosen)
     return path
 
 
@@ -295,7 +295,7 @@ def simulated(tmp_path: Path) -> Store:
     return store
 
 
-@pytest.mark.parametrize("command", [("runs", "--json"), ("query", "SELECT 1", "--json"), ("audit",)])
+@pytest.mark.parametrize("command", [("students", "list", "--json"), ("segments", "parts:1m")])
 def test_the_next_command_says_what_to_type(fertool, simulated: Store, command) -> None:
     assert fertool("assess").code == 0
     consents(simulated, ("Ann", False, None, None, None), ("Bo Lee", True, None, None, TODAY))
@@ -306,11 +306,30 @@ def test_the_next_command_says_what_to_type(fertool, simulated: Store, command) 
         "1 lecture judged again",
         line,
     ]
-    assert "still stored" not in first.out, "what comes out can still be read by programs"
+    assert "judged again" not in first.out, "what comes out can still be read by programs"
     assert fertool(*command).err == line + "\n", "until it is done"
     for name in ("Ann", "Bo Lee"):
         assert fertool("students", "forget", name, "--course", "signals", "--keep-answer").code == 0
     assert fertool(*command).err == ""
+
+
+READING = [("runs", "--json"), ("query", "SELECT 1", "--json"), ("audit",), ("segments",)]
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda words: words[0])
+def test_a_command_that_only_reads_warns_and_writes_nothing(fertool, simulated: Store, command) -> None:
+    assert fertool("assess").code == 0
+    consents(simulated, ("Ann", False, None, None, None))
+    before = simulated.database.path.read_bytes()
+    done = fertool(*command)
+    assert done.err.splitlines() == [
+        "fertool: consent has changed since lectures were judged: class figures may still count people "
+        "without consent; `fertool assess` judges them again",
+        stored("signals", "Ann"),
+    ]
+    assert simulated.database.path.read_bytes() == before
+    assert fertool("assess").code == 0
+    assert fertool(*command).err == stored("signals", "Ann") + "\n"
 
 
 def test_what_to_type_names_another_database(fertool, simulated: Store, tmp_path: Path) -> None:

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.students.settle import record
-from fertool.cli.terminal.options import Course, Db, Options, PluginFiles, open_store, settings
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    Options,
+    PluginFiles,
+    bring_up_to_date,
+    open_store,
+    settings,
+)
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from fertool.config import Settings
@@ -86,12 +94,11 @@ def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
 
     from fertool.host.inference import Engine
     from fertool.privacy import consent_gate
-    from fertool.storage.consents import Answers
-    from fertool.storage.students import Roster
 
     store = open_store(chosen.db)
-    roster = Roster(store.database)
-    agreed = Answers(store.database).consenting(chosen.course, datetime.now().date())
+    bring_up_to_date(store)
+    roster = store.students
+    agreed = store.consents.consenting(chosen.course, datetime.now().date())
     pictures = roster.enrolled(chosen.course, model=tools.model)
     limit = Engine.limit(tools.detector.plugin, tools.encoder.plugin)
     gate = consent_gate.required(chosen.course, pictures, agreed, limit)

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.students.listing import Student
-from fertool.cli.students.settle import record, remind, settle, unrecognizable
-from fertool.cli.terminal.options import Course, Db, open_store, settings
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    bring_up_to_date,
+    open_store,
+    settings,
+    warn_of_refusals,
+)
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,16 +65,16 @@ def withdraw(
 
 def _answer(student: str, chosen: Settings, **dates: date | None) -> None:
     """Put it on record, and let it take effect."""
-    from fertool.storage.consents import Answers
+    from fertool.cli.terminal.progress import Plain
+    from fertool.workflows import privacy
 
-    store = open_store(chosen.db, remind=False)
-    Answers(store.database).answer(chosen.course, student, **dates)
-    said = ", ".join(f"{name} {day}" for name, day in dates.items() if day)
-    record(store, "students consent", chosen.course, [student], said)
-    print(f"{student} in course {chosen.course}: {said}")
-    settle(store, chosen)
-    remind(store)
-    unrecognizable(store, chosen)
+    plain = Plain()
+    store = open_store(chosen.db)
+    bring_up_to_date(store, remind=False)
+    privacy.answer(store, chosen, student, plain, **dates)
+    warn_of_refusals(store)
+    for line in privacy.unrecognizable(store, chosen):
+        plain.warning(line)
 
 
 def _date(flag: str, text: str | None) -> date | None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fertool.cli.students.listing import Student
-from fertool.cli.students.settle import judge, known, open_names, record, remind, stale
-from fertool.cli.terminal.options import Course, Db, NamesFile, Options, PluginFiles, open_store, settings
+from fertool.cli.terminal.names import open_names
+from fertool.cli.terminal.options import (
+    Course,
+    Db,
+    NamesFile,
+    Options,
+    PluginFiles,
+    bring_up_to_date,
+    open_store,
+    settings,
+    warn_of_refusals,
+)
 from fertool.storage.student_labels import spelled
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fertool.config import Settings
-    from fertool.storage.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -31,25 +35,14 @@ def rename(
     db: Db = None,
 ) -> None:
     """Give a student a name: in every table, or with --names in that encrypted file only."""
-    from fertool.storage.corrections import Decisions
-    from fertool.storage.student_labels import clean_label
+    from fertool.cli.terminal.progress import Plain
+    from fertool.workflows import students
 
     chosen = settings(course=course, db=db)
-    name = clean_label(name, "NAME")
-    secret, people = open_names(names)
+    people = open_names(names)
     store = open_store(chosen.db)
-    if people is None or names is None:
-        Decisions(store.database).rename(chosen.course, student, name)
-        record(store, "students rename", chosen.course, [name])
-    else:
-        from fertool.privacy import names as files
-
-        known(store, chosen.course, student)
-        people.known[chosen.course, student] = name
-        files.save(people, names, secret)
-        record(store, "students rename", chosen.course, [student], "in the names file")
-    print(f"{student} is called {name} now")
-    stale(store, chosen.course)
+    bring_up_to_date(store)
+    students.rename(store, chosen.course, student, name, Plain(), people)
 
 
 def merge(
@@ -65,30 +58,17 @@ def merge(
 
     A number that turns out to be a student who refuses is off all pages and known reports from then on.
     """
-    from fertool.report.refresh import refresh
-    from fertool.storage.consents import Answers
-    from fertool.storage.corrections import Decisions
+    from fertool.cli.terminal.progress import Plain
+    from fertool.host import toolbox
+    from fertool.workflows import students
 
     chosen = settings(course=course, db=db)
-    secret, people = open_names(names)
-    store = open_store(chosen.db, remind=False)
-    lectures = Decisions(store.database).merge(chosen.course, student, other)
-    if people is not None and names is not None:
-        from fertool.privacy import names as files
-
-        gone = people.known.pop((chosen.course, other), None)
-        if gone is not None:
-            people.known.setdefault((chosen.course, student), gone)
-        files.save(people, names, secret)
-    record(store, "students merge", chosen.course, [student])
-    print(f"{other} is {student} now")
-    whole = _judge(store, chosen, lectures, option or [], plugin or [])
-    if student in Answers(store.database).refusing(chosen.course):
-        for told in refresh(store, chosen.course, retention=chosen.retention):
-            print(told)
-    else:
-        stale(store, chosen.course)
-    remind(store)
+    people = open_names(names)
+    rules = toolbox.toolbox(chosen, option or [], plugin or []).rules
+    store = open_store(chosen.db)
+    bring_up_to_date(store, remind=False)
+    whole = students.merge(store, chosen, student, other, rules, Plain(), people)
+    warn_of_refusals(store)
     if not whole:
         raise typer.Exit(3)
 
@@ -109,27 +89,19 @@ def split(
     db: Db = None,
 ) -> None:
     """Make a new student of some tracks of another: those at a time, in a stretch, or in a recording."""
+    from fertool.cli.terminal.progress import Plain
     from fertool.errors import ConfigError
+    from fertool.host import toolbox
     from fertool.media.sampling import parse_time
-    from fertool.storage.corrections import Decisions, Stretch
+    from fertool.storage.corrections import Stretch
+    from fertool.workflows import students
 
     if at is None and (recording is None or to is not None):
         raise ConfigError("split: expected --at TIME or --recording R", "`fertool students show` says when")
     chosen = settings(course=course, db=db)
-    store = open_store(chosen.db)
     part = Stretch(recording, parse_time(at) if at else None, parse_time(to) if to else None)
-    new, lectures = Decisions(store.database).split(chosen.course, student, part)
-    record(store, "students split", chosen.course, [student, new])
-    print(f"{new} is new: what was split off {student}")
-    whole = _judge(store, chosen, lectures, option or [], plugin or [])
-    stale(store, chosen.course)
-    if not whole:
+    rules = toolbox.toolbox(chosen, option or [], plugin or []).rules
+    store = open_store(chosen.db)
+    bring_up_to_date(store)
+    if not students.split(store, chosen.course, student, part, rules, Plain()):
         raise typer.Exit(3)
-
-
-def _judge(
-    store: Store, chosen: Settings, lectures: list[tuple[str, str]], pairs: list[str], files: list[Path]
-) -> bool:
-    from fertool.host import toolbox
-
-    return not lectures or judge(store, toolbox.toolbox(chosen, pairs, files).rules, lectures)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.students.settle import known, read_names, record
+from fertool.cli.terminal.names import read_names
 from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
     NamesFile,
+    bring_up_to_date,
     clock,
     open_store,
     print_json,
@@ -20,6 +21,8 @@ from fertool.cli.terminal.options import (
     settings,
 )
 from fertool.storage.student_labels import spelled
+from fertool.workflows.audit import record
+from fertool.workflows.students import known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,12 +45,11 @@ def register(parent: typer.Typer) -> None:
 @app.command(name="list")
 def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: Json = False) -> None:
     """Every student of a course: where seen, for how long, how many pictures, what consent."""
-    from fertool.storage.students import Roster
-
     chosen = settings(course=course, db=db)
     people = read_names(names)
     store = open_store(chosen.db, read_only=True)
-    rows = Roster(store.database).overview(chosen.course).to_dicts()
+    bring_up_to_date(store)
+    rows = store.students.overview(chosen.course).to_dicts()
     record(store, "students list", chosen.course)
     if people is not None:
         rows = [
@@ -83,18 +85,16 @@ def show(
     """One student: when seen in which recording, pictures, consent, what was decided."""
     import polars as pl
 
-    from fertool.storage.corrections import Decisions
-    from fertool.storage.students import Roster
-
     chosen = settings(course=course, db=db)
     people = read_names(names)
     store = open_store(chosen.db, read_only=True)
+    bring_up_to_date(store)
     known(store, chosen.course, student)
     record(store, "students show", chosen.course, [student])
-    roster = Roster(store.database)
+    roster = store.students
     (row,) = roster.overview(chosen.course).filter(pl.col("student") == student).to_dicts()
     about = row | ({"name": people.name(chosen.course, student)} if people else {})
-    decided = Decisions(store.database).all(chosen.course).filter(pl.col("label") == student)
+    decided = store.corrections.all(chosen.course).filter(pl.col("label") == student)
     tables = {
         "seen": roster.sightings(chosen.course, student),
         "pictures": roster.pictures(chosen.course, student),

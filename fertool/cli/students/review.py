@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.students.settle import read_names, record
-from fertool.cli.terminal.options import Course, Db, NamesFile, open_store, settings
+from fertool.cli.terminal.names import read_names
+from fertool.cli.terminal.options import Course, Db, NamesFile, bring_up_to_date, open_store, settings
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,12 +41,12 @@ def review(
     from fertool.host import toolbox
     from fertool.identity import thumbnails
     from fertool.report import contact_sheet
-    from fertool.storage.students import Roster
 
     chosen = settings(course=course, db=db, policy="behaviour")
     known = read_names(names)
     store = open_store(chosen.db)
-    roster = Roster(store.database)
+    bring_up_to_date(store)
+    roster = store.students
     wanted = roster.glimpses(chosen.course, each)
     jpegs, notes = thumbnails.cut(wanted)
     cards = _cards(roster, chosen.course, wanted, jpegs, known)

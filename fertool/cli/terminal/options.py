@@ -11,7 +11,7 @@ import typer
 from fertool.cli.terminal import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from fertool.config import Settings
     from fertool.storage.store import Store
@@ -48,48 +48,42 @@ def settings(**flags: Any) -> Settings:
     return config.load(Path.cwd(), **flags)
 
 
-def open_store(db: str, *, read_only: bool = False, create: bool = False, remind: bool = True) -> Store:
-    """The database, which has to be there unless `create`; what has become of consent takes effect first, and
-    other versions of rules.
+def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:
+    """The database, which has to be there unless `create`. Nothing else happens: see `bring_up_to_date` and
+    `warn_of_changes`."""
+    from fertool.storage.store import Store
+
+    return Store(Path(db), read_only=read_only, create=create)
+
+
+def bring_up_to_date(store: Store, *, remind: bool = True) -> None:
+    """What a command that shows or writes people does first: changes of consent and of rules take effect.
 
     `remind`: say who refuses and is still stored. Commands that change this say it at their end instead.
     """
-    from fertool.cli.renewal import renew
-    from fertool.cli.students import settle
-    from fertool.storage.store import Store
+    from fertool.cli.terminal.progress import Plain
+    from fertool.workflows import privacy
 
-    store, chosen = Store(Path(db), read_only=read_only, create=create), settings(db=db)
-    settle.settle(store, chosen)  # before `renew`, which would judge without rendering known reports again
-    renew(store, chosen)
+    privacy.bring_up_to_date(store, settings(db=str(store.database.path)), Plain())
     if remind:
-        settle.remind(store)
-    return store
+        warn_of_refusals(store)
 
 
-def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tuple[str, str]]:
-    """(course, lecture) pairs with a finished run that the flags leave: at least one, or a FertoolError."""
-    from fertool.errors import FertoolError
+def warn_of_refusals(store: Store) -> None:
+    """Say who refuses and is still stored."""
+    from fertool.workflows import privacy
 
-    found = store.lectures(course, lecture)
-    if not found:
-        raise FertoolError(f"{store.database.path}: no analyzed lecture fits", "see `fertool runs`")
-    return found
+    for line in privacy.still_stored(store, settings().db):
+        print(f"fertool: {line}", file=sys.stderr)
 
 
-def absent(rules: Mapping[str, tuple[int, int]]) -> list[str]:
-    """What to say of rules that are not present but have judged before; `rules`: as `Result.absent`."""
-    lines = []
-    for rule, (kept, gone) in rules.items():
-        if kept:
-            lines.append(f"rule not present: {rule}; {_count(kept)} kept as before")
-        if gone:
-            why = "what they are about has changed"
-            lines.append(f"rule not present: {rule}; {_count(gone)} no longer shown, since {why}")
-    return lines
+def warn_of_changes(store: Store) -> None:
+    """What a command that only reads does: say what `bring_up_to_date` would change, and write nothing."""
+    from fertool.workflows import privacy
 
-
-def _count(assessments: int) -> str:
-    return f"{assessments} assessment{'' if assessments == 1 else 's'}"
+    for line in privacy.pending(store, settings(db=str(store.database.path))):
+        print(f"fertool: {line}", file=sys.stderr)
+    warn_of_refusals(store)
 
 
 def clock(seconds: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fertool.cli.terminal.options import clock, print_line
-from fertool.cli.terminal.progress import LINE_EVERY_S
+from fertool.cli.terminal.progress import LINE_EVERY_S, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def whole(*, json: bool = False) -> Iterator[Whole]:
         screen.over()
 
 
-class Whole:
+class Whole(Plain):
     """Lines on standard error, now and then."""
 
     every_s = LINE_EVERY_S
@@ -52,13 +52,9 @@ class Whole:
         self._failed: set[int] = set()
         self._said = 0
 
-    def message(self, text: str) -> None:
-        print(text, file=sys.stderr)
-
     def told(self, drive: Drive) -> None:
-        """Called about once a second."""
         for text in drive.messages[self._said :]:
-            self.message(f"fertool: {text}")
+            self.warning(text)
         self._said = len(drive.messages)
         for one in drive.progress:
             if one.reason and one.job.number not in self._failed:
@@ -69,12 +65,11 @@ class Whole:
             self.show(drive.status(), under_way)
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
-        """Called before each recording, the first one is number 0."""
         if self._due():
             self.message(f"into the database: {number}/{count} recordings")
 
     def failed(self, file: str, reason: str) -> None:
-        self.message(f"fertool: {reason}" if reason.startswith(file) else f"fertool: {file}: {reason}")
+        self.warning(reason if reason.startswith(file) else f"{file}: {reason}")
 
     def news(self, under_way: Sequence[Progress]) -> bool:
         """Whether something is to be shown at once; lines can wait."""

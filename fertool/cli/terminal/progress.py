@@ -7,10 +7,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.terminal.options import clock
+from fertool.cli.terminal.options import clock, print_table
+from fertool.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from fertool.media.remote import File
 
@@ -18,8 +19,24 @@ LINE_EVERY_S = 10.0
 """Without a terminal: one line this often."""
 
 
-class Shown:
-    """Plain lines on standard error; standard output belongs to results."""
+class Plain(Reporter):
+    """Lines: messages and warnings on standard error, results on standard output."""
+
+    def message(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+    def warning(self, text: str) -> None:
+        self.message(f"fertool: {text}")
+
+    def result(self, text: str) -> None:
+        print(text)
+
+    def removed(self, rows: Mapping[str, int]) -> None:
+        print_table(["removed from", "rows"], rows.items() or [("(nothing)", 0)])
+
+
+class Shown(Plain):
+    """How far a series of recordings is, in lines now and then."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -27,18 +44,15 @@ class Shown:
         self._next = 0.0
 
     def video(self, file: File) -> None:
-        """The next recording is being opened."""
         self.name = file.name
 
     def started(self, planned: int, done: int) -> None:
-        """Measuring begins, or goes on after `done` of the `planned` samples."""
         self.planned, self.done, self.found = planned, done, 0
         self.began, self.first_s = time.monotonic(), None if done else 0.0
         if done:
             self.message(f"{self.name}: going on after {done} of {planned} samples")
 
     def advanced(self, samples: int, faces: int, time_s: float) -> None:
-        """`samples` more are measured, up to `time_s` of the recording, with `faces` faces."""
         if self.first_s is None:
             self.first_s = time_s
         self.done += samples
@@ -57,9 +71,6 @@ class Shown:
         spent = time.monotonic() - self.began
         ahead = self.time_s - (self.first_s or 0.0)
         return f"{ahead / spent:.1f}x real time" if spent > 0 and ahead > 0 else ""
-
-    def message(self, text: str) -> None:
-        print(text, file=sys.stderr)
 
 
 class Bars(Shown):

@@ -21,6 +21,8 @@ ENDED = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does, where the platform has them."""
 INTERRUPTED, UNWRITABLE = 130, 1
 """Exit codes after Ctrl-C, and where the output could not be written, as the tools of a shell have them."""
+_notes = logging.StreamHandler()
+"""Of the log, on standard error."""
 _received: list[int] = []
 """The signal that ended this command, if any."""
 
@@ -34,9 +36,9 @@ def prepare() -> None:
             setattr(sys, name, NOWHERE.open("w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    shown = logging.StreamHandler()
-    shown.setFormatter(logging.Formatter("fertool: %(message)s"))
-    logging.getLogger("fertool").addHandler(shown)
+    _notes.stream = sys.stderr  # `setStream` would flush the one of an earlier command in this process
+    _notes.setFormatter(logging.Formatter("fertool: %(message)s"))
+    logging.getLogger("fertool").addHandler(_notes)
     with suppress(ValueError):  # not in the main thread
         for name in ENDED:
             if hasattr(signal, name):
