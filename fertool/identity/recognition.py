@@ -16,11 +16,11 @@ from fertool.identity import matching
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from fertool.storage.students import Roster
+    from fertool.storage.students import Students
 
 
 def recognise(
-    roster: Roster,
+    roster: Students,
     course: str,
     enrolled: Collection[str],
     *,

@@ -26,7 +26,7 @@ QUALITY = 85
 
 
 def cut(wanted: pl.DataFrame) -> tuple[list[bytes | None], list[str]]:
-    """A JPEG for every row of `Roster.glimpses`, in its order, and notes on what could not be cut.
+    """A JPEG for every row of `Students.glimpses`, in its order, and notes on what could not be cut.
 
     None where a recording is not there any more, is another file by now, or cannot be decoded.
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from fertool.storage import views
 from fertool.storage.database import Part, insert
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ class Assessments(Part):
 
     def assessments(self, course: str, lecture: str) -> pl.DataFrame:
         """Columns of the view `assessments_latest`, of one lecture, by rule, segment, student."""
-        sql = """SELECT * FROM assessments_latest WHERE course = $c AND lecture = $l
-                 ORDER BY rule, segment NULLS FIRST, student NULLS FIRST, start_s, message"""
-        return self.database.table(sql, c=course, l=lecture)
+        return views.read(self.database, "assessments_latest", course, lecture)
 
     def wide_assessments(self, course: str) -> pl.DataFrame:
         """The same columns: of the whole course or of all courses, by rule, student, message."""

@@ -28,12 +28,12 @@ class Site:
     k: int | None
 
 
-class Custody(Part):
+class Audit(Part):
     """Records of access and of what is held. Every method is one transaction."""
 
     # --- who looked at what ---------------------------------------------------------------------
 
-    def audit(
+    def record(
         self,
         command: str,
         course: str | None = None,

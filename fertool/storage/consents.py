@@ -29,7 +29,7 @@ CONSENTS: dict[str, pl.DataType] = {
 """One row per student with an answer on record. Dates may be null: not known, or never."""
 
 
-class Answers(Part):
+class Consents(Part):
     """Consents on record. Every method is one transaction."""
 
     def consents(self, course: str) -> pl.DataFrame:

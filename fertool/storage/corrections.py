@@ -62,7 +62,7 @@ class Stretch:
     """`start_s` when left out: the track at that time."""
 
 
-class Decisions(Part):
+class Corrections(Part):
     """Recorded decisions, and how they are made. Every method is one transaction.
 
     Those that decide raise FertoolError for a student that is not there, and return the lectures, as

@@ -10,7 +10,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool.storage.audit import Custody
+from fertool.storage.audit import Audit
 from fertool.storage.database import Part
 from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
@@ -52,7 +52,7 @@ class Removed:
             self.rows[table] = self.rows.get(table, 0) + number
 
 
-class Removal(Part):
+class Erasure(Part):
     """Deletes. Every method is one transaction."""
 
     def forget(self, course: str, student: str, *, keep_answer: bool = False) -> Removed:
@@ -66,7 +66,7 @@ class Removal(Part):
         With `keep_answer`, only what recordings showed and what was concluded from it goes. Answer, pictures,
         decisions and recordings stay: a later analysis needs them to know whose face it may not keep.
         """
-        Custody(self.database).held(course, student)  # raises before anything is touched
+        Audit(self.database).held(course, student)  # raises before anything is touched
         removed = Removed()
         with self.database.transaction() as con:
             erase = _Eraser(con, course, student, removed)

@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 
 from fertool.errors import StoreError
-from fertool.storage.audit import Custody
+from fertool.storage.audit import Audit
 from fertool.storage.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def traces(
 def searchable(database: Database, label: str) -> bool:
     """Whether bytes can tell: `student-10` stands inside `student-100`, `face` in a column's name."""
     schema = (sql for _, sql in MIGRATIONS)
-    return not Custody(database).texts(label) and not any(label in sql for sql in schema)
+    return not Audit(database).texts(label) and not any(label in sql for sql in schema)
 
 
 def pages(sites: Iterable[Path]) -> Iterator[Path]:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.storage import query
 from fertool.storage.assessments import Assessments
-from fertool.storage.audit import Custody
-from fertool.storage.consents import Answers
-from fertool.storage.corrections import Decisions
+from fertool.storage.audit import Audit
+from fertool.storage.consents import Consents
+from fertool.storage.corrections import Corrections
 from fertool.storage.database import Database
-from fertool.storage.erase import Removal
+from fertool.storage.erase import Erasure
 from fertool.storage.lectures import Lectures
 from fertool.storage.observations import Observations
 from fertool.storage.runs import Runs
-from fertool.storage.students import Roster
+from fertool.storage.students import Students
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,15 +33,15 @@ class Store(Runs, Lectures, Observations, Assessments):
         self, path: Path, *, read_only: bool = False, create: bool = True, timeout_s: float = 30
     ) -> None:
         super().__init__(Database(path, read_only=read_only, create=create, timeout_s=timeout_s))
-        self.students = Roster(self.database)
+        self.students = Students(self.database)
         """Who is in a course: pictures, labels, where they are seen."""
-        self.consents = Answers(self.database)
+        self.consents = Consents(self.database)
         """Answers on consent."""
-        self.corrections = Decisions(self.database)
+        self.corrections = Corrections(self.database)
         """Students renamed, merged or split by hand."""
-        self.audit = Custody(self.database)
+        self.audit = Audit(self.database)
         """Who looked at whose data, what is held, which reports were written."""
-        self.erase = Removal(self.database)
+        self.erase = Erasure(self.database)
         """Deletions: of a student, of old runs."""
 
     def query(self, sql: str, **params: Any) -> pl.DataFrame:

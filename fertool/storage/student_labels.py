@@ -95,7 +95,7 @@ def own(con: duckdb.DuckDBPyConnection, course: str, recording: str) -> list[str
 def claim(
     con: duckdb.DuckDBPyConnection, course: str, recording: str, count: int, taken: Collection[str]
 ) -> list[str]:
-    """Numbers for `count` students of a recording: see `Roster.claim`."""
+    """Numbers for `count` students of a recording: see `Students.claim`."""
     mine = [label for label in own(con, course, recording) if label not in taken]
     fresh = new_numbers(con, course, count - len(mine[:count]))
     for label in mine[count:]:

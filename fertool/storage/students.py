@@ -52,7 +52,7 @@ _FACES = """
 the others."""
 
 
-class Roster(Part):
+class Students(Part):
     """What is known of the students of a course. Every method is one transaction."""
 
     # --- faces --------------------------------------------------------------------------------

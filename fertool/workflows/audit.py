@@ -27,11 +27,11 @@ def record(
 
     A database that cannot be written to, a copy on a stick for example, can still be read: the log says so.
     """
-    from fertool.storage.audit import Custody
+    from fertool.storage.audit import Audit
     from fertool.storage.database import Database
 
     try:
         database = Database(store.database.path, create=False)  # the store may be open for reading only
-        Custody(database).audit(command, course, students, what, lecture)
+        Audit(database).record(command, course, students, what, lecture)
     except StoreError as error:
         log.warning("this is not in the audit: %s", error)

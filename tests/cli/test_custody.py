@@ -273,12 +273,12 @@ def test_the_audit_lists_what_commands_did(fertool, filled: Path) -> None:
 
 def test_a_database_that_cannot_be_written_can_still_be_read(fertool, filled: Path, monkeypatch) -> None:
     from fertool.errors import StoreError
-    from fertool.storage.audit import Custody
+    from fertool.storage.audit import Audit
 
     def refuse(*_: object) -> None:
         raise StoreError("read-only")
 
-    monkeypatch.setattr(Custody, "audit", refuse)
+    monkeypatch.setattr(Audit, "record", refuse)
     done = fertool("students", "list", "--json", *SIGNALS)
     assert done.code == 0
     assert [row["student"] for row in json.loads(done.out)]

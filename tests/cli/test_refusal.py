@@ -14,7 +14,7 @@ import pytest
 from class_of_six import lines
 
 from fertool.demo import gallery
-from fertool.storage.consents import CONSENTS, Answers
+from fertool.storage.consents import CONSENTS
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -283,7 +283,7 @@ def test_a_number_that_withdraws_stays_away(fertool, analyzed: Path, three: Path
 
 
 def consents(store: Store, *rows: tuple) -> None:
-    Answers(store.database).set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
+    store.consents.set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
 
 
 @pytest.fixture
@@ -369,7 +369,7 @@ def test_what_makes_no_sense_changes_nothing(fertool, simulated: Store, command,
     assert done.code == 2
     assert words in done.err.splitlines()[-1]
     assert held() == 2
-    assert Answers(simulated.database).refusing("signals") == {"Ann"}
+    assert simulated.consents.refusing("signals") == {"Ann"}
 
 
 def test_the_contact_sheet_shows_no_face_of_who_refuses(fertool, analyzed: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import StoreError
-from fertool.storage.audit import Custody, Site
+from fertool.storage.audit import Site
 from fertool.storage.store import Store
 
 ANN, BOB = "student-01", "student-02"
@@ -19,10 +19,10 @@ ANN, BOB = "student-01", "student-02"
 
 def test_the_audit_says_who_did_what_to_whom_newest_first(store: Store) -> None:
     custody = store.audit
-    custody.audit("analyze", "signals", what="gallery.mp4", lecture="week 1")
-    custody.audit("export", "signals", [BOB, ANN, BOB], "everything held")
-    custody.audit("purge", what="all courses")
-    custody.audit("report", "optics", what="site")
+    custody.record("analyze", "signals", what="gallery.mp4", lecture="week 1")
+    custody.record("export", "signals", [BOB, ANN, BOB], "everything held")
+    custody.record("purge", what="all courses")
+    custody.record("report", "optics", what="site")
     log = custody.log().select("command", "course", "lecture", "student", "what").rows()
     assert log == [
         ("report", "optics", None, None, "site"),
@@ -38,7 +38,7 @@ def test_the_audit_says_who_did_what_to_whom_newest_first(store: Store) -> None:
 
 
 def test_the_audit_of_a_new_database_is_empty(tmp_path: Path) -> None:
-    assert Custody(Store(tmp_path / "new.duckdb").database).log().is_empty()
+    assert Store(tmp_path / "new.duckdb").audit.log().is_empty()
 
 
 # --- sites ----------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_everything_held_on_a_student(store: Store, give_embeddings, assessed, e
     give_embeddings(store)
     enrolled(store, ANN)
     assessed(store, {"lecture": "week 1", "student": ANN}, {"lecture": "week 1", "student": BOB})
-    store.audit.audit("export", "signals", [ANN], "x")
+    store.audit.record("export", "signals", [ANN], "x")
     held = store.audit.held("signals", ANN)
     assert {table: len(found) for table, found in held.items()} == {
         "students": 1,

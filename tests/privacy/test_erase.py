@@ -34,7 +34,7 @@ def test_forgetting_leaves_a_count(store: Store, give_embeddings, assessed, enro
         {"lecture": "week 1", "message": "all were there"},
     )
     custody = store.audit
-    custody.audit("export", "signals", [ANN, BOB], f"what is held on {ANN}")
+    custody.record("export", "signals", [ANN, BOB], f"what is held on {ANN}")
     theirs = rows(store, "SELECT track FROM tracks JOIN runs USING (run) JOIN recordings USING (recording)"
                          f" WHERE student = '{ANN}' AND course = 'signals'")  # fmt: skip
     removed = store.erase.forget("signals", ANN)

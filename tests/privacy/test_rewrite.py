@@ -83,7 +83,7 @@ def test_rewriting_keeps_everything_else(tmp_path: Path) -> None:
 def test_others_wait_while_a_file_is_rewritten(tmp_path: Path) -> None:
     store, _ = filled(tmp_path / "x.duckdb", tracks=4)
     with store.database.exclusive():
-        writer = threading.Thread(target=lambda: store.audit.audit("query", what="late"))
+        writer = threading.Thread(target=lambda: store.audit.record("query", what="late"))
         writer.start()
         writer.join(0.2)
     writer.join()

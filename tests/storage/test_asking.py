@@ -56,7 +56,7 @@ def test_parts_of_the_store_share_its_file(store: Store) -> None:
     assert len(parts) == 5
     with store.database.kept():
         store.students.know("signals", "Ann")
-        store.audit.audit("export", "signals", ["Ann"])
+        store.audit.record("export", "signals", ["Ann"])
         assert store.consents.refusing("signals") == set()
         assert store.corrections.all("signals").is_empty()
         assert store.erase.forget("signals", "Ann").rows == {"students": 1}

@@ -10,7 +10,7 @@ import pytest
 from fertool.errors import FertoolError
 from fertool.identity import linking
 from fertool.storage.consents import CONSENTS
-from fertool.storage.corrections import DECISIONS, Decisions, Stretch
+from fertool.storage.corrections import DECISIONS, Corrections, Stretch
 from fertool.storage.runs import Recording, Run
 from fertool.storage.store import Store
 from fertool.storage.students import ENROLLED
@@ -21,7 +21,7 @@ PLACES = {"a": 0.0, "b": 200.0, "c": 400.0}
 
 
 @pytest.fixture
-def decisions(store) -> Decisions:
+def decisions(store) -> Corrections:
     return store.corrections
 
 
@@ -126,7 +126,7 @@ def answer(store: Store, student: str, consent: bool, expires: date | None = Non
 ONE, TWO = "student-01", "student-02"
 
 
-def test_rename_reaches_every_table(store: Store, decisions: Decisions) -> None:
+def test_rename_reaches_every_table(store: Store, decisions: Corrections) -> None:
     analyse(store, "r1", {"a": ONE, "b": TWO}, run="older")
     analyse(store, "r1", {"a": ONE, "b": TWO})
     analyse(store, "r2", {"a": ONE})
@@ -253,7 +253,7 @@ def test_a_number_is_never_given_twice(store, decisions) -> None:
 
 def test_the_audit_follows_the_label(store, decisions) -> None:
     analyse(store, "r1", {"a": ONE, "b": TWO})
-    store.audit.audit("export", "signals", [ONE, TWO], "all")
+    store.audit.record("export", "signals", [ONE, TWO], "all")
     decisions.rename("signals", ONE, "Ann")
     decisions.merge("signals", "Ann", TWO)
     assert store.audit.log("signals")["student"].to_list() == ["Ann", "Ann"]

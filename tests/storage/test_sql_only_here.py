@@ -27,7 +27,9 @@ def sql_in(source: str) -> list[str]:
     tree = ast.parse(source)
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
     given = [call.args[0] for call in calls if call.func.attr in ASKING and call.args]
+    documentation = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
     texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    texts = [text for text in texts if id(text) not in documentation]
     found = [text for text in texts if STATEMENT.search(text.value)]
     found += [text for text in given if isinstance(text, (ast.Constant, ast.JoinedStr))]
     return [ast.unparse(text) for text in found]
@@ -42,6 +44,7 @@ SOURCES = [  # (source of a module, whether it holds SQL)
     ('x = "FROM assessments_latest"', True),  # DuckDB needs no SELECT
     ('store.query("CHECKPOINT")', True),  # no keyword that we know, but a database is asked
     ('con.execute(f"PRAGMA {name}")', True),
+    ('def f():\n    """>>> db.query("SELECT a FROM b")"""', False),  # an example for the user
     ("store.query(sql)", False),  # typed by somebody
     ('x = "Select a segment from the list"', False),  # words, not a statement
     ('x = "FROM the recording on"', True),  # errs on the safe side: write it in lower case

@@ -68,8 +68,8 @@ def people(store: Store) -> Store:
         lecture=pl.Series(["week-1", "week-1", None]),
     )
     store.save_assessments(said)
-    store.audit.audit("export", "signals", ["Ann"])
-    store.audit.audit("export", "optics", ["Ann"])
+    store.audit.record("export", "signals", ["Ann"])
+    store.audit.record("export", "optics", ["Ann"])
     with store.database.transaction() as con:
         for number, label in enumerate(("Ann", "Bob")):  # the second track of Ann was Bob's
             con.execute(

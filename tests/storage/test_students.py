@@ -11,7 +11,7 @@ import pytest
 from fertool.storage.consents import CONSENTS
 from fertool.storage.runs import Recording, Run
 from fertool.storage.store import Store
-from fertool.storage.students import ENROLLED, PROTOTYPES, Roster
+from fertool.storage.students import ENROLLED, PROTOTYPES, Students
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
 
@@ -19,7 +19,7 @@ MODEL = "faceapi 1 0123456789ab"
 
 
 @pytest.fixture
-def roster(store) -> Roster:
+def roster(store) -> Students:
     return store.students
 
 
@@ -69,12 +69,12 @@ def analysed(store: Store, name: str, tracks: list[tuple[str | None, int, float 
     return run
 
 
-def test_nobody_is_known_at_first(roster: Roster) -> None:
+def test_nobody_is_known_at_first(roster: Students) -> None:
     assert roster.prototypes("signals") == {}
     assert roster.enrolled("signals") == {}
 
 
-def test_enrolled_pictures_come_back_as_unit_rows_in_order_of_label(roster: Roster) -> None:
+def test_enrolled_pictures_come_back_as_unit_rows_in_order_of_label(roster: Students) -> None:
     roster.enrol("signals", pictures(("student-10", "b.jpg", 20), ("student-9", "a.jpg", 10)))
     roster.enrol("signals", pictures(("student-9", "c.jpg", 30)))
     roster.enrol("algebra", pictures(("ann", "d.jpg", 40)))
@@ -85,7 +85,7 @@ def test_enrolled_pictures_come_back_as_unit_rows_in_order_of_label(roster: Rost
     assert known["student-9"].shape == (2, 2)
 
 
-def test_enrolling_twice_changes_nothing(roster: Roster, store: Store) -> None:
+def test_enrolling_twice_changes_nothing(roster: Students, store: Store) -> None:
     rows = pictures(("ann", "a.jpg", 10), ("ann", "a copy.jpg", 10))
     rows = rows.with_columns(sha256=pl.lit("same bytes"))
     for _ in range(2):
@@ -94,7 +94,7 @@ def test_enrolling_twice_changes_nothing(roster: Roster, store: Store) -> None:
     assert store.query("SELECT * FROM students").rows() == [("signals", "ann", None)]
 
 
-def test_embeddings_of_another_model_are_not_compared(roster: Roster, store: Store) -> None:
+def test_embeddings_of_another_model_are_not_compared(roster: Students, store: Store) -> None:
     roster.enrol("signals", pictures(("ann", "a.jpg", 10)))
     roster.enrol("signals", pictures(("ann", "a.jpg", 50), model="other"))
     analysed(store, "r1", [("ann", 5, 12)])
@@ -105,7 +105,7 @@ def test_embeddings_of_another_model_are_not_compared(roster: Roster, store: Sto
     assert roster.prototypes("signals", model="third") == {}
 
 
-def test_tracks_count_if_they_are_somebody_s_and_of_a_current_run(roster: Roster, store: Store) -> None:
+def test_tracks_count_if_they_are_somebody_s_and_of_a_current_run(roster: Students, store: Store) -> None:
     analysed(store, "r1", [("ann", 5, 1)], run="older")
     analysed(store, "r1", [("ann", 5, 10), (None, 9, 80), ("bob", 3, None), ("bob", 2, 70)], run="newer")
     analysed(store, "r2", [("ann", 5, 20)], course="algebra")
@@ -115,7 +115,7 @@ def test_tracks_count_if_they_are_somebody_s_and_of_a_current_run(roster: Roster
 
 
 def test_pictures_first_then_the_longest_tracks_of_every_recording_in_turn(
-    roster: Roster, store: Store
+    roster: Students, store: Store
 ) -> None:
     roster.enrol("signals", pictures(("ann", "a.jpg", 0)))
     analysed(store, "r1", [("ann", 60 - i, 10 + i) for i in range(20)])

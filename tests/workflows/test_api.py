@@ -13,7 +13,6 @@ import pytest
 import fertool
 from fertool.demo import gallery
 from fertool.demo.timelines import store_lecture, timeline
-from fertool.storage.consents import Answers
 from fertool.storage.store import Store
 from fertool.workflows import api
 
@@ -177,8 +176,8 @@ def test_tables_of_one_course_and_of_all(store: Store) -> None:
 def test_who_refuses_is_in_no_table_but_the_list(store: Store) -> None:
     from datetime import date
 
-    Answers(store.database).answer("signals", "Ann", withdrawn=date.today())
-    Answers(store.database).answer("signals", "Bob", given=date.today(), expires=None)
+    store.consents.answer("signals", "Ann", withdrawn=date.today())
+    store.consents.answer("signals", "Bob", given=date.today(), expires=None)
     results = fertool.open()
     assert set(results.faces("signals")["student"]) == {"Bob", "Eve"}
     rows = results.students("signals").select("student", "lectures", "seen_s", "consent").rows()
@@ -189,7 +188,7 @@ def test_opening_and_reading_write_nothing(store: Store, caplog: pytest.LogCaptu
     from datetime import date
 
     fertool.assess()
-    Answers(store.database).answer("signals", "Ann", withdrawn=date.today())
+    store.consents.answer("signals", "Ann", withdrawn=date.today())
     before = store.database.path.read_bytes()
     with caplog.at_level(logging.WARNING, "fertool"):
         results = fertool.open()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fertool.privacy.names import Names
     from fertool.report.contact_sheet import Card
-    from fertool.storage.students import Roster
+    from fertool.storage.students import Students
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +75,7 @@ def _same_person(tools: Any) -> float:
 
 
 def _cards(
-    roster: Roster, course: str, wanted: pl.DataFrame, jpegs: list[bytes | None], known: Names | None
+    roster: Students, course: str, wanted: pl.DataFrame, jpegs: list[bytes | None], known: Names | None
 ) -> list[Card]:
     from fertool.report.contact_sheet import Card, Shot
 
