@@ -179,7 +179,7 @@ def write(
     shoot: Callable[[Digest], None] = _nothing_to_show,
 ) -> None:
     """All pages into an existing folder. One lecture at a time: memory holds the samples of one, and of the
-    others what `dataset.digest` keeps. `shoot` gives the site its pictures of a lecture."""
+    others what `data.digest` keeps. `shoot` gives the site its pictures of a lecture."""
     pages = environment(site)
     pages.globals["sections"] = partial(sections.show, site.say)
     courses = []

@@ -33,7 +33,7 @@ MEANS = {
 
 
 def write(out: Path, course: str, student: str, held: Mapping[str, pl.DataFrame]) -> None:
-    """Write the folder `out`, which must be new or empty: `dataset.json`, one CSV per table, `READ_ME.txt`.
+    """Write the folder `out`, which must be new or empty: `data.json`, one CSV per table, `READ_ME.txt`.
 
     Complete or not at all; readable by its owner only.
     """
