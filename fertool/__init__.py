@@ -24,7 +24,8 @@ from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Me
 if TYPE_CHECKING:
     from fertool.assessment import head_level, statistics
     from fertool.host import quantized, weights
-    from fertool.types import Floats, Image
+    from fertool.types import Floats as Floats  # exported to type checkers, so not in __all__
+    from fertool.types import Image as Image
     from fertool.vision import boxes, crops, devices, head_pose, lighting
     from fertool.workflows.api import analyze, assess, open, report
 
@@ -42,9 +43,7 @@ __all__ = [
     "Encoder",
     "Faces",
     "FertoolError",
-    "Floats",
     "Given",
-    "Image",
     "Message",
     "Model",
     "Part",

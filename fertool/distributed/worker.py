@@ -107,12 +107,13 @@ class Worker:
         from fertool.host import toolbox
 
         cv2.setNumThreads(kit.threads)
-        self._folder = tempfile.TemporaryDirectory(prefix="fertool-plugins-")
-        files = [Path(self._folder.name, f"{i}", name) for i, (name, _) in enumerate(kit.files)]
-        for file, (_, content) in zip(files, kit.files, strict=True):
-            file.parent.mkdir()
-            file.write_bytes(content)
-        self.tools: Toolbox = toolbox.toolbox(kit.settings, kit.pairs, files)
+        # Gone again as soon as they are imported: a worker ends by a signal and tidies nothing up.
+        with tempfile.TemporaryDirectory(prefix="fertool-plugins-") as folder:
+            files = [Path(folder, f"{i}", name) for i, (name, _) in enumerate(kit.files)]
+            for file, (_, content) in zip(files, kit.files, strict=True):
+                file.parent.mkdir()
+                file.write_bytes(content)
+            self.tools: Toolbox = toolbox.toolbox(kit.settings, kit.pairs, files)
         self.device = toolbox.device(kit.settings.device)
         self.spool = Spool(kit.spool)
         if self.tools.describe() != kit.tools:

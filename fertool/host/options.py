@@ -7,7 +7,7 @@ import sys
 import typing
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from fertool.errors import ConfigError
@@ -83,13 +83,20 @@ def values(plugin: Plugin) -> dict[str, Any]:
     return {f.name: getattr(plugin, f.name) for f in fields(plugin) if f.init}
 
 
-def check_names(given: Given, known: Iterable[str]) -> None:
-    """Options for a plugin that takes no part are a slip of the pen: say so."""
+def check_names(
+    given: Given, known: Iterable[str], installed: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Options for a plugin that takes no part are a slip of the pen: say so.
+
+    `installed`: name -> kind of the plugins that could take part.
+    """
     names = sorted(known)
     for name in given:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"in use: {', '.join(names)}"
+            if kind := installed.get(name):
+                hint = f"add --{kind} {name}, or leave this option out"
             raise ConfigError(f"-o {name}.…: plugin {name!r} is not in use", hint)
 
 

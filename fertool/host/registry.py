@@ -11,6 +11,9 @@ import importlib.util
 import inspect
 import re
 import sys
+import traceback
+from abc import ABC
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -26,14 +29,16 @@ from fertool.contracts import Plugin
 from fertool.errors import PluginError
 from fertool.host.guard import guarded
 from fertool.sections import PageKind
-from fertool.types import Scope, Signal, Subject, is_label
+from fertool.types import EMOTIONS, Scope, Signal, Subject, is_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import ModuleType
 
 GROUP = "fertool"
+HOOKS = ("fertool_plugins", "fertool_report_sections")
 KINDS = ("detector", "encoder", "classifier", "rule", "section")
+NEAR = 0.8
+"""Likeness (difflib's ratio) from which a name counts as a misspelt one."""
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 WORDS: dict[str, dict[str, Any]] = {
     "rule": {"signals": Signal, "scope": Scope, "subject": Subject},
@@ -61,6 +66,8 @@ class Broken:
     name: str
     source: str
     reason: str
+    place: str = ""
+    """` [FILE:LINE]` of its code, as far as that is known."""
 
 
 @dataclass(slots=True)
@@ -94,14 +101,15 @@ class Registry:
             for plugin in classes:
                 self._add(plugin, source, digest)
         except (Exception, SystemExit) as error:
-            self.broken.append(Broken(name, source, _reason(error)))
+            self.broken.append(Broken(name, source, _reason(error), raised_at(error, module.__file__)))
 
     def _add(self, plugin: type[Plugin], source: str, digest: str) -> None:
         reason = misfit(plugin)
         if not reason and (other := self.found.get((plugin.kind, plugin.name))):
             reason = f"the name is taken by {other.source}"
         if reason:
-            self.broken.append(Broken(str(getattr(plugin, "name", repr(plugin))), source, reason))
+            broken = Broken(str(getattr(plugin, "name", repr(plugin))), source, reason, defined_at(plugin))
+            self.broken.append(broken)
         else:
             self.found[plugin.kind, plugin.name] = Found(plugin, source, digest)
 
@@ -113,8 +121,34 @@ def load_plugins(files: Iterable[Path] = ()) -> Registry:
         before = len(registry.broken)
         _load_file(registry, file)
         if registry.broken[before:]:
-            raise PluginError(f"--plugin {file}: {registry.broken[before].reason}")
+            broken = registry.broken[before]
+            raise PluginError(f"--plugin {file}: {broken.reason}{broken.place}")
     return registry
+
+
+def of(name: str) -> tuple[list[Found], list[Broken]]:
+    """The plugins of a Python file, or of an installed package by the name of its distribution or module.
+
+    A bad file, and a name that is neither, raise a PluginError.
+    """
+    if name.endswith(".py") or Path(name).exists():
+        found = load_plugins([Path(name)]).found.values()
+        return [one for one in found if one.source == name], []
+    asked = name.lower().replace("_", "-")
+    sources = {
+        source
+        for entry, source in _entry_points()
+        if asked in (source.rpartition(" ")[0], entry.module.partition(".")[0].lower().replace("_", "-"))
+    }
+    if not sources:
+        packages = sorted({source.rpartition(" ")[0] for _, source in _entry_points()})
+        what = f"{name}: neither a Python file nor an installed package with plugins"
+        raise PluginError(what, f"packages with plugins: {', '.join(packages)}")
+    registry = _installed()
+    return (
+        [one for one in registry.found.values() if one.source in sources],
+        [one for one in registry.broken if one.source in sources],
+    )
 
 
 @cache
@@ -160,30 +194,41 @@ def _load_file(registry: Registry, file: Path) -> None:
         with guarded("its import"):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"--plugin {file}: {_reason(error)}") from error
+        raise PluginError(f"--plugin {file}: {_reason(error)}{raised_at(error, str(file))}") from error
     registry.add_module(module, file.stem, str(file), digest)
 
 
 def _classes(module: Any, name: str) -> list[type[Plugin]]:
-    """What the module's hook returns; a misspelt hook is an error, not silence."""
+    """What the module's hooks return; a misspelt hook is an error, not silence."""
     manager = pluggy.PluginManager("fertool")
     manager.add_hookspecs(hookspecs)
     # Only its functions: pluggy looks at every attribute, and that would load the lazy modules of the facade.
-    manager.register(
-        SimpleNamespace(**{n: f for n, f in vars(module).items() if type(f) is FunctionType}), name
-    )
-    manager.check_pending()
-    answers = [*manager.hook.fertool_plugins(), *manager.hook.fertool_report_sections()]
+    functions = {n: f for n, f in vars(module).items() if type(f) is FunctionType}
+    for hook, function in functions.items():
+        if hasattr(function, "fertool_impl") and hook not in HOOKS:
+            near = get_close_matches(hook, HOOKS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(HOOKS)}"
+            code = function.__code__
+            raise PluginError(f"hook {hook!r} is unknown [{code.co_filename}:{code.co_firstlineno}]", hint)
+    manager.register(SimpleNamespace(**functions), name)
+    answers = [(hook, answer) for hook in HOOKS for answer in getattr(manager.hook, hook)()]
+    for hook, answer in answers:
+        if isinstance(answer, type | Plugin | str) or not isinstance(answer, Iterable):
+            raise PluginError(
+                f"{hook}() returned {spell(answer)}, expected a list of classes", "return [MyPlugin]"
+            )
     if not answers:
         raise PluginError("it has no hook", "decorate `def fertool_plugins()` with @hookimpl")
-    return [plugin for classes in answers for plugin in classes]
+    return [plugin for _, classes in answers for plugin in classes]
 
 
 def misfit(plugin: Any) -> str:
     """Why a class cannot be a plugin, or an empty string."""
     made = inspect.isclass(plugin) and issubclass(plugin, Plugin)
     if not made or getattr(plugin, "kind", None) not in KINDS:
-        return f"expected a class made from Detector, Encoder, Classifier, Rule or Section, got {plugin!r}"
+        return (
+            f"expected a class made from Detector, Encoder, Classifier, Rule or Section, got {spell(plugin)}"
+        )
     if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
         return f"{plugin.__name__} does not define {', '.join(missing)}()"
     for attribute in _required(plugin):
@@ -217,9 +262,45 @@ def _misspelt(plugin: Any) -> str:
             return f"label {odd[0]!r}: expected {expected}"
     for attribute, kind in WORDS.get(plugin.kind, {}).items():
         value, allowed = getattr(plugin, attribute), get_args(kind)
-        words = {value} if isinstance(value, str) else set(value)
-        if odd := sorted(words - set(allowed)):
-            return f"{attribute} {', '.join(map(repr, odd))}: expected {', '.join(allowed)}"
+        words = value if isinstance(value, set | frozenset | list | tuple) else [value]
+        if odd := sorted(repr(word) for word in words if word not in allowed):
+            return f"{attribute} {', '.join(odd)}: expected {', '.join(allowed)}"
+    return _misspelt_need(plugin.needs) if plugin.kind == "rule" else ""
+
+
+def _misspelt_need(needs: Any) -> str:
+    """A label that no classifier can have, or that is nearly one of the seven: no run would have it."""
+    if not isinstance(needs, tuple | list):
+        return f"needs {needs!r}: expected a tuple of labels, for example ('happy',)"
+    for label in needs:
+        near = get_close_matches(str(label), EMOTIONS, n=1, cutoff=NEAR)
+        if not (isinstance(label, str) and is_label(label)) or (near and label not in EMOTIONS):
+            known = f"{', '.join(EMOTIONS)}, or a further label of a classifier"
+            return f"needs {label!r}: expected {known}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return ""
+
+
+def misspelt_attribute(plugin: type[Plugin]) -> str:
+    """An attribute that nothing reads and whose name is nearly one of the contract's; empty for none.
+
+    Options are the plugin's own, as is what begins with `_`.
+    """
+    contracts = [base for base in plugin.__mro__ if base.__module__ == Plugin.__module__]
+    contract = {n for base in contracts for n in (*vars(base), *inspect.get_annotations(base)) if n[0] != "_"}
+    own = {
+        n: v
+        for base in plugin.__mro__
+        if base not in (*contracts, ABC, object)
+        for n, v in vars(base).items()
+    }
+    free = sorted(contract - own.keys())
+    for name, value in own.items():
+        if name.startswith("_") or name in contract or name in getattr(plugin, "__dataclass_fields__", ()):
+            continue
+        alike = [n for n in free if callable(getattr(plugin, n, None)) == callable(value)]
+        if near := get_close_matches(name, alike, n=1, cutoff=NEAR):
+            what = f"{plugin.__name__} has `{name}`, which nothing reads: did you mean `{near[0]}`?"
+            return f"{what} A name of your own may begin with _"
     return ""
 
 
@@ -228,6 +309,29 @@ def _bare_options(plugin: type[Plugin]) -> list[str]:
     contract = {name for base in plugin.__mro__[1:] for name in inspect.get_annotations(base)}
     own = inspect.get_annotations(plugin)
     return [n for n, kind in own.items() if n not in contract and "ClassVar" not in str(kind)]
+
+
+def spell(value: Any) -> str:
+    """A returned value in words: the class P, an instance of P."""
+    return (
+        f"the class {value.__name__}" if inspect.isclass(value) else f"an instance of {type(value).__name__}"
+    )
+
+
+def defined_at(thing: Any) -> str:
+    """` [FILE:LINE]` where a class, or that of an instance, is defined; empty where it has no source."""
+    made = thing if inspect.isclass(thing) else type(thing)
+    try:
+        return f" [{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}]"
+    except (OSError, TypeError):
+        return ""
+
+
+def raised_at(error: BaseException, file: str | None) -> str:
+    """` [FILE:LINE]` of the last frame of an error in this file; empty where there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if file and Path(f.filename).resolve() == Path(file).resolve()]
+    return f" [{file}:{lines[-1]}]" if lines else ""
 
 
 def _reason(error: BaseException) -> str:

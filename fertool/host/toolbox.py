@@ -84,7 +84,8 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
     judges = [rule for rule in rules if not guard.available(rule.plugin)]
     used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
-    options.check_names(options.parse(pairs), used)
+    chosen = {name: kind for kind, name in registry.found if kind not in ("rule", "section")}
+    options.check_names(options.parse(pairs), used, chosen)
     return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])
 
 

@@ -56,7 +56,7 @@ TRACKS: dict[str, pl.DataType] = {
     "embedding": pl.List(pl.Float32()),
     "change": pl.Float32(),
 }
-"""`change`: of the pixels where the face was, in gray levels; null when it never stayed (see `vision.still_faces`)."""
+"""`change`: of the pixels where the face was, in gray levels; null when it never stayed (`still_faces`)."""
 
 SEEN: dict[str, pl.DataType] = {
     "student": pl.String(),

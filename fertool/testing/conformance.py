@@ -59,6 +59,8 @@ def check_plugin(plugin: type[Plugin], *, device: str = "cpu", **options: Any) -
     """
     reason = registry.misfit(plugin)
     assert not reason, f"{plugin!r} cannot be registered: {reason}"
+    reason = registry.misspelt_attribute(plugin)
+    assert not reason, f"{reason}{registry.defined_at(plugin)}"
     made = plugin(**options)
     assert isinstance(made.weights(), dict), "weights() gives a dict: file name -> SHA-256"
     if made.available():

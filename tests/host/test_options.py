@@ -263,3 +263,11 @@ def test_options_for_a_plugin_that_takes_no_part_are_refused(name, hint):
 def test_options_for_plugins_that_take_part_pass():
     options.check_names({"ssd": {"x": "1"}}, ["presence", "ssd"])
     options.check_names({}, [])
+
+
+def test_an_option_of_a_plugin_that_could_be_chosen_says_how():
+    with pytest.raises(ConfigError) as caught:
+        options.check_names({"haar": {"x": "1"}}, ["ssd", "shares"], {"haar": "detector"})  # not: shares
+    assert str(caught.value) == (
+        "-o haar.…: plugin 'haar' is not in use (add --detector haar, or leave this option out)"
+    )
