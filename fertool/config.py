@@ -12,6 +12,7 @@ from typing import Any
 from fertool.errors import ConfigError
 
 FILE = "fertool.toml"
+LIMIT = "FERTOOL_PLUGIN_LIMIT"
 POLICIES = ("full", "behaviour")
 CONSENT = ("off", "required")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -34,6 +35,8 @@ class Settings:
     retention: str = ""
     """How long data are to be kept, as `180d`; reports say so, `fertool purge` does it. Empty: not said."""
     device: str = "auto"
+    plugin_limit: int = 600
+    """Seconds that one call of a plugin may take; 0: any."""
     plugins: list[str] = field(default_factory=list)
     """Plugin files, relative to fertool.toml."""
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -47,6 +50,8 @@ class Settings:
         if self.retention:
             days(self.retention)
         _one_of("device", self.device, DEVICES)
+        if self.plugin_limit < 0:
+            raise ConfigError(f"plugin_limit: expected seconds, or 0 for any time, got {self.plugin_limit}")
 
 
 def load(folder: Path, **flags: Any) -> Settings:
@@ -64,7 +69,14 @@ def days(text: str) -> int:
 
 
 def _environment() -> dict[str, Any]:
-    return {"db": os.environ["FERTOOL_DB"]} if os.environ.get("FERTOOL_DB") else {}
+    given: dict[str, Any] = {}
+    if db := os.environ.get("FERTOOL_DB"):
+        given["db"] = db
+    if limit := os.environ.get(LIMIT):
+        if not limit.isascii() or not limit.isdigit():
+            raise ConfigError(f"{LIMIT}: expected seconds, or 0 for any time, got {limit!r}")
+        given["plugin_limit"] = int(limit)
+    return given
 
 
 def _file(path: Path) -> dict[str, Any]:

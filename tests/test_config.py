@@ -39,6 +39,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path):
         k = 10
         retention = "180d"
         device = "cpu"
+        plugin_limit = 60
         plugins = ["rules/mine.py"]
         [options.ssd]
         threshold = 0.4
@@ -46,7 +47,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path):
     settings = config.load(written(tmp_path, text))
     assert settings == Settings(
         db="a.duckdb", course="signals", every="2s", detector="ssd", encoder="mine", classifier="other",
-        policy="behaviour", consent="required", k=10, retention="180d", device="cpu",
+        policy="behaviour", consent="required", k=10, retention="180d", device="cpu", plugin_limit=60,
         plugins=[str(tmp_path / "rules/mine.py")],
         options={"ssd": {"threshold": 0.4}},
     )  # fmt: skip

@@ -29,7 +29,9 @@ from fertool.cli.privacy import blur, custody, policy
 from fertool.cli.students import consent, corrections, enroll, listing, review
 from fertool.cli.terminal import streams
 from fertool.cli.training import evaluate, export, models, train
+from fertool.config import LIMIT
 from fertool.errors import FertoolError
+from fertool.host import guard
 
 app = typer.Typer(
     name="fertool",
@@ -53,7 +55,19 @@ for module in (segments, plugins, rules, new):
 @app.callback(invoke_without_command=True)
 def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+    plugin_limit: int | None = typer.Option(
+        None,
+        "--plugin-limit",
+        min=0,
+        envvar=LIMIT,
+        help="Seconds that one call of a plugin may take; 0: any.",
+        show_default="plugin_limit of fertool.toml, else 600",
+        metavar="SECONDS",
+    ),
 ) -> None:
+    if plugin_limit is not None:
+        os.environ[LIMIT] = str(plugin_limit)  # read with the settings, of workers too
+        guard.set_limit(plugin_limit)
     if version:
         from fertool import __version__
 

@@ -104,9 +104,10 @@ class Worker:
         import cv2
 
         from fertool.analysis.spool import Spool
-        from fertool.host import toolbox
+        from fertool.host import guard, toolbox
 
         cv2.setNumThreads(kit.threads)
+        guard.set_limit(kit.settings.plugin_limit)
         # Gone again as soon as they are imported: a worker ends by a signal and tidies nothing up.
         with tempfile.TemporaryDirectory(prefix="fertool-plugins-") as folder:
             files = [Path(folder, f"{i}", name) for i, (name, _) in enumerate(kit.files)]

@@ -23,11 +23,11 @@ from fertool.errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fertool.contracts import Classifier, Detector, Encoder, Plugin
+    from fertool.contracts import Plugin
 
-LIMIT_S = 600.0
-"""Longest call of a plugin, unless `--plugin-limit` says otherwise. The slowest known, a network loaded and
-compiled for an accelerator, takes a minute."""
+LIMIT_S = 600
+"""Longest call of a plugin, unless `plugin_limit` in the settings says otherwise. The slowest known, a
+network loaded and compiled for an accelerator, takes a minute."""
 GRACE_S = 10.0
 """After the limit: how long code that does not react to the exception may go on."""
 POLL_S = 0.25
@@ -127,6 +127,8 @@ def guarded(what: str) -> Iterator[None]:
     """Run code of `what` (`rule 'energy' in assess()`). PluginError if it takes too long, or asks Python to
     exit; other exceptions are as they are."""
     call = _watchdog.begin(what)
+    late = f"{what} did not return within {_watchdog.limit_s:g} s"
+    hint = "choose another plugin, or allow more: `fertool --plugin-limit SECONDS ...`"
     try:
         try:
             yield
@@ -134,10 +136,11 @@ def guarded(what: str) -> Iterator[None]:
             _watchdog.end(call)
     except _Overtime:
         _watchdog.end(call)
-        text = f"{what} did not return within {_watchdog.limit_s:g} s"
-        raise PluginError(text, "choose another plugin, or allow more with --plugin-limit SECONDS") from None
+        raise PluginError(late, hint) from None
     except SystemExit as error:
-        raise PluginError(f"{what} ended Python: SystemExit: {error}", ASK) from error
+        raise PluginError(f"{what} ended Python: SystemExit: {error.code}", ASK) from error
+    if call.ended:  # it caught the exception, and went on as if nothing had happened
+        raise PluginError(late, hint)
 
 
 def call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -172,7 +175,7 @@ def weights(plugin: Plugin) -> dict[str, str]:
     return files
 
 
-def load(plugin: Detector | Encoder | Classifier, device: str) -> None:
+def load(plugin: Plugin, device: str) -> None:
     call(plugin, "load", plugin.load, device)
 
 

@@ -131,9 +131,9 @@ def of(name: str) -> tuple[list[Found], list[Broken]]:
 
     A bad file, and a name that is neither, raise a PluginError.
     """
-    if name.endswith(".py") or Path(name).exists():
-        found = load_plugins([Path(name)]).found.values()
-        return [one for one in found if one.source == name], []
+    if name.endswith(".py") or Path(name).is_file():
+        file = Path(name)
+        return [one for one in load_plugins([file]).found.values() if one.source == str(file)], []
     asked = name.lower().replace("_", "-")
     sources = {
         source

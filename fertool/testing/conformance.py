@@ -13,7 +13,7 @@ import polars as pl
 from fertool import types
 from fertool.contracts import Classifier, Detector, Encoder, Rule, Section
 from fertool.demo.timelines import timeline
-from fertool.host import registry, validate
+from fertool.host import guard, registry, validate
 from fertool.sections import Given
 from fertool.types import EMOTIONS, Context, Faces, Segment
 
@@ -61,11 +61,12 @@ def check_plugin(plugin: type[Plugin], *, device: str = "cpu", **options: Any) -
     assert not reason, f"{plugin!r} cannot be registered: {reason}"
     reason = registry.misspelt_attribute(plugin)
     assert not reason, f"{reason}{registry.defined_at(plugin)}"
-    made = plugin(**options)
-    assert isinstance(made.weights(), dict), "weights() gives a dict: file name -> SHA-256"
-    if made.available():
+    with guard.guarded(f"{plugin.kind} {plugin.name!r} in {plugin.__name__}()"):
+        made = plugin(**options)
+    guard.weights(made)
+    if guard.available(made):
         return
-    made.load(device)
+    guard.load(made, device)
     if isinstance(made, Detector):
         check_detector(made)
     elif isinstance(made, Encoder):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fertool import config
+from fertool.host import guard
 from fertool.workflows.audit import record
 from fertool.workflows.reporter import Reporter
 
@@ -252,7 +253,9 @@ class Results:
 def _settings(**given: Any) -> config.Settings:
     if given.get("db") is not None:
         given["db"] = fspath(given["db"])
-    return config.load(Path.cwd(), **given)
+    chosen = config.load(Path.cwd(), **given)
+    guard.set_limit(chosen.plugin_limit)
+    return chosen
 
 
 def _opened(chosen: config.Settings) -> Store:

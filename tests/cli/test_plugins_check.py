@@ -39,7 +39,7 @@ FAULTS = [
     (CLASSIFIER.format("np.full((1, 2), 0.5, np.float32)"), "of shape (17, 2), floating point; got an array"),
     (
         CLASSIFIER.format("0") + "    def load(self, device): self.net = open('none.pt')\n",
-        "raised FileNotFound",
+        "raised in load(): FileNotFound",
     ),
     ("Mine = 3\n", "expected a class made from Detector, Encoder, Classifier, Rule or Section"),
     ("import not_there\n", "ModuleNotFoundError"),
@@ -72,6 +72,21 @@ def test_one_that_lacks_something_here_is_checked_as_a_class(fertool) -> None:
     done = fertool("plugins", "check", "mine.py")
     assert done.code == 0
     assert "it cannot run here: a licence is missing" in done.out
+
+
+@pytest.mark.parametrize("name", ["mine.py", "./mine.py", ".//mine.py"])
+def test_a_file_may_be_named_in_several_ways(fertool, name: str) -> None:
+    Path("mine.py").write_text(HEAD + RULE.format("0 / 0") + TAIL)
+    done = fertool("plugins", "check", name)
+    assert done.code == 2
+    assert "ZeroDivisionError" in done.err
+
+
+def test_a_folder_named_as_a_package_does_not_hide_it(fertool) -> None:
+    Path("fertool").mkdir()
+    done = fertool("plugins", "check", "fertool_plugins")
+    assert "no such file" not in done.err
+    assert "fertool_plugins: rule presence: keeps its contract" in done.out
 
 
 def test_the_examples_keep_their_contracts(fertool) -> None:

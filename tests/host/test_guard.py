@@ -58,7 +58,7 @@ def test_a_call_without_end_is_a_fault_of_the_plugin(limit, does) -> None:
         run(does)
     assert str(caught.value) == (
         "rule 'anything' in assess() did not return within 0.5 s "
-        "(choose another plugin, or allow more with --plugin-limit SECONDS)"
+        "(choose another plugin, or allow more: `fertool --plugin-limit SECONDS ...`)"
     )
     assert run(lambda: 3) == 3, "the next call is a call like any other"
 
@@ -79,6 +79,17 @@ def test_a_call_in_another_thread_is_ended_there(limit) -> None:
     thread.join(20)
     assert len(caught) == 1
     assert "did not return within 0.5 s" in caught[0]
+
+
+def test_a_call_that_catches_the_end_is_late_all_the_same(limit) -> None:
+    def swallows():
+        try:
+            for_ever()
+        except BaseException:
+            return "an answer"
+
+    with pytest.raises(PluginError, match=r"did not return within 0\.5 s"):
+        run(swallows)
 
 
 def test_no_limit_is_no_limit(monkeypatch) -> None:

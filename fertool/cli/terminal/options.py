@@ -44,8 +44,11 @@ NamesFile = Annotated[
 def settings(**flags: Any) -> Settings:
     """Settings in force in the current folder."""
     from fertool import config
+    from fertool.host import guard
 
-    return config.load(Path.cwd(), **flags)
+    chosen = config.load(Path.cwd(), **flags)
+    guard.set_limit(chosen.plugin_limit)
+    return chosen
 
 
 def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:

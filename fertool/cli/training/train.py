@@ -208,6 +208,6 @@ def _taught(models: list[str], files: list[Path], faces: Dataset, device: str) -
     with faces_shown() as show:
         for model, member in members.items():
             guard.load(member, device)
-            who = " ".join([model, *(digest[:16] for digest in member.weights().values())])
+            who = " ".join([model, *(digest[:16] for digest in guard.weights(member).values())])
             said[who] = evaluate.classify(member, faces.take("train"), tta=True, seen=show(model))
     return said
