@@ -67,7 +67,7 @@ def test_forgetting_leaves_no_byte_in_database_report_or_names(fertool, filled: 
     shown = words(done.out)
     assert "observations 18 tracks 102 students 1" in shown
     assert f"{filled / 'fertool.duckdb'}" in shown or "fertool.duckdb: rewritten" in shown
-    assert f"{site}: rendered anew" in shown
+    assert f"{site}: rendered again" in shown
     assert "2 lectures judged again" in shown
     assert "not found: 100 embeddings" in shown
     assert "it becomes a new student" in shown
@@ -196,7 +196,7 @@ def test_consent_and_its_withdrawal_make_reports_anew(fertool, filled: Path) -> 
     assert done.code == 0, done.err
     assert f"{ANN} in course signals: withdrawn {date.today()}" in done.out
     assert "2 lectures judged again" in done.err
-    assert "rendered anew" in done.err
+    assert "rendered again" in done.err
     assert ANN not in pages()
     assert BOB in pages()
     assert fertool("students", "consent", ANN, *SIGNALS, "--expires", date.today() - timedelta(1)).code == 0

@@ -126,7 +126,7 @@ def test_where_nobody_has_to_be_asked(fertool, three: Path, roster: Path) -> Non
     assert done.err.splitlines() == [
         "fertool: consent has changed since these lectures were judged:",
         "1 lecture judged again",
-        f"{Path('site').resolve()}: rendered anew",
+        f"{Path('site').resolve()}: rendered again",
         stored("signals", "Bob"),
     ]
     assert faces() == {"student-01": 4}
@@ -204,7 +204,7 @@ def test_a_picture_that_comes_later_takes_the_number_off_all_pages(fertool, anal
     done = enroll(fertool, roster)
     assert done.code == 0
     (number,) = re.findall(r"(student-\d+) is Ann now", done.out)
-    assert done.out.endswith(f"1 lecture judged again\n{Path('site').resolve()}: rendered anew\n")
+    assert done.out.endswith(f"1 lecture judged again\n{Path('site').resolve()}: rendered again\n")
     assert done.err == stored("signals", "Ann") + "\n"
     assert set(faces().values()) == {4}
     assert len(faces()) == 2
@@ -219,7 +219,7 @@ def test_a_picture_that_comes_later_takes_the_number_off_all_pages(fertool, anal
         ["observations", "4"],
         ["tracks", "1"],
         ["1 lecture judged again"],
-        [f"{Path('site').resolve()}: rendered anew"],
+        [f"{Path('site').resolve()}: rendered again"],
         ["fertool.duckdb: rewritten"],
         ["Searched byte by byte, and not found: 1 embeddings"],
         ["Nothing that recordings showed of Ann is left; the answer is, and holds."],
@@ -242,7 +242,7 @@ def test_a_merge_takes_the_number_off_all_pages(fertool, analyzed: Path, tmp_pat
     assert done.out.splitlines() == [
         "student-02 is Ann now",
         "1 lecture judged again",
-        f"{Path('site').resolve()}: rendered anew",
+        f"{Path('site').resolve()}: rendered again",
     ]
     assert done.err == stored("signals", "Ann") + "\n"
     assert faces() == {"student-01": 4, "student-03": 4}
