@@ -60,6 +60,13 @@ def load(folder: Path, **flags: Any) -> Settings:
     return Settings(**{**_file(folder / FILE), **_environment(), **given})
 
 
+def course(folder: Path, flag: str | None) -> str | None:
+    """Which course a command is about that can be about all: `flag`, else that of fertool.toml; None for all,
+    which an empty flag asks for."""
+    chosen = _file(folder / FILE).get("course") if flag is None else flag
+    return chosen or None
+
+
 def days(text: str) -> int:
     """`180d` -> 180. Raises ConfigError."""
     number, unit = text[:-1], text[-1:]

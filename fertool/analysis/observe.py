@@ -5,6 +5,7 @@ Where chunks go is the caller's: a database, or a spool beside which there is no
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fertool.storage.store import Store
     from fertool.types import Sample
 
+log = logging.getLogger(__name__)
 BATCH = 4
 """Samples measured together, by one worker."""
 AHEAD = 8
@@ -205,6 +207,7 @@ class _Writer:
     def _store(self, number: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
         self.sink.begin(self.analysis)
         self.sink.commit(self.analysis.run.run, number, seconds, tables)
+        log.info("run %s: chunk %d committed", self.analysis.run.run, number)
 
     def _wait(self) -> None:
         if self._last is not None:

@@ -6,6 +6,7 @@ continued ends with exactly the rows of one that was not.
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from fertool.media.remote import File
     from fertool.storage.runs import Recording, Run
     from fertool.storage.store import Store
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ def analyze(path: File, request: Request, store: Store, progress: Progress) -> O
     resumed = False
     if store.run_state(run) != "finished":
         resumed = bool(store.chunks_done(run))
+        log.info("run %s %s: %s", run, "goes on" if resumed else "begun", path)
         measure(source, analysis, allowed, engine, request.device, Stored(store), progress)
     return replace(finish(store, analysis), resumed=resumed)
 
@@ -105,6 +110,7 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
     students, doubts = linking.link(
         store, run, recording, analysis.same_person, analysis.model, analysis.student
     )
+    log.info("run %s linked: tracks %d, students %d", run.run, len(students), len({*students.values()}))
     lost = [*_lost(store, run), *_small(store, run), *_lying(store, run)]
     notes = [*analysis.warnings, *_grown(recording), *lost, *doubts]
     store.finish_run(run.run, students, notes, recording)
@@ -244,7 +250,9 @@ def assess(
     _assess_wide(store, of_all, None, store.named_lectures(), result)
     names = {rule.name for rule in rules}
     same = pairs if kept else []
-    result.absent = store.save_assessments(result.table(), pairs, result.withdrawn, names, same, recut)
+    table = result.table()
+    result.absent = store.save_assessments(table, pairs, result.withdrawn, names, same, recut)
+    log.info("judged: lectures %d, rules %d, assessments %d", len(pairs), len(rules), len(table))
     return result
 
 

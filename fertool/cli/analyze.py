@@ -220,6 +220,7 @@ def retry(given: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
     """
     words = sys.argv[1:]
     if not any(word.endswith(".toml") for word in given):
-        rest = [word for word in words[1:] if word not in given]
-        words = [words[0], *(what for what, _ in failed), *rest]
+        begin = words.index("analyze") + 1  # after flags such as -v
+        rest = [word for word in words[begin:] if word not in given]
+        words = [*words[:begin], *(what for what, _ in failed), *rest]
     return shlex.join(["fertool", *words])

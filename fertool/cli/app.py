@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -64,7 +65,14 @@ def _root(
         show_default="plugin_limit of fertool.toml, else 600",
         metavar="SECONDS",
     ),
+    verbose: bool = typer.Option(
+        False, "-v", "--verbose", help="Say each step of the work, before a command."
+    ),
+    log_file: Path | None = typer.Option(
+        None, "--log-file", help="Append each step of the work to a file.", metavar="FILE"
+    ),
 ) -> None:
+    streams.log_steps(verbose=verbose, file=log_file)
     if plugin_limit is not None:
         os.environ[LIMIT] = str(plugin_limit)  # read with the settings, of workers too
         guard.set_limit(plugin_limit)

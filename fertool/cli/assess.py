@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Json,
     Lecture,
     Options,
     PluginFiles,
     bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def assess(
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -44,6 +45,7 @@ def assess(
     ] = False,
 ) -> None:
     """Judge what is stored with every rule, also with one of your own: --plugin my_rule.py."""
+    course = narrowed(course)
     chosen = settings(db=db)
     if watch:
         _watch(chosen, course, lecture, option or [], plugin or [])

@@ -50,7 +50,7 @@ def demo(
     store_demo(store)
     _findings(assess.judge(chosen, None, None, [], []))
     print("\nThe report:")
-    report.report(course=None, lecture=None, out=out / "report", show=show, db=str(db))
+    report.report(course="", lecture=None, out=out / "report", show=show, db=str(db))
 
 
 def _findings(result: Result) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Json,
     Lecture,
     bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
@@ -45,7 +46,7 @@ def evaluate(
             help="CSV: recording (file name), time_s, person, x1, y1, x2, y2 in pixels.", metavar="TRUTH.csv"
         ),
     ],
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     db: Db = None,
     json: Json = False,
@@ -59,6 +60,7 @@ def evaluate(
 
     from fertool.identity import evaluation
 
+    course = narrowed(course)
     rows = evaluation.read_truth(truth)
     store = open_store(settings(db=db).db, read_only=True)
     bring_up_to_date(store)

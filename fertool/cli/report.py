@@ -11,12 +11,13 @@ import typer
 
 from fertool.cli.terminal.names import read_names
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Lecture,
     NamesFile,
     PluginFiles,
     bring_up_to_date,
+    narrowed,
     open_store,
     settings,
 )
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     out: Annotated[
         Path | None,
@@ -86,6 +87,7 @@ def report(
     from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
 
+    course = narrowed(course)
     forms = formats(form or ["html"])
     if serve and (forms != ("html",) or out is not None):
         raise ConfigError("--serve shows pages and writes nothing", "leave out --format and --out")

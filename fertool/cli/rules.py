@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Json,
     Lecture,
     Options,
     PluginFiles,
     bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
@@ -45,7 +46,7 @@ def _group() -> None:
 @app.command()
 def sensitivity(
     rule: Annotated[str, typer.Argument(help="As `fertool plugins` shows it.", metavar="RULE")],
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     confusion: Annotated[
         Path | None,
@@ -67,6 +68,7 @@ def sensitivity(
     from fertool.errors import FertoolError
     from fertool.host import toolbox
 
+    course = narrowed(course)
     chosen = settings(db=db)
     rules = {one.name: one for one in toolbox.toolbox(chosen, option or [], plugin or []).rules}
     if rule not in rules:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import typer
 
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Json,
     Lecture,
     clock,
+    narrowed,
     open_store,
     print_json,
     print_table,
@@ -22,10 +23,11 @@ def register(app: typer.Typer) -> None:
     app.command(name="runs")(runs)
 
 
-def runs(course: Course = None, lecture: Lecture = None, db: Db = None, json: Json = False) -> None:
+def runs(course: Courses = None, lecture: Lecture = None, db: Db = None, json: Json = False) -> None:
     """List all runs, newest first; the current run of a recording is the one that reports use."""
     import polars as pl
 
+    course = narrowed(course)
     store = open_store(settings(db=db).db, read_only=True)
     warn_of_changes(store)
     table = store.runs()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.terminal.options import (
-    Course,
+    Courses,
     Db,
     Json,
     Lecture,
     PluginFiles,
     bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
@@ -40,7 +41,7 @@ def segments(
             metavar="SOURCE",
         ),
     ] = None,
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     plugin: PluginFiles = None,
     db: Db = None,
@@ -51,6 +52,7 @@ def segments(
     from fertool.host import toolbox
     from fertool.workflows.segments import cut, refuse_many
 
+    course = narrowed(course)
     chosen = settings(db=db)
     store = open_store(chosen.db, read_only=source is None)
     if source is None:

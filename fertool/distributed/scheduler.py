@@ -7,6 +7,7 @@ the spool tells: workers say nothing before the end.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fertool.analysis.run import Analysis
     from fertool.distributed.worker import Job
 
+log = logging.getLogger(__name__)
 CHUNKS_AT_ONCE = 10
 """Of one task: ten minutes of video. Each costs a seek, and to another worker opening the file."""
 TRIES = 3
@@ -157,6 +159,7 @@ class Drive:
     def _died(self, busy: _Busy) -> None:
         """Put another worker in its place, and its task aside for that one."""
         busy.slot.stop()
+        log.info("worker lost: %s", busy.doing if isinstance(busy.doing, str) else busy.doing.of.job.file)
         if isinstance(busy.doing, str):
             self._stillborn += 1
             if self._stillborn >= TRIES:

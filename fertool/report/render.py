@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import shutil
 import tempfile
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fertool.report.shots import Cut
     from fertool.storage.store import Store
 
+log = logging.getLogger(__name__)
 MARKER = ".fertool-report"
 """Its presence says that a folder is ours to replace; its next lines, in which language and formats
 it was."""
@@ -144,6 +146,7 @@ def render(
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
         store.audit.add_site(audit.Site(out, course, lecture, k))
+    log.info("rendered: lectures %d, %s", len(lectures), out)
     for trouble in sections.failures.values():
         failed(trouble)
     return out / "index.html" if "html" in formats else out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import mmap
 import re
 import shutil
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from fertool.storage.database import Database
 
+log = logging.getLogger(__name__)
 SLICE = 32
 """Bytes of an embedding searched for at a time: 8 numbers. A block's end may cut one such piece, not all."""
 WINDOW = 2**24
@@ -53,6 +55,7 @@ def rewrite(database: Database) -> None:
                 _copy(con, fresh)
                 fresh.chmod(0o600)
                 fresh.replace(path)  # still locked: no process writes into the old file
+        log.info("%s: rewritten without what was deleted", path)
     except OSError as error:
         hint = "nothing was lost; free some space and give the command again"
         raise StoreError(f"{path}: could not be rewritten: {error.strerror}", hint) from error

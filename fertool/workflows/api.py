@@ -98,7 +98,8 @@ def assess(
     Returns the new assessments, one row each: course, lecture, segment, student (null for the class), rule,
     version, options, value, level, message, said, start_s, end_s (seconds of the lecture), evidence,
     coverage, low, high (interval of the value), spans. A rule that fails is in the log and has no rows.
-    `course` and `lecture` narrow down what is judged; without them, all. Raises FertoolError if nothing
+    `course` and `lecture` narrow down what is judged: without, the course of fertool.toml, else all. Raises
+    FertoolError if nothing
     fits, or for a broken plugin.
 
     >>> import fertool
@@ -110,6 +111,7 @@ def assess(
     from fertool.host import toolbox
     from fertool.workflows.assess import absent, analyzed
 
+    course = config.course(Path.cwd(), course)
     chosen = _settings(course=course, db=db, **settings)
     rules = toolbox.toolbox(chosen, files=[Path(file) for file in plugins]).rules
     store, reporter = _opened(chosen), _Logged()
@@ -147,6 +149,7 @@ def report(
     from fertool.host import registry
     from fertool.report.render import render
 
+    course = config.course(Path.cwd(), course)
     chosen = _settings(course=course, db=db, k=k, **settings)
     store, reporter = _opened(chosen), _Logged()
     written = render(

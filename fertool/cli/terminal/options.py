@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from fertool.storage.store import Store
 
 Course = Annotated[str | None, typer.Option("--course", help="Course name.", metavar="NAME")]
+Courses = Annotated[
+    str | None,
+    typer.Option(
+        "--course",
+        help="Course name; '' for all.",
+        show_default="that of fertool.toml, else all",
+        metavar="NAME",
+    ),
+]
+"""Of a command that can be about all courses: see `narrowed`."""
 Lecture = Annotated[str | None, typer.Option("--lecture", help="Lecture name.", metavar="NAME")]
 Db = Annotated[
     str | None,
@@ -49,6 +59,13 @@ def settings(**flags: Any) -> Settings:
     chosen = config.load(Path.cwd(), **flags)
     guard.set_limit(chosen.plugin_limit)
     return chosen
+
+
+def narrowed(course: str | None) -> str | None:
+    """The course a command is about: of the flag, else of fertool.toml; None for all."""
+    from fertool import config
+
+    return config.course(Path.cwd(), course)
 
 
 def open_store(db: str, *, read_only: bool = False, create: bool = False) -> Store:

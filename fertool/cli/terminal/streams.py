@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from fertool.errors import ConfigError
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -38,7 +40,11 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
     _notes.stream = sys.stderr  # `setStream` would flush the one of an earlier command in this process
     _notes.setFormatter(logging.Formatter("fertool: %(message)s"))
-    logging.getLogger("fertool").addHandler(_notes)
+    _notes.setLevel(logging.WARNING)
+    logger = logging.getLogger("fertool")
+    for former in logger.handlers:  # of an earlier command in this process
+        former.close()
+    logger.handlers = [_notes]
     with suppress(ValueError):  # not in the main thread
         for name in ENDED:
             if hasattr(signal, name):
@@ -47,6 +53,25 @@ def prepare() -> None:
         tells.setblocking(False)
         signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=_interrupt, args=(told, tells), name="signals", daemon=True).start()
+
+
+def log_steps(*, verbose: bool, file: Path | None) -> None:
+    """Steps of the work go to standard error (`verbose`) and to the end of a file, one line each.
+
+    Raises ConfigError for a file that cannot be written.
+    """
+    logger = logging.getLogger("fertool")
+    if verbose:
+        _notes.setLevel(logging.INFO)
+    if file is not None:
+        try:
+            lines = logging.FileHandler(file, encoding="utf-8")
+        except OSError as error:
+            what = f"--log-file {file}: cannot be written: {error.strerror}"
+            raise ConfigError(what, "check the folder") from error
+        lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logger.addHandler(lines)
+    logger.setLevel(logging.INFO if verbose or file is not None else logging.NOTSET)
 
 
 def utf8() -> None:
