@@ -256,4 +256,4 @@ def split(
 def _stale(store: Store, course: str, reporter: Reporter) -> None:
     """Report which known pages show students as they were. To render them here would drop joined names."""
     for site in store.audit.sites(course):
-        reporter.result(f"{site.path}: still as it was; `fertool report --out {site.path}` renders it anew")
+        reporter.result(f"{site.path}: still as it was; `fertool report --out {site.path}` renders it again")
