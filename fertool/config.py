@@ -15,6 +15,8 @@ FILE = "fertool.toml"
 LIMIT = "FERTOOL_PLUGIN_LIMIT"
 POLICIES = ("full", "behaviour")
 CONSENT = ("off", "required")
+SMALLEST_GROUP = 5
+"""Students below whose number no figure is reported, unless it is set otherwise."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -30,7 +32,7 @@ class Settings:
     classifier: str = "compact"
     policy: str = "full"
     consent: str = "off"
-    k: int = 5
+    k: int = SMALLEST_GROUP
     """Figures about fewer students than this are not reported."""
     retention: str = ""
     """How long data are to be kept, as `180d`; reports say so, `fertool purge` does it. Empty: not said."""

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import fertool
+from fertool.config import SMALLEST_GROUP
 from fertool.errors import FertoolError
 from fertool.host.registry import load_plugins
 from fertool.report import data, i18n, shots, text
@@ -69,7 +70,7 @@ def render(
     lecture: str | None = None,
     *,
     names: Names | None = None,
-    k: int = 1,
+    k: int = SMALLEST_GROUP,
     retention: str = "",
     formats: Collection[str] = ("html",),
     home: str = xapi.HOME,

@@ -250,7 +250,7 @@ def test_a_report_is_that_of_a_class_without_them(tmp_path: Path, config) -> Non
 def test_who_may_not_be_shown_was_seen_all_the_same(store: Store, tmp_path: Path, lang, words, never) -> None:
     store_lecture(store, "signals", "week 1", {"Ann": ANN})
     answer(store, Ann=NO)
-    render(store, tmp_path / "site", lang=lang)
+    render(store, tmp_path / "site", lang=lang, k=1)
     (page,) = (tmp_path / "site" / "lectures").iterdir()
     text = page.read_text(encoding="utf-8")
     assert words in text

@@ -95,7 +95,7 @@ def assessments(course: str, lecture: str) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def site(full_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a whole report."""
-    return render(full_store, tmp_path_factory.mktemp("out") / "report").parent
+    return render(full_store, tmp_path_factory.mktemp("out") / "report", k=1).parent
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pipeline.assess(
         store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
     )
-    return {lang: render(store, folder / lang, lang=lang).parent for lang in ("en", "de")}
+    return {lang: render(store, folder / lang, lang=lang, k=1).parent for lang in ("en", "de")}
 
 
 def figures(site: Path, lecture: str) -> dict[str, str]:

@@ -239,7 +239,7 @@ def test_what_is_held_back_is_not_ranked_last(tmp_path: Path) -> None:
 
 def page(store: Store, out: Path, **options: object) -> str:
     """All pages, one behind the other."""
-    render(store, out, **options)
+    render(store, out, **{"k": 1, **options})
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
 
 

@@ -323,7 +323,7 @@ def test_times_lead_to_where_a_player_has_them(
     film = {"recording_name": "a.mp4", "config": config, "segments": segments}
     store_lecture(store, "c", "l", {"A": timeline("happy*12")}, **film)
     (tmp_path / "a.mp4").touch()
-    out = render(store, tmp_path / "site").parent
+    out = render(store, tmp_path / "site", k=1).parent
     text = " ".join(page.read_text(encoding="utf-8") for page in (out / "segments").glob("*.html"))
     assert all(f'a.mp4{second}"' in text for second in seconds)
 

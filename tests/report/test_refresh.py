@@ -29,7 +29,7 @@ def text(site: Path) -> str:
 def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
     render(store, tmp_path / "all", k=1)
     render(store, tmp_path / "signals", "signals", k=2)
-    render(store, tmp_path / "optics", "optics")
+    render(store, tmp_path / "optics", "optics", k=1)
     known = [Site(tmp_path / "all", None, None, 1), Site(tmp_path / "signals", "signals", None, 2)]
     assert store.audit.sites("signals") == known
     store.erase.forget("signals", "student-01")
@@ -44,8 +44,8 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
 def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
     store: Store, tmp_path: Path
 ) -> None:
-    render(store, tmp_path / "optics", "optics")
-    render(store, tmp_path / "mine", "optics")
+    render(store, tmp_path / "optics", "optics", k=1)
+    render(store, tmp_path / "mine", "optics", k=1)
     (tmp_path / "mine" / ".fertool-report").unlink()
     store.audit.add_site(Site(tmp_path / "moved away", "optics", None, 5))
     store.erase.forget("optics", "student-01")
@@ -60,5 +60,5 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
 
 
 def test_a_database_that_is_only_read_remembers_nothing(store: Store, tmp_path: Path) -> None:
-    render(Store(store.database.path, read_only=True), tmp_path / "site")
+    render(Store(store.database.path, read_only=True), tmp_path / "site", k=1)
     assert store.audit.sites() == []

@@ -79,7 +79,7 @@ def speaker_view(order):
 
 def read(store, folder, **options):
     """Folder of a page and number among its kind (`index`, `lectures 0`, `handouts 1`) -> its text."""
-    render(store, folder, **options)
+    render(store, folder, **{"k": 1, **options})
     return pages(folder)
 
 

@@ -162,6 +162,18 @@ def test_small_groups_are_held_back_as_on_the_command_line(store: Store, k: int 
     assert row in (written / "data" / "shares.csv").read_text().splitlines()
 
 
+def test_the_default_of_rendering_is_that_of_the_settings(store: Store, folder: Path) -> None:
+    """Who calls it without `k` gets the protected report."""
+    from fertool.config import Settings
+    from fertool.report.render import render
+
+    render(store, folder / "site", "signals", formats=("csv",))
+    assert (
+        "signals,week 1,,,happy,,,,few" in (folder / "site" / "data" / "shares.csv").read_text().splitlines()
+    )
+    assert Settings().k == 5
+
+
 def test_tables_of_one_course_and_of_all(store: Store) -> None:
     """60 seconds, one sample each: three students all the time, and one for half of it."""
     results = fertool.open()
