@@ -85,7 +85,7 @@ def sensitivity(
     else:
         table = measure.under_errors(rules[rule], lectures, errors)
         columns, rows = ["answers", *table.columns[1:]], _summary(table)
-        title += f": as stored, and with expressions drawn anew {len(table) - 1} times"
+        title += f": as stored, and with expressions drawn again {len(table) - 1} times"
     for of, name in pairs:
         record(store, "rules sensitivity", of, what=rule, lecture=name)
     if json:

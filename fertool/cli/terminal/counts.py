@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def faces_shown() -> Iterator[Callable[[str], Seen]]:
-    """`show(title)` gives what is to be told of the faces of one classifier."""
+    """`show(title)` gives the callback for the faces of one classifier."""
     if not sys.stderr.isatty():
         yield lambda _: lambda *_: None
         return
