@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("fertool/*/README.md"))]
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+"""The README of the repository, which comes first, and those of the packages."""
 STORAGE = (ROOT / "fertool" / "storage" / "README.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
 WORDS = {6: "six", 7: "seven", 8: "eight", 11: "eleven", 12: "twelve", 13: "thirteen"}
@@ -217,3 +219,32 @@ def test_words_of_the_design_are_the_words_of_the_code() -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "examples").iterdir() if p.suffix == ".py"))
 def test_examples_are_mentioned(name: str) -> None:
     assert f"examples/{name}" in README
+
+
+LONGER = {  # lines, and why more than MOST
+    "cli": 145,  # the tables of flags
+    "report": 105,  # pages, files and sections
+    "training": 85,  # tables of options and recipes
+    "distributed": 90,  # what 10,000 hours cost
+}
+MOST = 62
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_readmes_are_short(page: Path) -> None:
+    most = 150 if page.parent == ROOT else LONGER.get(page.parent.name, MOST)
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= most
+
+
+def test_every_package_has_a_readme() -> None:
+    packages = {path.parent.name for path in ROOT.glob("fertool/*/__init__.py")}
+    assert {page.parent.name for page in PAGES[1:]} == packages
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "fertool" / "README.md"], ids=lambda page: page.parent.name)
+def test_files_that_readmes_name_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").split("## Names before")[0]
+    named = re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:py|md|toml|html))`", text)
+    named += re.findall(r"\]\(([^)#:]+)\)", text)
+    places = (ROOT, ROOT / "fertool", ROOT / "fertool" / "report", page.parent)
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []

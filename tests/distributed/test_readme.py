@@ -21,7 +21,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'fertool[cl
 
 from fertool.demo.gallery import Person, make_gallery
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "fertool" / "distributed" / "README.md").read_text(encoding="utf-8")
 
 
 def lines() -> list[str]:
@@ -107,7 +107,7 @@ def test_the_lines_do_what_they_say(tmp_path: Path, marked: Marked) -> None:
         said = log.read()
     assert shell.returncode == 0, said
     assert 6379 in {port for _, port in ports}
-    assert {address for address, _ in ports} <= LOOPBACK, "Ray obeys whoever reaches it"
+    assert {address for address, _ in ports} <= LOOPBACK, "Ray obeys anybody who reaches it"
     assert "1/1 recordings" in said
     with duckdb.connect(str(tmp_path / "fertool.duckdb"), read_only=True) as con:
         asked = "SELECT course, lecture, count(DISTINCT student), count(*) > 20"

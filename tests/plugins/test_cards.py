@@ -89,7 +89,7 @@ def test_the_floor_on_the_side_of_a_face_is_where_the_curve_of_compact_bends() -
     assert at[floor] - at[24] > 3.5
 
 
-README = (TOOLS.parents[1] / "README.md").read_text(encoding="utf-8")
+README = (TOOLS.parents[1] / "fertool" / "training" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
