@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fertool.vision import boxes, crops, devices, head_pose, lighting
     from fertool.workflows.api import analyze, assess, open, report
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "EMOTIONS",
     "Assessment",

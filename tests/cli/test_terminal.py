@@ -127,7 +127,7 @@ def test_what_is_written_is_the_owner_s_alone(fertool, small_video: Path, tmp_pa
 
 # Commands whose tables must fit a narrow terminal, and what must not be broken over lines there.
 NARROW = [
-    (["plugins"], ["option (-o), default", "lost-moments.floor=0.5", "fertool 0.1.0"]),
+    (["plugins"], ["option (-o), default", "lost-moments.floor=0.5", "fertool 0.2.0"]),
     (["segments"], ["signals / week 1", "knowledge point", "Aliasing", "0:00:00", "0:01:40"]),
     (["assess"], ["concentration", "assessments"]),
     (["rules", "sensitivity", "focus"], ["not measurable", "technical", "attention"]),
