@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 GROUP = "fertool"
 HOOKS = ("fertool_plugins", "fertool_report_sections")
 KINDS = ("detector", "encoder", "classifier", "rule", "section")
+SEVERAL = {"signals", "pages"}
+"""Of the attributes in WORDS, those that hold several."""
 NEAR = 0.8
 """Likeness (difflib's ratio) from which a name counts as a misspelt one."""
 NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -132,8 +134,9 @@ def of(name: str) -> tuple[list[Found], list[Broken]]:
     A bad file, and a name that is neither, raise a PluginError.
     """
     if name.endswith(".py") or Path(name).is_file():
-        file = Path(name)
-        return [one for one in load_plugins([file]).found.values() if one.source == str(file)], []
+        registry, file = Registry(dict(_installed().found)), Path(name)
+        _load_file(registry, file)
+        return [one for one in registry.found.values() if one.source == str(file)], registry.broken
     asked = name.lower().replace("_", "-")
     sources = {
         source
@@ -159,7 +162,7 @@ def _installed() -> Registry:
             with guarded(f"{source}: import of {entry.name!r}"):
                 module = entry.load()
         except (Exception, SystemExit) as error:  # a plugin must not be able to end every command
-            registry.broken.append(Broken(entry.name, source, _reason(error)))
+            registry.broken.append(Broken(entry.name, source, _reason(error), raised_at(error)))
             continue
         registry.add_module(module, entry.name, source)
     return registry
@@ -262,6 +265,8 @@ def _misspelt(plugin: Any) -> str:
             return f"label {odd[0]!r}: expected {expected}"
     for attribute, kind in WORDS.get(plugin.kind, {}).items():
         value, allowed = getattr(plugin, attribute), get_args(kind)
+        if attribute in SEVERAL and isinstance(value, str):
+            return f"{attribute} {value!r}: expected a set, {{{value!r}}}"
         words = value if isinstance(value, set | frozenset | list | tuple) else [value]
         if odd := sorted(repr(word) for word in words if word not in allowed):
             return f"{attribute} {', '.join(odd)}: expected {', '.join(allowed)}"
@@ -327,11 +332,17 @@ def defined_at(thing: Any) -> str:
         return ""
 
 
-def raised_at(error: BaseException, file: str | None) -> str:
-    """` [FILE:LINE]` of the last frame of an error in this file; empty where there is none."""
+def raised_at(error: BaseException, file: str | None = None) -> str:
+    """` [FILE:LINE]` of the last frame of an error in this file, or, without a file, of the last one in files
+    of others than Python's import and fertool; empty where there is none."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [f.lineno for f in frames if file and Path(f.filename).resolve() == Path(file).resolve()]
-    return f" [{file}:{lines[-1]}]" if lines else ""
+    if file is None:
+        ours = (str(Path(__file__).parents[1]), "<frozen", str(Path(importlib.util.__file__).parent))
+        places = [f"{f.filename}:{f.lineno}" for f in frames if not f.filename.startswith(ours)]
+    else:
+        there = Path(file).resolve()
+        places = [f"{file}:{f.lineno}" for f in frames if Path(f.filename).resolve() == there]
+    return f" [{places[-1]}]" if places else ""
 
 
 def _reason(error: BaseException) -> str:

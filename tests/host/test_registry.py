@@ -227,7 +227,7 @@ FITS = [
     "class X(A): name = 'x-2'; version = '1'",
     "class X(A):\n    name = 'x-2'; version = '1'; low: 'ClassVar[float]' = 0.5",  # a constant, no option
     "class X(A):\n    name: str = 'x-2'; version: str = '1'",  # the contract's own attributes, annotated
-    "class X(A): name = 'x-2'; version = '1'; signals = 'pose'",  # one word without its braces
+    "class X(A): name = 'x-2'; version = '1'; signals = {'pose'}",
     "class X(A): name = 'x-2'; version = '1'; signals = frozenset()",
 ]
 
@@ -387,6 +387,7 @@ WORDS = [
     ("needs = ('hapy',)", "did you mean 'happy'?"),
     ("needs = ('Happy!',)", "needs 'Happy!': expected angry, disgust"),  # no label can be named so
     ("needs = 'happy'", "needs 'happy': expected a tuple"),  # else it would be five labels of a letter
+    ("signals = 'pose'", "signals 'pose': expected a set, {'pose'}"),  # would be read letter by letter
     ("signals = frozenset({'pose', 'poze'})", "signals 'poze': expected presence, pose, expression"),
     ("scope = 3", "scope 3: expected segment, lecture, course, all"),  # not text at all
     ("scope = 'lectur'", "scope 'lectur': expected segment, lecture, course, all"),
