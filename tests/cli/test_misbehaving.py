@@ -35,8 +35,8 @@ FAULTS = [  # the body of assess(), what is said of it
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch):
-    """As before each command, in a process that runs many of them."""
-    monkeypatch.delenv("FERTOOL_PLUGIN_LIMIT", raising=False)
+    """As before each command, in a process that runs many of them: the flag writes into the environment."""
+    monkeypatch.setenv("FERTOOL_PLUGIN_LIMIT", "600")  # and so is taken back at the end
     yield
     guard.set_limit(guard.LIMIT_S)
 
@@ -77,6 +77,7 @@ def test_other_rules_judge_all_the_same(fertool, lecture: Path, body: str, said:
 @pytest.mark.parametrize("place", ["toml", "variable"])
 def test_the_limit_may_stand_in_the_settings(fertool, lecture: Path, monkeypatch, place: str) -> None:
     if place == "toml":
+        monkeypatch.delenv("FERTOOL_PLUGIN_LIMIT")
         Path("fertool.toml").write_text("plugin_limit = 1\n")
     else:
         monkeypatch.setenv("FERTOOL_PLUGIN_LIMIT", "1")
