@@ -36,7 +36,7 @@ def sources() -> str:
     ]
     return "\n".join(
         path.read_text(encoding="utf-8")
-        for path in [*paths, REPORT.joinpath("drawing.py"), REPORT.joinpath("language.py")]
+        for path in [*paths, REPORT.joinpath("drawing.py"), REPORT.joinpath("i18n.py")]
         if path.is_file()
     )
 
