@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import sys
 import time
@@ -35,6 +36,8 @@ SLOW_MS = 1000.0
 """Per face, or per picture for a detector: more than that is worth a warning. The slowest plugin that ships
 takes 50 ms."""
 ASK = "report it to the plugin's author, or choose another"
+ENOUGH = 4
+"""Calls after which a plugin may be said to be slow."""
 log = logging.getLogger(__name__)
 
 
@@ -181,25 +184,20 @@ def load(plugin: Plugin, device: str) -> None:
 
 @dataclass(slots=True)
 class Pace:
-    """How long a plugin takes, over all calls but the first, in which libraries start."""
+    """How long a plugin takes, by its quickest call: the first ones start libraries, and a machine that is
+    busy with something else slows others down."""
 
     of: str
     """What is counted: `face`, `picture`."""
     calls: int = 0
-    count: int = 0
-    seconds: float = 0.0
+    quickest_ms: float = math.inf
 
     def add(self, plugin: Plugin, count: int, seconds: float) -> None:
-        """One more call on `count` faces or pictures. The first time that it is slow, a warning."""
-        self.calls += 1
-        if self.calls == 1 or not count:
+        """One more call on `count` faces or pictures. At the fourth, a warning if all were slow."""
+        if not count:
             return
-        before = self.slow
-        self.count, self.seconds = self.count + count, self.seconds + seconds
-        if self.slow and not before:
-            took = 1000 * self.seconds / self.count
-            log.warning("%s %r takes %.0f ms a %s", plugin.kind, plugin.name, took, self.of)
-
-    @property
-    def slow(self) -> bool:
-        return self.count > 0 and 1000 * self.seconds > SLOW_MS * self.count
+        self.calls += 1
+        self.quickest_ms = min(self.quickest_ms, 1000 * seconds / count)
+        if self.calls == ENOUGH and self.quickest_ms > SLOW_MS:
+            took = f"{self.quickest_ms:.0f} ms a {self.of} or more"
+            log.warning("%s %r takes %s", plugin.kind, plugin.name, took)
