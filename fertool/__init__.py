@@ -1,8 +1,9 @@
 """fertool turns recorded lecture videos into engagement reports, offline.
 
-This is all a plugin may import. Values, contracts and the hook marker are light; the helper modules
-(`boxes`, `crops`, `devices`, `head_level`, `judging`, `light`, `packed`, `pose`) load what they need when
-they are first used. `Floats` and `Image` exist for type checkers only.
+For scripts and notebooks: `analyze`, `assess`, `report`, `open`. For plugins: everything else, and nothing
+beside it. Values, contracts and the hook marker are light; the four functions and the helper modules
+(`boxes`, `crops`, `devices`, `head_level`, `head_pose`, `lighting`, `quantized`, `statistics`, `weights`)
+load what they need when they are first used. `Floats` and `Image` exist for type checkers only.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ from __future__ import annotations
 import sys
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fertool.assessment.sqlrule import SqlRule
 from fertool.contracts import Classifier, Detector, Encoder, Model, Plugin, Rule, Section, Trainable
 from fertool.errors import FertoolError, PluginError
 from fertool.hookspecs import hookimpl
 from fertool.recipes import Augment, Recipe
 from fertool.sections import Chart, Given, Part, Prose, Table
-from fertool.sqlrule import SqlRule
 from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Message, Segment
 
 if TYPE_CHECKING:
-    from fertool import boxes, crops, devices, head_level, judging, light, models, packed, pose
-    from fertool.types import Floats, Image
+    from fertool.assessment import head_level, statistics
+    from fertool.host import quantized, weights
+    from fertool.types import Floats as Floats  # exported to type checkers, so not in __all__
+    from fertool.types import Image as Image
+    from fertool.vision import boxes, crops, devices, head_pose, lighting
+    from fertool.workflows.api import analyze, assess, open, report
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "EMOTIONS",
     "Assessment",
@@ -38,9 +43,7 @@ __all__ = [
     "Encoder",
     "Faces",
     "FertoolError",
-    "Floats",
     "Given",
-    "Image",
     "Message",
     "Model",
     "Part",
@@ -54,24 +57,57 @@ __all__ = [
     "SqlRule",
     "Table",
     "Trainable",
+    "analyze",
+    "assess",
     "boxes",
     "crops",
     "devices",
     "head_level",
+    "head_pose",
     "hookimpl",
-    "judging",
-    "light",
-    "models",
-    "packed",
-    "pose",
+    "lighting",
+    "open",
+    "quantized",
+    "report",
+    "statistics",
+    "weights",
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+_HELPERS = {
+    "boxes": "vision.boxes",
+    "crops": "vision.crops",
+    "devices": "vision.devices",
+    "head_level": "assessment.head_level",
+    "head_pose": "vision.head_pose",
+    "lighting": "vision.lighting",
+    "quantized": "host.quantized",
+    "statistics": "assessment.statistics",
+    "weights": "host.weights",
+}
+_RENAMED = {
+    "judging": "statistics",
+    "light": "lighting",
+    "models": "weights",
+    "packed": "quantized",
+    "pose": "head_pose",
+}
+"""Names of helper modules before 0.2, kept for one release."""
+
+
+_FUNCTIONS = ("analyze", "assess", "open", "report")
+
+
+def __getattr__(name: str) -> Any:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
-    if name not in {"boxes", "crops", "devices", "head_level", "judging", "light", "packed", "pose"}:
+    if name in _FUNCTIONS:
+        from fertool.workflows import api
+
+        return getattr(api, name)
+    helper = _HELPERS.get(_RENAMED.get(name, name))
+    if helper is None:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
-    full = f"fertool.{name}"
+    full = f"fertool.{helper}"
     if full not in sys.modules:
         spec = find_spec(full)
         assert spec is not None
@@ -80,3 +116,18 @@ def __getattr__(name: str) -> ModuleType:
         module = sys.modules[full] = module_from_spec(spec)
         loader.exec_module(module)
     return sys.modules[full]
+
+
+class _Facade(ModuleType):
+    """A module of which `report` is the function, also after the package `fertool.report` was imported."""
+
+    @property
+    def report(self) -> Any:
+        return __getattr__("report")
+
+    @report.setter
+    def report(self, package: ModuleType) -> None:
+        """Python binds a package here when it is imported; `from fertool.report import ...` does without."""
+
+
+sys.modules[__name__].__class__ = _Facade

@@ -1,5 +1,5 @@
 """`python -m fertool`."""
 
-from fertool.cli import main
+from fertool.cli.app import main
 
 main()

@@ -12,8 +12,11 @@ from typing import Any
 from fertool.errors import ConfigError
 
 FILE = "fertool.toml"
+LIMIT = "FERTOOL_PLUGIN_LIMIT"
 POLICIES = ("full", "behaviour")
 CONSENT = ("off", "required")
+SMALLEST_GROUP = 5
+"""Students below whose number no figure is reported, unless it is set otherwise."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -29,11 +32,13 @@ class Settings:
     classifier: str = "compact"
     policy: str = "full"
     consent: str = "off"
-    k: int = 5
+    k: int = SMALLEST_GROUP
     """Figures about fewer students than this are not reported."""
     retention: str = ""
     """How long data are to be kept, as `180d`; reports say so, `fertool purge` does it. Empty: not said."""
     device: str = "auto"
+    plugin_limit: int = 600
+    """Seconds that one call of a plugin may take; 0: any."""
     plugins: list[str] = field(default_factory=list)
     """Plugin files, relative to fertool.toml."""
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -47,12 +52,21 @@ class Settings:
         if self.retention:
             days(self.retention)
         _one_of("device", self.device, DEVICES)
+        if self.plugin_limit < 0:
+            raise ConfigError(f"plugin_limit: expected seconds, or 0 for any time, got {self.plugin_limit}")
 
 
 def load(folder: Path, **flags: Any) -> Settings:
     """Settings for a command run in `folder`; flags that are None were not given."""
     given = {name: value for name, value in flags.items() if value is not None}
     return Settings(**{**_file(folder / FILE), **_environment(), **given})
+
+
+def course(folder: Path, flag: str | None) -> str | None:
+    """Which course a command is about that can be about all: `flag`, else that of fertool.toml; None for all,
+    which an empty flag asks for."""
+    chosen = _file(folder / FILE).get("course") if flag is None else flag
+    return chosen or None
 
 
 def days(text: str) -> int:
@@ -64,7 +78,14 @@ def days(text: str) -> int:
 
 
 def _environment() -> dict[str, Any]:
-    return {"db": os.environ["FERTOOL_DB"]} if os.environ.get("FERTOOL_DB") else {}
+    given: dict[str, Any] = {}
+    if db := os.environ.get("FERTOOL_DB"):
+        given["db"] = db
+    if limit := os.environ.get(LIMIT):
+        if not limit.isascii() or not limit.isdigit():
+            raise ConfigError(f"{LIMIT}: expected seconds, or 0 for any time, got {limit!r}")
+        given["plugin_limit"] = int(limit)
+    return given
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a plugin is. Everything an author needs is importable from `fertool`.
+"""Contracts of plugins: detector, encoder, classifier, rule, section.
 
 A plugin is a dataclass: its fields are its options (`-o name.field=value`), with their defaults
 and, in `field(metadata={"help": ...})`, their help texts. Heavy imports belong in `load`, so that
@@ -217,7 +217,7 @@ class Rule(Plugin):
         """Judge one window.
 
         `seen` has one row per sample of the window (subject `student`) or per sample and student
-        (subject `class`), ordered by time, with the columns of `fertool.tables.SEEN`; `present` is
+        (subject `class`), ordered by time, with the columns of `fertool.storage.tables.SEEN`; `present` is
         false where the student was not seen and every measurement is then null: absence is data.
         Called with an empty table too. In the scopes `course` and `all` there are two more columns,
         `course` and `lecture`; lecture follows lecture, each with its own clock.

@@ -1,4 +1,4 @@
-"""Marks of difficulty, as a lecturer types them: `hard`, `very difficult`, `schwer`, `4`. Pure."""
+"""Marks of difficulty as lecturers type them: `hard`, `very difficult`, `schwer`, `4`. Pure."""
 
 from __future__ import annotations
 

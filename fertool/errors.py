@@ -1,4 +1,4 @@
-"""Errors a user can act on. Anything else is a bug and keeps its traceback."""
+"""Errors that a user can act on. Anything else is a bug and keeps its traceback."""
 
 from __future__ import annotations
 

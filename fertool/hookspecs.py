@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement, and the marker it does so with."""
+"""The hook that plugins implement, and its marker."""
 
 from __future__ import annotations
 

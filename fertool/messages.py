@@ -1,5 +1,4 @@
-"""Sentences of rules as data: an English text with {places}, and values. Stored as JSON, put into words by a
-page in its own language. Pure."""
+"""Messages of rules as data: a text with {places}, and values. Pure."""
 
 from __future__ import annotations
 

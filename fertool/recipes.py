@@ -1,4 +1,4 @@
-"""How a network is trained, as data: a paper's recipe, or the best one found. Light: no torch here."""
+"""Training recipes as data: of a paper, or the best found. Light: no torch here."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class Recipe:
     ema: float = 0.0
     """Decay of the moving average of the weights that is evaluated and kept, less at first; 0: off."""
     settled: bool = False
-    """In the end, means and variances of batch norm are measured anew on training pictures as they are: those
-    of augmented, mixed or smaller ones do not fit what is classified (Touvron et al., 2019)."""
+    """In the end, means and variances of batch norm are estimated again on training pictures as they are:
+    those of augmented, mixed or smaller ones do not fit what is classified (Touvron et al., 2019)."""
     clip_norm: float = 0.0
     """Gradients are scaled down to this norm; 0: off."""
     mixed: bool = False

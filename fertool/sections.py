@@ -1,4 +1,4 @@
-"""What a plugin's section of a report is given, and what it may consist of: text and tables, never markup."""
+"""Sections of a report by plugins: what they are given, and the parts they may consist of."""
 
 from __future__ import annotations
 

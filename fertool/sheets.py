@@ -1,4 +1,4 @@
-"""Tables that people keep, as spreadsheets and learning platforms write them: one reader for all of them.
+"""The reader of tables that people keep, in any encoding, with any delimiter.
 
 Text is UTF-8, UTF-16 with its byte order mark, or else Windows-1252, which the log notes. Cells are parted
 by commas, semicolons or tabs, which a line `sep=;` before the header may say. Of a spreadsheet, the first
@@ -57,7 +57,7 @@ class Line:
     """A row of a table below its header."""
 
     where: str
-    """`roster.csv:4`, for messages: the line of the file in which the row ends."""
+    """`students.csv:4`, for messages: the line of the file in which the row ends."""
     cells: dict[str, str]
     """Column -> text without blanks around it, empty where the row is short."""
 

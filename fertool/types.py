@@ -1,4 +1,4 @@
-"""The values that move between the steps. Frozen, with units; arrays are checked in `fertool.checks`.
+"""Values that move between the steps. Frozen, with units; arrays are checked in `host.validate`.
 
 Nothing heavy is imported here: numpy arrays appear in annotations only, so that
 `import fertool` stays light for a plugin author and for `fertool --help`.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     Image = npt.NDArray[np.uint8]
-    """(H, W, 3) uint8, BGR, as shown: square pixels, upright (`fertool.display`)."""
+    """(H, W, 3) uint8, BGR, as shown: square pixels, upright (`fertool.media.display`)."""
     Floats = npt.NDArray[np.float32]
     Plain = float | int | str | Sequence[str]
     """What stands in a sentence of a rule."""
@@ -67,7 +67,7 @@ class Sample:
     time_s: float
     """Presentation time: seconds from the start of the recording, from the container's PTS."""
     image: Image
-    """(H, W, 3) uint8 BGR, as a player shows it: square pixels, upright (`fertool.display`)."""
+    """(H, W, 3) uint8 BGR, as a player shows it: square pixels, upright (`fertool.media.display`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """How a network wants to see a face; `fertool.crops` cuts it."""
+    """How a network wants to see a face; `fertool.vision.crops` cuts it."""
 
     size: int
     """Side of the square crop in pixels."""

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 # Networks compute on one thread each: where a decoder or another test is busy too, threads wait for one
 # another and burn what they wait (tests/cli/test_blur.py: 24 s of processor time instead of 92). How many

@@ -39,6 +39,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path):
         k = 10
         retention = "180d"
         device = "cpu"
+        plugin_limit = 60
         plugins = ["rules/mine.py"]
         [options.ssd]
         threshold = 0.4
@@ -46,7 +47,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path):
     settings = config.load(written(tmp_path, text))
     assert settings == Settings(
         db="a.duckdb", course="signals", every="2s", detector="ssd", encoder="mine", classifier="other",
-        policy="behaviour", consent="required", k=10, retention="180d", device="cpu",
+        policy="behaviour", consent="required", k=10, retention="180d", device="cpu", plugin_limit=60,
         plugins=[str(tmp_path / "rules/mine.py")],
         options={"ssd": {"threshold": 0.4}},
     )  # fmt: skip
@@ -120,3 +121,21 @@ def test_a_folder_of_that_name_is_no_file(tmp_path):
 def test_a_flag_is_checked_as_the_file_is(tmp_path):
     with pytest.raises(ConfigError, match="policy: expected full or behaviour, got 'behavior'"):
         config.load(tmp_path, policy="behavior")  # the American spelling must not mean `full`
+
+
+COURSES = [  # (course of fertool.toml, --course as typed, course that counts)
+    (None, None, None),  # all
+    ("signals", None, "signals"),
+    ("signals", "optics", "optics"),  # the flag wins
+    ("signals", "", None),  # all, although the file has one
+    (None, "optics", "optics"),
+]
+
+
+@pytest.mark.parametrize(("written", "typed", "counts"), COURSES)
+def test_the_course_of_a_command_that_can_be_about_all(
+    tmp_path: Path, written: str | None, typed: str | None, counts: str | None
+) -> None:
+    if written:
+        (tmp_path / config.FILE).write_text(f'course = "{written}"')
+    assert config.course(tmp_path, typed) == counts

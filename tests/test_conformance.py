@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fertool import plugins
+from fertool.host import registry
 from fertool.testing import check_plugin
 
-REGISTRY = plugins.load()
+REGISTRY = registry.load_plugins()
 
 
 @pytest.mark.parametrize(("kind", "name"), sorted(REGISTRY.found))

@@ -118,7 +118,7 @@ def test_no_word_says_both():
 
 
 def test_the_readme_says_the_same():
-    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "fertool" / "assessment" / "README.md").read_text(encoding="utf-8")
     section = page.split("\n## Segments\n")[1].split("\n## ")[0]
     for words in difficulty.LANGUAGES.values():
         for word in (*words.difficult, *words.other, *words.degrees):

@@ -13,17 +13,20 @@ import pytest
 import typer
 from rich.text import Text
 
-from fertool import contracts, hookspecs, plugins, types
-from fertool.cli import app
+from fertool import contracts, hookspecs, types
+from fertool.cli.app import app
 from fertool.config import Settings
 from fertool.contracts import Trainable
+from fertool.host import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CORE = (ROOT / "fertool" / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("fertool/*/README.md"))]
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+"""The README of the repository, which comes first, and those of the packages."""
+STORAGE = (ROOT / "fertool" / "storage" / "README.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
 WORDS = {6: "six", 7: "seven", 8: "eight", 11: "eleven", 12: "twelve", 13: "thirteen"}
 
@@ -124,7 +127,7 @@ def table(after: str) -> list[list[str]]:
 
 def test_readme_says_which_classifier_has_which_recipe() -> None:
     there: dict[str, set[str]] = {}
-    for found in plugins.load().of_kind("classifier"):
+    for found in registry.load_plugins().of_kind("classifier"):
         if issubclass(found.plugin, Trainable):
             for recipe in found.plugin.recipes:
                 there.setdefault(recipe, set()).add(found.plugin.name)
@@ -133,7 +136,7 @@ def test_readme_says_which_classifier_has_which_recipe() -> None:
 
 
 def test_readme_names_every_rule_and_counts_those_that_follow_the_paper() -> None:
-    rules = {found.plugin.name: found.plugin for found in plugins.load().of_kind("rule")}
+    rules = {found.plugin.name: found.plugin for found in registry.load_plugins().of_kind("rule")}
     said = README.split("## What the rules say\n")[1].split("##")[0]
     number, listed = re.match(r"(\w+) rules come with fertool: (.*?)\. Their", said, re.DOTALL).groups()
     assert set(re.findall(r"`([a-z-]+)`", listed)) == rules.keys()
@@ -167,7 +170,7 @@ def test_the_rule_in_the_readme_is_the_example() -> None:
 
 
 def test_documented_views_have_these_columns(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     store = Store(tmp_path / "x.duckdb")
     for view in ("frame_emotions", "samples_seen", "assessments_latest"):
@@ -178,11 +181,11 @@ def test_documented_views_have_these_columns(tmp_path: Path) -> None:
 
 
 def test_documented_tables_exist(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     store = Store(tmp_path / "x.duckdb")
     found = set(store.query("SELECT table_name FROM duckdb_tables()")["table_name"])
-    section = CORE.split("## The database")[1].split("##")[0]
+    section = STORAGE.split("## The tables")[1].split("##")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == found
 
@@ -216,3 +219,32 @@ def test_words_of_the_design_are_the_words_of_the_code() -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "examples").iterdir() if p.suffix == ".py"))
 def test_examples_are_mentioned(name: str) -> None:
     assert f"examples/{name}" in README
+
+
+LONGER = {  # lines, and why more than MOST
+    "cli": 145,  # the tables of flags
+    "report": 105,  # pages, files and sections
+    "training": 85,  # tables of options and recipes
+    "distributed": 90,  # what 10,000 hours cost
+}
+MOST = 62
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_readmes_are_short(page: Path) -> None:
+    most = 150 if page.parent == ROOT else LONGER.get(page.parent.name, MOST)
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= most
+
+
+def test_every_package_has_a_readme() -> None:
+    packages = {path.parent.name for path in ROOT.glob("fertool/*/__init__.py")}
+    assert {page.parent.name for page in PAGES[1:]} == packages
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "fertool" / "README.md"], ids=lambda page: page.parent.name)
+def test_files_that_readmes_name_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").split("## Names before")[0]
+    named = re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:py|md|toml|html))`", text)
+    named += re.findall(r"\]\(([^)#:]+)\)", text)
+    places = (ROOT, ROOT / "fertool", ROOT / "fertool" / "report", page.parent)
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []

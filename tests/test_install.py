@@ -73,7 +73,7 @@ def test_it_is_listed_like_our_own(installed: Path, tmp_path: Path) -> None:
 
 def test_a_broken_one_is_listed_with_its_reason_and_breaks_nothing(installed: Path, tmp_path: Path) -> None:
     shown = fertool(installed, "plugins", "--json", cwd=tmp_path)
-    assert shown.returncode == 0
+    assert shown.returncode == 2, "something is broken"
     reasons = {b["name"]: b["reason"] for b in json.loads(shown.stdout)["broken"]}
     assert "a_library_that_is_not_there" in reasons["broken"]
     assert "the name is taken by fertool" in reasons["presence"]
@@ -82,7 +82,7 @@ def test_a_broken_one_is_listed_with_its_reason_and_breaks_nothing(installed: Pa
 
 
 def test_it_judges_stored_observations(installed: Path, tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")
@@ -124,7 +124,7 @@ def test_its_own_tests_pass(installed: Path, tmp_path: Path, example: str) -> No
 
 
 def test_read_results_example_runs(tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROWS = [
-    "errors privacy.private difficulty sheets types messages models recipes sections",
-    "contracts sqlrule hookspecs",
-    "plugins options config checks setup",
-    "boxes crops devices head_level judging light packed pose sampling cores remote display decode video "
-    "tracking segments segmenting syllabus",
-    "students.identity students.stillness students.tiles students.classlist students.relabel "
-    "privacy.consent privacy.policy privacy.suppression",
-    "tables schema database bulk labels store students.roster students.decisions privacy.names "
-    "privacy.custody privacy.answers privacy.removal privacy.erasure",
-    "engine request analysis measuring students.enrolment students.glimpses students.linking "
-    "students.recognition students.tracing privacy.blur chunk assessing sensitivity pipeline spool ingest "
-    "fleet report training",
-    "testing cli",
-]
-"""From the bottom up; `students` and `privacy` have modules in several rows."""
-SPREAD = ("students", "privacy")
-LEVEL = {module: level for level, row in enumerate(ROWS) for module in row.split()}
+ROOT_MODULES = ("errors", "types", "difficulty", "messages", "sections", "recipes", "contracts", "hookspecs")
+ROOT_MODULES += ("files", "sheets", "config")
+PACKAGES = {
+    "vision": "pure steps on pictures, boxes and poses",
+    "media": "from files to pictures at their times",
+    "host": "plugins: found, loaded, configured, run, validated",
+    "storage": "the database",
+    "assessment": "from stored observations to what rules say of them",
+    "identity": "who is who: from tracks to students",
+    "privacy": "who may be stored and shown",
+    "analysis": "one recording, from pixels to stored observations",
+    "distributed": "many recordings on several processes or machines",
+    "training": "data sets to weights and figures",
+    "report": "tables to pages and exports",
+    "workflows": "what the commands do, callable from Python",
+    "demo": "a course whose truth is known",
+    "testing": "for authors of plugins",
+    "cli": "the commands, the only place that prints",
+}
+"""From the bottom up; each imports only from those above its line, and from the modules at the root."""
+LEVEL = {package: level for level, package in enumerate(PACKAGES, 1)}
 HEAVY = {
     "torch",
     "cv2",
@@ -57,28 +60,49 @@ def imported(file: Path) -> set[str]:
 
 
 def core_files() -> list[Path]:
-    return sorted(p for p in (ROOT / "fertool").rglob("*.py") if p.name not in {"__init__.py", "__main__.py"})
+    """All modules of the core but the two doors, `fertool/__init__.py` and `fertool/__main__.py`."""
+    return sorted(
+        p for p in (ROOT / "fertool").rglob("*.py") if p.parent.name != "fertool" or p.stem[0] != "_"
+    )
 
 
-def layer(file: Path) -> str:
-    return place(file.relative_to(ROOT / "fertool").with_suffix("").parts)
-
-
-def place(parts: Sequence[str]) -> str:
-    """Where a module stands in the table: by itself in the folders that are spread over rows."""
-    return ".".join(parts[: 2 if parts[0] in SPREAD else 1])
+def package(file: Path) -> str:
+    """The package a module stands in; empty at the root."""
+    folder, *rest = file.relative_to(ROOT / "fertool").parts
+    return folder if rest else ""
 
 
 @pytest.mark.parametrize("file", core_files(), ids=lambda f: str(f.relative_to(ROOT)))
-def test_core_imports_only_its_own_layer_and_those_below(file: Path) -> None:
-    names = (name.split(".")[1:] for name in imported(file) if name.startswith("fertool."))
-    used = {place(parts) for parts in names} & LEVEL.keys()
-    above = {name for name in used if LEVEL[name] > LEVEL[layer(file)]}
-    assert not above, f"{layer(file)} reaches up to {sorted(above)}"
+def test_core_imports_only_its_own_package_and_those_below(file: Path) -> None:
+    names = {name.split(".")[1] for name in imported(file) if name.startswith("fertool.")}
+    mine = LEVEL.get(package(file), 0)
+    above = {name for name in names & LEVEL.keys() if LEVEL[name] > mine}
+    assert not above, f"{package(file) or file.stem} reaches up to {sorted(above)}"
 
 
-def test_every_core_module_has_a_place_in_the_table() -> None:
-    assert {layer(file) for file in core_files()} == LEVEL.keys()
+def modules_table() -> str:
+    """Table of packages from the bottom up, with one line per module: the first sentence of its docstring."""
+    lines = ["| package | module | what it is |", "|---|---|---|"]
+    for folder, role in {"": "values, contracts and the facade, light to import", **PACKAGES}.items():
+        lines.append(f"| **{folder or 'fertool'}** | | {role} |")
+        for file in (file for file in core_files() if package(file) == folder):
+            name = ".".join(file.relative_to(ROOT / "fertool" / folder).with_suffix("").parts)
+            name = name.removesuffix("__init__").rstrip(".")
+            sentence = re.split(r"(?<=\.)\s", ast.get_docstring(ast.parse(file.read_text())) or "")[0]
+            if name:
+                said = " ".join(sentence.split()).removesuffix(".").replace("|", "\\|")
+                lines.append(f"| | `{name}` | {said} |")
+    return "\n".join(lines)
+
+
+def test_readme_lists_every_module() -> None:
+    """To write the table again: `python tests/test_layers.py`."""
+    assert modules_table() in (ROOT / "fertool" / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_core_module_has_a_place() -> None:
+    assert {package(file) for file in core_files()} == {"", *PACKAGES}
+    assert {file.stem for file in core_files() if not package(file)} == {*ROOT_MODULES}
 
 
 @pytest.mark.parametrize("file", core_files(), ids=lambda f: str(f.relative_to(ROOT)))
@@ -95,7 +119,7 @@ def test_only_the_command_line_prints() -> None:
     for file in core_files():
         calls = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
         printing = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
-        assert not printing or layer(file) == "cli", file
+        assert not printing or package(file) == "cli", file
 
 
 @pytest.mark.parametrize(
@@ -114,7 +138,15 @@ def test_plugins_import_the_facade_and_no_other_plugin(file: Path) -> None:
             assert shared or own, f"{file.name} imports another plugin: {name}"
 
 
-@pytest.mark.parametrize("what", ["import fertool", "import fertool.cli", "import fertool.plugins"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "import fertool",
+        "import fertool; fertool.open",
+        "import fertool.cli.app",
+        "import fertool.host.registry",
+    ],
+)
 def test_stays_light(what: str) -> None:
     code = f"import sys; {what}; print(*sorted({HEAVY!r} & sys.modules.keys()))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -122,7 +154,7 @@ def test_stays_light(what: str) -> None:
 
 
 def test_loading_all_plugins_stays_light() -> None:
-    code = "import sys; from fertool import plugins; plugins.load()\n"
+    code = "import sys; from fertool.host import registry; registry.load_plugins()\n"
     code += f"print(*sorted({HEAVY!r} & sys.modules.keys()))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.split() == []
@@ -131,10 +163,17 @@ def test_loading_all_plugins_stays_light() -> None:
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['fertool', '--help']\n"
-        "from fertool.cli import main\n"
+        "from fertool.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit:\n"
         f"    print(*sorted({HEAVY!r} & sys.modules.keys()), file=sys.stderr)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage: fertool" in shown.stdout
     assert shown.stderr.split() == []
+
+
+if __name__ == "__main__":
+    page = ROOT / "fertool" / "README.md"
+    text = page.read_text(encoding="utf-8")
+    start = text.index("| package | module |")
+    page.write_text(text[:start] + modules_table() + text[text.index("\n\n", start) :], encoding="utf-8")

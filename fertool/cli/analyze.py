@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
+from fertool.cli.terminal.options import (
     Course,
     Db,
     Json,
     Lecture,
     Options,
     PluginFiles,
+    bring_up_to_date,
+    open_store,
     settings,
+    warn_of_refusals,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from fertool.config import Settings
+    from fertool.workflows.plan import Arguments
 
 
 def register(app: typer.Typer) -> None:
@@ -132,11 +144,7 @@ def analyze(
     What has been analyzed with the same configuration is not done again; what was interrupted goes on
     where it stopped. One bad file does not stop the others. What became of every file is listed at the end.
     """
-    from dataclasses import replace
-
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags, recordings, syllabus
-    from fertool.remote import shown
+    from fertool.workflows.plan import Arguments, Workers
 
     chosen = settings(
         course=course,
@@ -149,20 +157,70 @@ def analyze(
         device=device,
         db=db,
     )
-    where = None
-    if engine != "local" or workers or isolate or spool:
-        from fertool.cli.fleet import Where
+    several = Workers(engine, address, workers, threads, gpus, spool)
+    asked = Arguments(
+        tuple(videos),
+        lecture,
+        student,
+        start,
+        end,
+        force,
+        move,
+        segments,
+        rotate,
+        stream,
+        several if engine != "local" or workers or isolate or spool else None,
+    )
+    run(asked, chosen, option or [], plugin or [], json=json)
 
-        where = Where(engine, address, workers, threads, gpus, spool)
-    flags = Flags(tuple(videos), lecture, student, start, end, force, move, segments, rotate, stream, where)
-    failed: list[tuple[str, str]] = []
-    skipped: list[tuple[str, str]] = []
-    if any(video.lower().endswith(".toml") for video in videos):
-        plan = syllabus(flags)
-        flags, chosen = replace(flags, syllabus=plan), replace(chosen, course=plan.course)
-        files = list(flags.planned())
-    else:
-        found, failed = recordings(videos)
-        files = found.videos
-        skipped = [(shown(file), reason) for file, reason in found.skipped]
-    run_all(files, chosen, flags, option or [], plugin or [], failed=failed, skipped=skipped, json=json)
+
+def run(
+    asked: Arguments,
+    chosen: Settings,
+    options: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    *,
+    json: bool = False,
+) -> None:
+    """Analyze, and print the summary. Exits with 2 if anything failed, on workers with 3 if only some did;
+    with 3 also if a rule failed."""
+    from fertool.cli.summary import summary
+    from fertool.cli.terminal.overall import whole
+    from fertool.cli.terminal.progress import Plain, progress
+    from fertool.workflows import analyze as workflow
+    from fertool.workflows.plan import plan
+
+    plain, several = Plain(), asked.workers is not None
+    todo = plan(asked, chosen, options, plugins, plain)
+    store = open_store(todo.settings.db, create=True)
+    bring_up_to_date(store, remind=False)
+    with whole(json=json) if several else progress(quiet=json) as shown:
+        try:
+            measured = workflow.measure(todo, store, shown)
+        except KeyboardInterrupt:
+            shown.message("Stopped. What was measured is stored: run the same command again to go on.")
+            raise typer.Exit(130) from None
+    found = workflow.conclude(todo, store, measured, plain)
+    summary(store, found, json=json, lines=several)
+    warn_of_refusals(store)
+    for problem in found.problems:
+        plain.warning(problem)
+    if found.failed and several:
+        plain.warning(f"to try again what failed: {retry(asked.given, found.failed)}")
+    if found.failed and not (several and found.outcomes):
+        raise typer.Exit(2)
+    if found.failed or found.problems:
+        raise typer.Exit(3)
+
+
+def retry(given: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
+    """The command again, for the recordings that failed alone; of a course.toml what is done is skipped.
+
+    `given`: the recordings as they were given, which the command line held between its flags.
+    """
+    words = sys.argv[1:]
+    if not any(word.endswith(".toml") for word in given):
+        begin = words.index("analyze") + 1  # after flags such as -v
+        rest = [word for word in words[begin:] if word not in given]
+        words = [*words[:begin], *(what for what, _ in failed), *rest]
+    return shlex.join(["fertool", *words])

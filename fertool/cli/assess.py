@@ -1,4 +1,4 @@
-"""`fertool assess`: rules over stored observations, no video needed."""
+"""`fertool assess`: rules over stored observations; no video is read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
-    Course,
+from fertool.cli.terminal.options import (
+    Courses,
     Db,
     Json,
     Lecture,
     Options,
     PluginFiles,
-    absent,
-    analyzed,
+    bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
     settings,
 )
-from fertool.cli.people import record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.assessing import Result
+    from fertool.assessment.runner import Result
     from fertool.config import Settings
 
 
@@ -35,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def assess(
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -46,6 +45,7 @@ def assess(
     ] = False,
 ) -> None:
     """Judge what is stored with every rule, also with one of your own: --plugin my_rule.py."""
+    course = narrowed(course)
     chosen = settings(db=db)
     if watch:
         _watch(chosen, course, lecture, option or [], plugin or [])
@@ -65,10 +65,14 @@ def judge(
     json: bool = False,
 ) -> Result:
     """Judge once, store and print."""
-    from fertool import pipeline, setup
+    from fertool.analysis import pipeline
+    from fertool.host import toolbox
+    from fertool.workflows.assess import absent, analyzed
+    from fertool.workflows.audit import record
 
-    tools = setup.toolbox(chosen, pairs, files)
+    tools = toolbox.toolbox(chosen, pairs, files)
     store = open_store(chosen.db)
+    bring_up_to_date(store)
     lectures = analyzed(store, course, lecture)
     result = pipeline.assess(store, tools.rules, lectures, kept=True)
     for of, name in lectures:
@@ -89,7 +93,7 @@ def _watch(
     chosen: Settings, course: str | None, lecture: str | None, pairs: list[str], files: list[Path]
 ) -> None:
     """Judge now and after every save; a mistake in the file is shown, and waited for to be mended."""
-    from fertool.cli.watch import difference, saves
+    from fertool.cli.terminal.watch import difference, saves
     from fertool.errors import ConfigError, FertoolError
 
     if not files:

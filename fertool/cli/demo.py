@@ -1,4 +1,4 @@
-"""`fertool demo`: a course made at run time, analyzed and reported, without network."""
+"""`fertool demo`: a generated course, analyzed and reported, without network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from fertool.assessing import Result
+    from fertool.assessment.runner import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -23,14 +23,13 @@ def demo(
 ) -> None:
     """Make a gallery-view lecture of six people who come and go, analyze it, simulate the rest of their
     course, and write its report."""
-    from fertool.cli import assess, report
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.common import open_store
-    from fertool.cli.flags import Flags
+    from fertool.cli import analyze, assess, report
+    from fertool.cli.terminal.options import bring_up_to_date, open_store
     from fertool.config import Settings
+    from fertool.demo.course import COURSE, GALLERY, store_demo
+    from fertool.demo.gallery import make_gallery
     from fertool.errors import ConfigError
-    from fertool.testing.demo import COURSE, GALLERY, store_demo
-    from fertool.testing.gallery import make_gallery
+    from fertool.workflows.plan import Arguments
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -44,18 +43,20 @@ def demo(
         part.replace(video)
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE, detector="ssd")
-    run_all([video], chosen, Flags(lecture=GALLERY), [], [], failed=[])
-    print("\nsimulating the lectures around it (no video; see fertool/testing/demo.py)")
-    store_demo(open_store(str(db)))
+    analyze.run(Arguments((str(video),), lecture=GALLERY), chosen)
+    print("\nsimulating the lectures around it (no video; see fertool/demo/course.py)")
+    store = open_store(str(db))
+    bring_up_to_date(store)
+    store_demo(store)
     _findings(assess.judge(chosen, None, None, [], []))
     print("\nThe report:")
-    report.report(course=None, lecture=None, out=out / "report", show=show, db=str(db))
+    report.report(course="", lecture=None, out=out / "report", show=show, db=str(db))
 
 
 def _findings(result: Result) -> None:
     """One line per rule: what needs attention, else the highest value, of the simulated lectures."""
-    from fertool.cli.common import print_table
-    from fertool.testing.demo import GALLERY
+    from fertool.cli.terminal.options import print_table
+    from fertool.demo.course import GALLERY
 
     def order(row: dict[str, Any]) -> tuple[bool, bool, float]:
         quiet = row["level"] in ("info", "good", "not measurable")

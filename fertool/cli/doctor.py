@@ -1,4 +1,4 @@
-"""`fertool doctor`: is everything here that an analysis needs, and what to do if not."""
+"""`fertool doctor`: what an analysis needs, what is missing, and how to install it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from fertool.cli.common import print_table
+from fertool.cli.terminal.options import print_table
+from fertool.host import guard
 
 PACKAGES = {
     "torch": "torch", "cv2": "opencv-python", "av": "av", "duckdb": "duckdb", "polars": "polars",
@@ -68,20 +69,20 @@ def advice(error: str) -> str:
 def _device() -> tuple[str, str, str]:
     import torch
 
-    from fertool.setup import device
+    from fertool.host.toolbox import device
 
     threads = f"{torch.get_num_threads()} threads of {os.cpu_count()}"
     return "ok", "device", f"{device('auto')}, {threads}"
 
 
 def _plugins() -> list[tuple[str, str, str]]:
-    from fertool import plugins
+    from fertool.host.registry import KINDS, load_plugins
 
-    registry = plugins.load()
+    registry = load_plugins()
     rows = []
-    for kind in plugins.KINDS:
+    for kind in KINDS:
         for found in registry.of_kind(kind):
-            missing = found.plugin().available()
+            missing = guard.available(found.plugin())
             rows.append(("note" if missing else "ok", f"{kind} {found.plugin.name}", missing or found.source))
     return rows + [("broken", broken.name, broken.reason) for broken in registry.broken]
 

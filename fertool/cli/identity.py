@@ -1,4 +1,4 @@
-"""`fertool identity evaluate`: how well people were told apart, against a truth."""
+"""`fertool identity evaluate`: identity metrics against a ground truth."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import Course, Db, Json, Lecture, open_store, print_json, print_table, settings
-from fertool.cli.people import record
+from fertool.cli.terminal.options import (
+    Courses,
+    Db,
+    Json,
+    Lecture,
+    bring_up_to_date,
+    narrowed,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+)
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="How well people were told apart: evaluate.")
 
@@ -35,7 +46,7 @@ def evaluate(
             help="CSV: recording (file name), time_s, person, x1, y1, x2, y2 in pixels.", metavar="TRUTH.csv"
         ),
     ],
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     db: Db = None,
     json: Json = False,
@@ -47,13 +58,15 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from fertool.students import tracing
+    from fertool.identity import evaluation
 
-    rows = tracing.read_truth(truth)
+    course = narrowed(course)
+    rows = evaluation.read_truth(truth)
     store = open_store(settings(db=db).db, read_only=True)
+    bring_up_to_date(store)
     names = _names(store, truth, rows, course, lecture)
     faces = store.faces(list(names)).with_columns(recording=_replaced(names))
-    found = asdict(tracing.score(rows, faces))
+    found = asdict(evaluation.score(rows, faces))
     record(store, "identity evaluate", course, what=str(truth), lecture=lecture)
     if json:
         print_json(found)

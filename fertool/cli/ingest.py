@@ -1,14 +1,12 @@
-"""`fertool ingest`: what workers left in a spool, into the database."""
+"""`fertool ingest`: load a spool into the database."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from fertool.cli.common import Db, Json, PluginFiles, open_store, settings
-from fertool.cli.summary import Entry, entry, judge, note, summary
+from fertool.cli.terminal.options import Db, Json, PluginFiles, bring_up_to_date, open_store, settings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,27 +20,21 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Load all that was measured into a spool, link students, judge. Doing it twice changes nothing."""
-    from fertool import setup
-    from fertool.cli.whole import whole
-    from fertool.ingest import ingest as load
-    from fertool.spool import Spool
+    from fertool.cli.summary import summary
+    from fertool.cli.terminal.overall import whole
+    from fertool.cli.terminal.progress import Plain
+    from fertool.host import toolbox
+    from fertool.workflows import analyze
 
-    chosen = settings(db=db)
-    tools = setup.toolbox(chosen, [], plugin or [])
+    chosen, plain = settings(db=db), Plain()
+    rules = toolbox.toolbox(chosen, [], plugin or []).rules
     store = open_store(chosen.db, create=True)
+    bring_up_to_date(store)
     with whole(json=json) as shown:
-        found = load(store, Spool(spool), shown.ingesting)
-        for analysis, outcome in found.outcomes:
-            note(analysis.recording.path, analysis, outcome, store, shown)
-        for trace in found.traces:
-            shown.message(f"fertool: {trace}")
-    outcomes = [outcome for _, outcome in found.outcomes if not outcome.same_as]
-    became = [entry(analysis.recording.path, outcome) for analysis, outcome in found.outcomes]
-    problems = judge(store, tools, outcomes, [])
-    refused = [(analysis.recording.path, reason) for analysis, reason in found.refused]
-    became += [Entry(path, "failed", reason) for path, reason in refused]
-    summary(store, outcomes, became, refused, json=json, lines=True)
-    for problem in problems:
-        print(f"fertool: {problem}", file=sys.stderr)
-    if refused or problems:
+        measured = analyze.ingest(spool, store, shown)
+    found = analyze.judged(store, rules, measured, plain)
+    summary(store, found, json=json, lines=True)
+    for problem in found.problems:
+        plain.warning(problem)
+    if found.failed or found.problems:
         raise typer.Exit(3)

@@ -1,4 +1,4 @@
-"""`fertool new`: a plugin to start from, which keeps its contract as written."""
+"""`fertool new`: the source of a new plugin that passes its checks as written."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def new(
 
 
 def _check(kind: str, name: str) -> None:
-    from fertool import plugins
     from fertool.errors import ConfigError
+    from fertool.host import registry
     from fertool.report.text import RESERVED
 
     if kind not in USES:
         raise ConfigError(f"new {kind!r}: unknown kind of plugin", f"known: {', '.join(USES)}")
-    if not plugins.NAME.fullmatch(name):
+    if not registry.NAME.fullmatch(name):
         what = f"new {kind} {name!r}: expected lower case letters, digits and '-', beginning with a letter"
         raise ConfigError(what, "such as turned-away")
     if name in RESERVED:
         raise ConfigError(f"new {kind} {name!r}: Windows has no file of that name", "choose another")
-    if taken := plugins.load().found.get((kind, name)):
+    if taken := registry.load_plugins().found.get((kind, name)):
         raise ConfigError(f"new {kind} {name!r}: the name is taken by {taken.source}", "choose another")
 
 

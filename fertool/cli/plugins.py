@@ -1,15 +1,15 @@
-"""`fertool plugins`: what is installed, with its options; what is broken, with the reason."""
+"""`fertool plugins`: installed plugins with options, and broken ones with the reason."""
 
 from __future__ import annotations
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fertool.cli.common import Json, PluginFiles, print_json, print_table
+from fertool.cli.terminal.options import Json, PluginFiles, print_json, print_table
+from fertool.host import guard
 
 app = typer.Typer(help="List every plugin, and each broken one with its reason; check one of your own.")
 
@@ -27,27 +27,32 @@ def plugins(context: typer.Context, plugin: PluginFiles = None, json: Json = Fal
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Python files with plugins.", metavar="FILE.py...")],
+    names: Annotated[
+        list[str], typer.Argument(help="Python files, or installed packages.", metavar="FILE.py|PACKAGE...")
+    ],
 ) -> None:
-    """Hold the plugins of a file against their contracts, and say what to change."""
-    from fertool import plugins as loader
+    """Hold the plugins of files and installed packages against their contracts, and say what to change."""
     from fertool.errors import PluginError
+    from fertool.host import registry as loader
 
     bad = 0
-    for file in files:
+    for name in names:
         try:
-            found = [f for f in loader.load([file]).found.values() if f.source == str(file)]
+            found, broken = loader.of(name)
         except PluginError as error:
             print(f"fertool: {error}", file=sys.stderr)
             bad += 1
             continue
-        for one in found:
-            reason = _fault(one.plugin, file)
+        for one in broken:
+            print(f"{name}: {one.name}: {one.reason}{one.place}", file=sys.stderr)
+        bad += len(broken)
+        for each in found:
+            reason = _fault(each.plugin, name)
             bad += bool(reason)
-            about = f"{file}: {one.plugin.kind} {one.plugin.name}"
+            about = f"{name}: {each.plugin.kind} {each.plugin.name}"
             if reason:
                 print(f"{about}: {reason}", file=sys.stderr)
-            elif missing := one.plugin().available():
+            elif missing := guard.available(each.plugin()):
                 print(
                     f"{about}: can be registered; the rest was not tried, for it cannot run here: {missing}"
                 )
@@ -57,40 +62,31 @@ def check(
         raise typer.Exit(2)
 
 
-def _fault(plugin: Any, file: Path) -> str:
+def _fault(plugin: Any, name: str) -> str:
     """What the conformance kit has to say against a plugin; empty for nothing."""
     from fertool.errors import FertoolError
+    from fertool.host.registry import raised_at
     from fertool.testing import check_plugin
 
+    file = name if name.endswith(".py") else sys.modules[plugin.__module__].__file__
     try:
         check_plugin(plugin)
     except (AssertionError, FertoolError) as error:
-        cause = error.__cause__ or error
-        return f"{getattr(error, 'message', error)}{_line(cause, file)}"
+        return f"{getattr(error, 'message', error)}{raised_at(error.__cause__ or error, file)}"
     except Exception as error:  # a plugin's own bug, before it was asked anything
-        return f"raised {type(error).__name__}: {error}{_line(error, file)}"
+        return f"raised {type(error).__name__}: {error}{raised_at(error, file)}"
     return ""
 
 
-def _line(error: BaseException, file: Path) -> str:
-    """Where in the author's file it happened."""
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).resolve() == file.resolve()
-    ]
-    return f" [{file}:{lines[-1]}]" if lines else ""
-
-
 def _list(plugin: list[Path], *, json: bool) -> None:
-    from fertool import plugins as loader
+    from fertool.host import registry as loader
 
-    registry = loader.load(plugin)
+    registry = loader.load_plugins(plugin)
     found = [_describe(f) for kind in loader.KINDS for f in registry.of_kind(kind)]
-    broken = [{"name": b.name, "source": b.source, "reason": b.reason} for b in registry.broken]
+    broken = [{"name": b.name, "source": b.source, "reason": f"{b.reason}{b.place}"} for b in registry.broken]
     if json:
         print_json({"plugins": found, "broken": broken})
-        return
+        raise typer.Exit(2 if broken else 0)
     print_table(
         ["kind", "name", "version", "from", "note"],
         [(f["kind"], f["name"], f["version"], f["source"], f["note"]) for f in found],
@@ -101,10 +97,11 @@ def _list(plugin: list[Path], *, json: bool) -> None:
     if broken:
         rows = [(b["name"], b["source"], b["reason"]) for b in broken]
         print_table(["broken", "from", "reason"], rows)
+        raise typer.Exit(2)
 
 
 def _describe(found: Any) -> dict[str, Any]:
-    from fertool.options import describe
+    from fertool.host.options import describe
 
     plugin = found.plugin
     return {
@@ -114,5 +111,5 @@ def _describe(found: Any) -> dict[str, Any]:
         "source": found.source,
         "summary": (plugin.__doc__ or "").strip().split("\n")[0],
         "options": [o._asdict() for o in describe(plugin)],
-        "note": plugin().available(),
+        "note": guard.available(plugin()),
     }

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli import streams
-from fertool.cli.common import Db, Json, open_store, print_table, settings
-from fertool.cli.people import record
+from fertool.cli.terminal import streams
+from fertool.cli.terminal.options import Db, Json, open_store, print_table, settings, warn_of_changes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,8 +30,8 @@ def query(
 ) -> None:
     """Ask the database in SQL, read-only. Views: frame_emotions, samples_seen, assessments_latest."""
     store = open_store(settings(db=db).db, read_only=True)
+    warn_of_changes(store)
     table = store.query(sql)
-    record(store, "query", what=sql)
     if json:
         streams.utf8()
         print(table.write_json())

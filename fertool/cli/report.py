@@ -1,4 +1,4 @@
-"""`fertool report`: what is stored, as HTML."""
+"""`fertool report`: stored tables as HTML."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fertool.cli.common import Course, Db, Lecture, NamesFile, PluginFiles, open_store, settings
-from fertool.cli.people import read_names, record
-from fertool.cli.progress import steps
+from fertool.cli.terminal.names import read_names
+from fertool.cli.terminal.options import (
+    Courses,
+    Db,
+    Lecture,
+    NamesFile,
+    PluginFiles,
+    bring_up_to_date,
+    narrowed,
+    open_store,
+    settings,
+)
+from fertool.cli.terminal.progress import steps
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fertool.segmenting import Region
-    from fertool.store import Store
+    from fertool.assessment.segments import Region
+    from fertool.storage.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     out: Annotated[
         Path | None,
@@ -70,12 +81,13 @@ def report(
     db: Db = None,
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
-    from fertool import plugins
     from fertool.errors import ConfigError
+    from fertool.host import registry
     from fertool.report.exports.write import chosen as formats
     from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
 
+    course = narrowed(course)
     forms = formats(form or ["html"])
     if serve and (forms != ("html",) or out is not None):
         raise ConfigError("--serve shows pages and writes nothing", "leave out --format and --out")
@@ -91,7 +103,7 @@ def report(
         k=chosen.k,
         retention=chosen.retention,
         lang=lang,
-        registry=plugins.load([*map(Path, chosen.plugins), *(plugin or [])]),
+        registry=registry.load_plugins([*map(Path, chosen.plugins), *(plugin or [])]),
         options=chosen.options,
         slides=_cut if slides else None,
         noted=notes.append,
@@ -99,9 +111,11 @@ def report(
     )
     if serve:
         store = open_store(chosen.db, read_only=True)
+        bring_up_to_date(store)
         _serve(partial(write, store), store, course, lecture, port, show)
         return
     store, folder = open_store(chosen.db), out or Path("fertool-report")
+    bring_up_to_date(store)
     with steps() as step:
         index = write(
             store,
@@ -130,7 +144,7 @@ def report(
 def _cut(
     path: Path, picture: Mapping[str, Any], times: Sequence[float], region: Region | None
 ) -> Mapping[float, bytes]:
-    from fertool.segmenting.slides import pictures
+    from fertool.assessment.segments.slides import pictures
 
     return pictures(path, picture, times, region)
 

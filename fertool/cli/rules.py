@@ -1,4 +1,4 @@
-"""`fertool rules`: about rules themselves."""
+"""`fertool rules sensitivity`: thresholds and errors of the classifier, varied one by one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
-    Course,
+from fertool.cli.terminal.options import (
+    Courses,
     Db,
     Json,
     Lecture,
     Options,
     PluginFiles,
-    analyzed,
+    bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
     settings,
 )
-from fertool.cli.people import record
+from fertool.workflows.assess import analyzed
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +46,7 @@ def _group() -> None:
 @app.command()
 def sensitivity(
     rule: Annotated[str, typer.Argument(help="As `fertool plugins` shows it.", metavar="RULE")],
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     confusion: Annotated[
         Path | None,
@@ -61,16 +63,19 @@ def sensitivity(
 
     With --confusion: what the errors of the classifier do to them.
     """
-    from fertool import pipeline, setup
-    from fertool import sensitivity as measure
+    from fertool.analysis import pipeline
+    from fertool.assessment import sensitivity as measure
     from fertool.errors import FertoolError
+    from fertool.host import toolbox
 
+    course = narrowed(course)
     chosen = settings(db=db)
-    rules = {one.name: one for one in setup.toolbox(chosen, option or [], plugin or []).rules}
+    rules = {one.name: one for one in toolbox.toolbox(chosen, option or [], plugin or []).rules}
     if rule not in rules:
         raise FertoolError(f"no rule {rule!r}", f"there are: {', '.join(sorted(rules))}")
     errors = measure.read_confusion(confusion) if confusion else None
     store = open_store(chosen.db)
+    bring_up_to_date(store)
     pairs = analyzed(store, course, lecture)
     lectures = list(pipeline.lectures(store, pairs))
     title = f"{rule} over {len(pairs)} lectures"
@@ -80,7 +85,7 @@ def sensitivity(
     else:
         table = measure.under_errors(rules[rule], lectures, errors)
         columns, rows = ["answers", *table.columns[1:]], _summary(table)
-        title += f": as stored, and with expressions drawn anew {len(table) - 1} times"
+        title += f": as stored, and with expressions drawn again {len(table) - 1} times"
     for of, name in pairs:
         record(store, "rules sensitivity", of, what=rule, lecture=name)
     if json:

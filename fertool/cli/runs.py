@@ -1,21 +1,36 @@
-"""`fertool runs`: what was analysed, when, with what."""
+"""`fertool runs`: analyses with their configuration."""
 
 from __future__ import annotations
 
 import typer
 
-from fertool.cli.common import Course, Db, Json, Lecture, clock, open_store, print_json, print_table, settings
+from fertool.cli.terminal.options import (
+    Courses,
+    Db,
+    Json,
+    Lecture,
+    clock,
+    narrowed,
+    open_store,
+    print_json,
+    print_table,
+    settings,
+    warn_of_changes,
+)
 
 
 def register(app: typer.Typer) -> None:
     app.command(name="runs")(runs)
 
 
-def runs(course: Course = None, lecture: Lecture = None, db: Db = None, json: Json = False) -> None:
+def runs(course: Courses = None, lecture: Lecture = None, db: Db = None, json: Json = False) -> None:
     """List all runs, newest first; the current run of a recording is the one that reports use."""
     import polars as pl
 
-    table = open_store(settings(db=db).db, read_only=True).runs()
+    course = narrowed(course)
+    store = open_store(settings(db=db).db, read_only=True)
+    warn_of_changes(store)
+    table = store.runs()
     for column, wanted in (("course", course), ("lecture", lecture)):
         if wanted is not None:
             table = table.filter(pl.col(column) == wanted)

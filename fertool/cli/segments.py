@@ -1,4 +1,4 @@
-"""`fertool segments`: cut a lecture into other segments. Only chapters and slides need the video."""
+"""`fertool segments`: replace the segments of a lecture. Only chapters and slides need the video."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fertool.cli.common import (
-    Course,
+from fertool.cli.terminal.options import (
+    Courses,
     Db,
     Json,
     Lecture,
     PluginFiles,
-    absent,
-    analyzed,
+    bring_up_to_date,
+    narrowed,
     open_store,
     print_json,
     print_table,
     settings,
+    warn_of_changes,
 )
-from fertool.cli.people import record
+from fertool.workflows.assess import absent, analyzed
+from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fertool.store import Store
-    from fertool.types import Segment
+    from fertool.storage.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -42,22 +41,29 @@ def segments(
             metavar="SOURCE",
         ),
     ] = None,
-    course: Course = None,
+    course: Courses = None,
     lecture: Lecture = None,
     plugin: PluginFiles = None,
     db: Db = None,
     json: Json = False,
 ) -> None:
     """Cut an analyzed lecture into other segments and judge it again, or show those it has."""
-    from fertool import pipeline, setup
+    from fertool.analysis import pipeline
+    from fertool.host import toolbox
+    from fertool.workflows.segments import cut, refuse_many
 
+    course = narrowed(course)
     chosen = settings(db=db)
-    store = open_store(chosen.db)
+    store = open_store(chosen.db, read_only=source is None)
+    if source is None:
+        warn_of_changes(store)
+    else:
+        bring_up_to_date(store)
     lectures = analyzed(store, course, lecture)
     failed: list[str] = []
     if source is not None:
         refuse_many(source, lectures)
-        rules = setup.toolbox(chosen, files=plugin or []).rules
+        rules = toolbox.toolbox(chosen, files=plugin or []).rules
         changed, notes = cut(store, lectures, source)
         for note in notes:
             print(f"fertool: {note}", file=sys.stderr)
@@ -74,68 +80,13 @@ def segments(
         raise typer.Exit(3)
 
 
-def refuse_many(source: str, lectures: list[tuple[str, str]]) -> None:
-    """Raises ConfigError for a bad source, and for a file that several lectures would share."""
-    from fertool import segmenting
-    from fertool.errors import ConfigError
-
-    segmenting.check(source)
-    if segmenting.is_file(source) and len(lectures) > 1:
-        names = ", ".join(name for _, name in lectures[:3])
-        what = f"{source} describes one lecture, but {len(lectures)} are meant ({names}...)"
-        raise ConfigError(what, "choose one with --course and --lecture")
-
-
-def cut(
-    store: Store, lectures: list[tuple[str, str]], source: str, difficulty: Mapping[str, str] | None = None
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Replace the segments of lectures; none is changed if the source is at fault. An empty source leaves
-    them as they are. `difficulty`: of knowledge points, for segments that say only the point.
-
-    Returns the lectures whose segments are others now, and notes.
-    """
-    from fertool.tables import segment_table
-
-    found, notes = {}, []
-    for one in lectures:
-        parts, remarks = _look(store, one, source)
-        table = segment_table([_rated(part, difficulty or {}) for part in parts])
-        if not table.equals(store.segments(*one)):
-            found[one] = table
-        notes += [f"{' / '.join(one)}: {remark}" for remark in remarks]
-    for one, table in found.items():
-        store.set_segments(*one, table, source or store.segment_source(*one))
-    return list(found), notes
-
-
-def _look(store: Store, one: tuple[str, str], source: str) -> tuple[list[Segment], list[str]]:
-    from fertool import segmenting
-    from fertool.display import View
-    from fertool.remote import located
-    from fertool.types import Segment
-
-    if not source:
-        return [Segment(*row) for row in store.segments(*one).iter_rows()], []
-    films = [
-        segmenting.Film(located(path), offset, View.of(picture))
-        for path, offset, picture in store.recordings(*one)
-    ]
-    return segmenting.find(source, store.duration_s(*one), films)
-
-
-def _rated(part: Segment, difficulty: Mapping[str, str]) -> Segment:
-    from dataclasses import replace
-
-    return replace(part, difficulty=part.difficulty or difficulty.get(part.point, ""))
-
-
 def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
     found = {one: store.segments(*one).to_dicts() for one in lectures}
     if json:
         rows = [{"course": c, "lecture": n, **row} for (c, n), parts in found.items() for row in parts]
         print_json(rows)
         return
-    from fertool.segmenting.fit import clock
+    from fertool.assessment.segments.fit import clock
 
     times = ("start_s", "end_s")
     for one, parts in found.items():

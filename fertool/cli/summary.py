@@ -1,98 +1,38 @@
-"""What an analysis of recordings came to: judged, and shown as a table or JSON."""
+"""Summary of an analysis: the inventory, as a table or JSON."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.common import absent, clock, print_json, print_line, print_table
-from fertool.cli.people import record
+from fertool.cli.terminal.options import clock, print_json, print_line, print_table
 from fertool.types import EMOTIONS
+from fertool.workflows.analyze import BECAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.analysis import Analysis
-    from fertool.pipeline import Outcome
-    from fertool.remote import File
-    from fertool.request import Request
-    from fertool.setup import Toolbox
-    from fertool.store import Store
+    from fertool.storage.store import Store
+    from fertool.workflows.analyze import Concluded, Entry
 
 MOSTLY = 3
 """Expressions in the table; --json has all of them."""
-BECAME = ("analyzed", "resumed", "done before", "same as", "skipped", "failed")
-"""What may become of a file."""
 NAMED = 3
 """Files with the same reason that are named in the table; --json has all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file that was found, and what became of it."""
+def summary(store: Store, found: Concluded, *, json: bool, lines: bool = False) -> None:
+    """Print what was analyzed, what was not and why, and how many files became what.
 
-    file: str
-    became: str
-    """One of `BECAME`."""
-    reason: str = ""
-    """Why, of a file that was not analyzed."""
-
-
-def entry(file: str, outcome: Outcome) -> Entry:
-    if outcome.same_as:
-        return Entry(file, "same as", outcome.same_as)
-    if not outcome.fresh:
-        return Entry(file, "done before")
-    return Entry(file, "resumed" if outcome.resumed else "analyzed")
-
-
-def note(file: File | str, request: Request | Analysis, outcome: Outcome, store: Store, shown: Any) -> None:
-    """Put an analysis on record, and show what is worth knowing of it."""
-    if outcome.same_as:
-        shown.message(f"{file}: {outcome.same_as}")
-        return
-    students = store.students(outcome.run)
-    record(store, "analyze", request.course, students, str(file), request.lecture)
-    for text in outcome.notes:
-        shown.message(f"{file}: {text}")
-    if not outcome.fresh:
-        shown.message(f"{file}: already analyzed with this configuration (--force does it again)")
-
-
-def judge(store: Store, tools: Toolbox, outcomes: list[Outcome], recut: list[tuple[str, str]]) -> list[str]:
-    """Assess the lectures that got new observations or segments; returns what went wrong."""
-    from fertool.pipeline import assess
-
-    homes = {store.home(outcome.recording) for outcome in outcomes if outcome.changed}
-    for course, lecture in {outcome.left for outcome in outcomes if outcome.left}:
-        # What is said of the whole course counts the recording no more, even where its lecture is gone.
-        homes.update(store.lectures(course, lecture) or store.lectures(course)[:1])
-    result = assess(store, tools.rules, sorted({*recut, *(home for home in homes if home)}))
-    for line in absent(result.absent):
-        print(f"fertool: {line}", file=sys.stderr)
-    return result.failed
-
-
-def summary(
-    store: Store,
-    outcomes: list[Outcome],
-    found: list[Entry],
-    failed: list[tuple[str, str]],
-    *,
-    json: bool,
-    lines: bool = False,
-) -> None:
-    """`found`: what became of every file. `failed`: (what, why), lectures that could not be cut included.
     `lines`: JSON on one line, the last of several."""
-    rows = [store.summary(outcome.run) for outcome in outcomes]
+    rows = [store.summary(outcome.run) for outcome in found.outcomes]
     if json:
         whole = {
             "runs": rows,
-            "failed": [{"file": f, "reason": r} for f, r in failed],
-            "inventory": [asdict(one) for one in found],
+            "failed": [{"file": f, "reason": r} for f, r in found.failed],
+            "inventory": [asdict(one) for one in found.inventory],
         }
         if lines:
             print_line({"event": "summary"} | whole)
@@ -105,13 +45,14 @@ def summary(
             ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
             [_cells(row, labels) for row in rows],
         )
-    if left := _left_out(found):
+    if left := _left_out(found.inventory):
         print_table(["not analyzed", "files", "reason"], left)
-    if failed:
-        print_table(["failed", "reason"], failed)
-    counts = Counter(one.became for one in found)
+    if found.failed:
+        print_table(["failed", "reason"], found.failed)
+    counts = Counter(one.became for one in found.inventory)
     became = ", ".join(f"{counts[word]} {word}" for word in BECAME if counts[word])
-    print(f"{len(found)} found: {became.replace('same as', 'the same as another')}" if found else "0 found")
+    n = len(found.inventory)
+    print(f"{n} found: {became.replace('same as', 'the same as another')}" if n else "0 found")
 
 
 def _left_out(found: Sequence[Entry]) -> list[tuple[str, str, str]]:

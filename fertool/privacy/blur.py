@@ -1,4 +1,4 @@
-"""A copy of a recording in which faces cannot be recognised: every frame is written, sound is copied.
+"""A copy of a recording with blurred faces: every frame is written, sound is copied.
 
 Faces are looked for every few frames. What is found is covered from the look before to the look after, and
 on the way between, so that a face which one look misses is still covered by its neighbours.
@@ -19,13 +19,14 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 
-from fertool import boxes as geometry
-from fertool import checks, crops
-from fertool.decode import choose
-from fertool.display import AS_DECLARED, Converter, View, pixel_ratio
 from fertool.errors import VideoError
-from fertool.tracking import enlarge
+from fertool.host import validate
+from fertool.media.decode import choose
+from fertool.media.display import AS_DECLARED, Converter, View, pixel_ratio
 from fertool.types import Sample
+from fertool.vision import boxes as geometry
+from fertool.vision import crops
+from fertool.vision.tracking import enlarge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from fertool.engine import Engine
-    from fertool.privacy.consent import Gate
+    from fertool.host.inference import Engine
+    from fertool.privacy.consent_gate import Gate
     from fertool.types import Floats, Image
 
     Look = Callable[[Image], Floats]
@@ -57,7 +58,7 @@ def everybody(engine: Engine) -> Look:
     """Cover every face."""
 
     def look(image: Image) -> Floats:
-        return checks.detect(engine.detector, [image])[0].boxes
+        return validate.detect(engine.detector, [image])[0].boxes
 
     return look
 
@@ -83,7 +84,7 @@ def blur(
     """Write a copy of the recording `path` to `out`, whose suffix says the container; returns the number of
     frames.
 
-    Pictures of one stream are written as they are shown (`fertool.display`), in square pixels; of sound the
+    Pictures of one stream are written as they are shown (`media.display`), in square pixels; of sound the
     packets are copied; titles, chapters, subtitles and cover pictures, which may name or show people, are
     left out. `advanced(frames, covered boxes, time_s)` is called for each frame. `out` appears when it is
     complete. Raises VideoError for what cannot be read or written.

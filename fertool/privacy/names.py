@@ -1,4 +1,4 @@
-"""The names behind the pseudonyms: a file of its own, encrypted with a passphrase.
+"""The names file: real names behind pseudonyms, encrypted with a passphrase.
 
 Tables and assessments never carry what is in it; names are joined when something is shown. The file is
 JSON: the parameters of scrypt, which makes a key of the passphrase, and what AES-GCM made of the names.
@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fertool import files
 from fertool.errors import FertoolError
-from fertool.privacy import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def save(names: Names, path: Path, passphrase: str) -> None:
     head = _head(SCRYPT, text_salt, text_nonce, FORMAT)
     secret = AESGCM(_key(passphrase, salt, SCRYPT)).encrypt(nonce, plain.encode(), head)
     box = {**json.loads(head), "data": base64.b64encode(secret).decode()}
-    private.write(path, json.dumps(box, indent=1) + "\n")
+    files.write(path, json.dumps(box, indent=1) + "\n")
 
 
 def _head(scrypt: Mapping[str, Any], salt: str, nonce: str, number: int) -> bytes:

@@ -73,7 +73,11 @@ def _safeguards(settings: Settings) -> list[Line]:
         Line("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
         _groups(settings.k),
         _retention(settings.retention),
-        Line("audit", "on", "`fertool audit` lists which command read or wrote whose data"),
+        Line(
+            "audit",
+            "on",
+            "`fertool audit` lists which command showed or changed whose data; `query` writes nothing",
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Which figures of the class are about too few students to be shown. Pure.
+"""Suppression of class figures about too few students, complementary cells included. Pure.
 
 **The rule.** A figure of the class (a share, a count, an interval) is about the students that it is counted
 over: those in its denominator. "2 of 5 negative" is about five students; "negative in half of the samples

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fertool.report.data.digest import Digest, Estimate
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
 
 WIDTH, HEIGHT, SEEN, BAR, PART_GAP = 720, 120, 10, 20, 1
 LEAST = 0.1
@@ -61,7 +61,7 @@ def distribution(shares: Sequence[tuple[str, Estimate]], say: Language) -> Marku
 
 
 def _line(name: str, times: Iterable[float], shares: Iterable[int | None], duration_s: float) -> Markup:
-    """One path; a gap ends it and the next value begins anew."""
+    """One path; a gap ends it and the next value begins another."""
     steps: list[str] = []
     last: tuple[int, int] | None = None
     for time, share in zip(times, shares, strict=True):

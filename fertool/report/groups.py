@@ -1,4 +1,4 @@
-"""Which figures of the class are held back, and why: the rule of `privacy.suppression` for a lecture."""
+"""Suppression for a lecture: which class figures are held back, and why."""
 
 from __future__ import annotations
 

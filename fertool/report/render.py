@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import shutil
 import tempfile
@@ -12,11 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import fertool
-from fertool import plugins
+from fertool.config import SMALLEST_GROUP
 from fertool.errors import FertoolError
-from fertool.privacy import custody
-from fertool.privacy.custody import Custody
-from fertool.report import data, language, shots, text
+from fertool.host.registry import load_plugins
+from fertool.report import data, i18n, shots, text
 from fertool.report.data.course import Course, describe, gathered
 from fertool.report.data.digest import Digest, digest
 from fertool.report.exports import tables as flat
@@ -25,19 +25,21 @@ from fertool.report.exports import xapi
 from fertool.report.pages import COURSE_PAGES, SITE_PAGES, Page, Site
 from fertool.report.sections import Sections
 from fertool.report.style import EMOTICONS, color
+from fertool.storage import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     import jinja2
 
-    from fertool.plugins import Registry
+    from fertool.host.registry import Registry
     from fertool.privacy.names import Names
     from fertool.report.exports.tables import Tables
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
     from fertool.report.shots import Cut
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
+log = logging.getLogger(__name__)
 MARKER = ".fertool-report"
 """Its presence says that a folder is ours to replace; its next lines, in which language and formats
 it was."""
@@ -68,11 +70,11 @@ def render(
     lecture: str | None = None,
     *,
     names: Names | None = None,
-    k: int = 1,
+    k: int = SMALLEST_GROUP,
     retention: str = "",
     formats: Collection[str] = ("html",),
     home: str = xapi.HOME,
-    lang: str = language.DEFAULT,
+    lang: str = i18n.DEFAULT,
     registry: Registry | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     slides: Cut | None = None,
@@ -96,7 +98,7 @@ def render(
     `noted` what became of these pictures, `failed` of each section of a plugin that broke: in its place the
     page says so.
     """
-    say = language.load(lang)
+    say = i18n.load(lang)
     out = out.resolve()
     _check_target(out)
     lectures = store.lectures(course, lecture)
@@ -110,7 +112,7 @@ def render(
         name: list(dict.fromkeys(told[name].get(label, label) for label in data.labels(store, name)))
         for name in courses
     }
-    registry = plugins.load() if registry is None else registry
+    registry = load_plugins() if registry is None else registry
     say = say.with_rules(registry)
     sections = Sections.of(registry, options or {})
     site = Site(
@@ -144,7 +146,8 @@ def render(
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
-        Custody(store.database).add_site(custody.Site(out, course, lecture, k))
+        store.audit.add_site(audit.Site(out, course, lecture, k))
+    log.info("rendered: lectures %d, %s", len(lectures), out)
     for trouble in sections.failures.values():
         failed(trouble)
     return out / "index.html" if "html" in formats else out
@@ -200,7 +203,7 @@ def write(
 def written_in(folder: Path) -> str:
     """The language of a report that was written before."""
     lines = (folder / MARKER).read_text(encoding="utf-8").splitlines()
-    return lines[1] if len(lines) > 1 and lines[1] in language.available() else language.DEFAULT
+    return lines[1] if len(lines) > 1 and lines[1] in i18n.available() else i18n.DEFAULT
 
 
 def _read(
@@ -233,7 +236,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     """Templates, speaking the language of the site."""
     import jinja2
 
-    say: Language = site.say if site is not None else language.load(language.DEFAULT)
+    say: Language = site.say if site is not None else i18n.load(i18n.DEFAULT)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fertool.report"),
         autoescape=True,

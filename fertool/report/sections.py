@@ -1,4 +1,4 @@
-"""Sections that plugins add to pages: asked, checked, and made ready for `templates/section.html`."""
+"""Sections of plugins: called, validated, and prepared for `templates/section.html`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from fertool import checks, options
 from fertool.contracts import Section
 from fertool.errors import FertoolError
+from fertool.host import guard, options, validate
 from fertool.report.charts import base
 from fertool.report.charts.base import Chart, Figure, label
 from fertool.sections import Chart as Wanted
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from fertool.plugins import Registry
+    from fertool.host.registry import Registry
     from fertool.report.exports.tables import Tables
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
     from fertool.sections import PageKind, Part
 
     Words = Mapping[str, Mapping[str, str]]
@@ -61,7 +61,7 @@ class Sections:
             options.build(found.plugin, given.get(found.plugin.name, {}))
             for found in registry.of_kind("section")
         ]
-        return cls([one for one in made if isinstance(one, Section) and not one.available()])
+        return cls([one for one in made if isinstance(one, Section) and not guard.available(one)])
 
     def show(
         self,
@@ -82,7 +82,7 @@ class Sections:
     def _show(self, section: Section, given: Given, say: Language) -> Shown | None:
         name = f"section-{section.name}"
         try:
-            parts = checks.build(section, given)
+            parts = validate.build(section, given)
         except FertoolError as error:
             self.failures.setdefault(section.name, str(error))
             return Shown(name, say.phrase(section.words, section.title), trouble=str(error))

@@ -1,4 +1,4 @@
-"""Long series made short for display: time bins that keep peaks, smoothing. Pure."""
+"""Series reduced for display: time bins that keep peaks, smoothing. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from fertool.judging import NEGATIVE, POSITIVE
+from fertool.assessment.statistics import NEGATIVE, POSITIVE
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:

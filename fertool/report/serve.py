@@ -1,4 +1,4 @@
-"""A report shown on this machine alone: rendered again when the database changes, and open pages reload.
+"""A report served on this machine alone, rendered again when the database changes.
 
 Who asks has to know the token of the address that was printed; it becomes a cookie, so that it stands in no
 link, no history and no screenshot. Nothing can be changed through it, and no other site's page can read it.

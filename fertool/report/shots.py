@@ -1,4 +1,4 @@
-"""Pictures of slides for the pages of a report, as far as they show nobody: nothing of them is stored."""
+"""Pictures of slides for pages, as far as they show nobody. Nothing of them is stored."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fertool.errors import VideoError
-from fertool.report.data import slides, story
+from fertool.report.data import insights, slides
 from fertool.report.pages.site import Shot
 
 if TYPE_CHECKING:
+    from fertool.assessment.segments import Region
     from fertool.report.data.digest import Digest
     from fertool.report.pages.site import Site, Span
-    from fertool.segmenting import Region
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 Cut = Callable[[Path, Mapping[str, Any], Sequence[float], "Region | None"], Mapping[float, bytes]]
-"""As `segmenting.slides.pictures`."""
+"""As `segments.slides.pictures`."""
 
 
 def take(store: Store, site: Site, one: Digest, cut: Cut) -> str:
@@ -48,6 +48,6 @@ def spans(one: Digest) -> list[Span]:
     """Intervals of which pages show the slide: moments, those of the class where most of each lies, and
     difficult segments."""
     hard = [(it["start_s"], it["end_s"]) for it in one.segments if one.is_hard(it["segment"])]
-    again = story.again(one, one.of_student(one.alone)) if one.alone else []
+    again = insights.again(one, one.of_student(one.alone)) if one.alone else []
     moments = [*map(one.within, (*one.moments, *one.good_moments)), *((it.start_s, it.end_s) for it in again)]
     return sorted({*moments, *hard})

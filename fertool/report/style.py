@@ -1,4 +1,4 @@
-"""The stylesheet of a report: the static one, and how labels beyond the seven look."""
+"""The stylesheet of a report, with the colors of labels beyond the seven."""
 
 from __future__ import annotations
 

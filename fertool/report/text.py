@@ -1,4 +1,4 @@
-"""How figures and names are written: times, percentages, file names, command lines."""
+"""Figures and names as text: times, percentages, file names, command lines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""For tests, of fertool and of plugins: the conformance kit, synthetic timelines, a gallery of people."""
+"""For authors of plugins: the conformance kit and simulated timelines."""
 
 from __future__ import annotations
 
+from fertool.demo.large_course import store_course
+from fertool.demo.timelines import store_lecture, timeline
 from fertool.testing.conformance import (
     check_classifier,
     check_detector,
@@ -11,8 +13,6 @@ from fertool.testing.conformance import (
     check_section,
     context,
 )
-from fertool.testing.courses import store_course
-from fertool.testing.timelines import store_lecture, timeline
 
 __all__ = [
     "check_classifier",

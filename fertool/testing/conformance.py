@@ -1,6 +1,6 @@
-"""Hold a plugin against its contract: `check_plugin(MyRule)`. For plugin authors' tests, and our own.
+"""The conformance kit: `check_plugin(MyRule)` tests a plugin against its contract.
 
-What a wrong answer does to a run is the business of `fertool.checks`; here, plugins are asked the
+What a wrong answer does to a run is the business of `fertool.host.validate`; here, plugins are asked the
 questions that a run will ask sooner or later: no face, one face, many; an empty table; the same twice.
 """
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool import checks, plugins, types
+from fertool import types
 from fertool.contracts import Classifier, Detector, Encoder, Rule, Section
+from fertool.demo.timelines import timeline
+from fertool.host import guard, registry, validate
 from fertool.sections import Given
-from fertool.testing.timelines import timeline
 from fertool.types import EMOTIONS, Context, Faces, Segment
 
 if TYPE_CHECKING:
@@ -56,13 +57,16 @@ def check_plugin(plugin: type[Plugin], *, device: str = "cpu", **options: Any) -
 
     A plugin that says it is not available (missing weights, say) is checked as a class only.
     """
-    reason = plugins.misfit(plugin)
+    reason = registry.misfit(plugin)
     assert not reason, f"{plugin!r} cannot be registered: {reason}"
-    made = plugin(**options)
-    assert isinstance(made.weights(), dict), "weights() gives a dict: file name -> SHA-256"
-    if made.available():
+    reason = registry.misspelt_attribute(plugin)
+    assert not reason, f"{reason}{registry.defined_at(plugin)}"
+    with guard.guarded(f"{plugin.kind} {plugin.name!r} in {plugin.__name__}()"):
+        made = plugin(**options)
+    guard.weights(made)
+    if guard.available(made):
         return
-    made.load(device)
+    guard.load(made, device)
     if isinstance(made, Detector):
         check_detector(made)
     elif isinstance(made, Encoder):
@@ -79,9 +83,9 @@ def check_detector(detector: Detector) -> None:
     """One `Faces` per picture, in order, the same each time; pictures of any size, also without a face."""
     for size in ((240, 320), (720, 1280), (1080, 607), (37, 53)):
         pictures = [noise(*size, seed=i) for i in range(3)]
-        first = checks.detect(detector, pictures)
-        _same(first, checks.detect(detector, pictures), f"{detector.name}: the same pictures twice")
-        _near(first[2:], checks.detect(detector, pictures[2:]), f"{detector.name}: alone and in a batch")
+        first = validate.detect(detector, pictures)
+        _same(first, validate.detect(detector, pictures), f"{detector.name}: the same pictures twice")
+        _near(first[2:], validate.detect(detector, pictures[2:]), f"{detector.name}: alone and in a batch")
 
 
 def check_encoder(encoder: Encoder) -> None:
@@ -89,12 +93,12 @@ def check_encoder(encoder: Encoder) -> None:
     pictures = [noise(360, 480, seed=i) for i in range(3)]
     faces = [some_faces(2), Faces.none(), some_faces(5)]
     _same(
-        checks.encode(encoder, pictures, faces),
-        checks.encode(encoder, pictures, faces),
+        validate.encode(encoder, pictures, faces),
+        validate.encode(encoder, pictures, faces),
         f"{encoder.name}: the same faces twice",
     )
     for n in (1, 17):
-        checks.embed(encoder, noise_crops(n, encoder.crop))
+        validate.embed(encoder, noise_crops(n, encoder.crop))
     assert 0 < encoder.same_person < 2, "same_person is a distance on the unit sphere: between 0 and 2"
 
 
@@ -106,8 +110,8 @@ def check_classifier(classifier: Classifier) -> None:
     assert len(labels) >= 2, "labels: at least two"
     assert len(set(labels)) == len(labels), f"labels: each once, got {labels}"
     crops = noise_crops(17, classifier.crop)
-    together = checks.classify(classifier, crops)
-    alone = np.concatenate([checks.classify(classifier, crops[i : i + 1]) for i in range(17)])
+    together = validate.classify(classifier, crops)
+    alone = np.concatenate([validate.classify(classifier, crops[i : i + 1]) for i in range(17)])
     assert np.allclose(together, alone, atol=1e-2), "classify() gives a crop another answer in a batch"
 
 
@@ -115,8 +119,8 @@ def check_rule(rule: Rule) -> None:
     """Any table, the empty one too; pure; blind to signals that it does not declare."""
     for table in _tables(rule):
         before = table.clone()
-        first = checks.assess(rule, table, _around(rule, table))
-        assert first == checks.assess(rule, table, _around(rule, table)), (
+        first = validate.assess(rule, table, _around(rule, table))
+        assert first == validate.assess(rule, table, _around(rule, table)), (
             f"rule {rule.name!r}: the same table, another answer: "
             "assess() may use no clock, no random numbers and nothing remembered from a call before"
         )
@@ -127,7 +131,7 @@ def check_rule(rule: Rule) -> None:
             columns = (*names, *types.further(table.columns)) if signal == "expression" else names
             if signal not in rule.signals:
                 blind = table.with_columns(pl.lit(None).cast(table.schema[c]).alias(c) for c in columns)
-                assert first == checks.assess(rule, blind, _around(rule, blind)), (
+                assert first == validate.assess(rule, blind, _around(rule, blind)), (
                     f"rule {rule.name!r}: its answer depends on {signal}, which its `signals` do not name: "
                     f"add {signal!r}, so that a policy can switch the rule off"
                 )
@@ -152,7 +156,7 @@ def check_section(section: Section) -> None:
         for tables in (about(whole, lecture, student) for whole in report_tables()):
             given = Given(page, "course", lecture, student, tables)
             before = {name: rows.clone() for name, rows in tables.items()}
-            first, again = checks.build(section, given), checks.build(section, given)
+            first, again = validate.build(section, given), validate.build(section, given)
             assert repr(first) == repr(again), (
                 f"section {section.name!r}: the same tables, another section: "
                 "build() may use no clock, no random numbers and nothing remembered from a call before"
@@ -168,11 +172,11 @@ def report_tables() -> list[dict[str, pl.DataFrame]]:
     import tempfile
     from pathlib import Path
 
+    from fertool.demo.timelines import store_lecture
     from fertool.report import data
     from fertool.report.data.digest import digest
     from fertool.report.exports import tables
-    from fertool.store import Store
-    from fertool.testing.timelines import store_lecture
+    from fertool.storage.store import Store
 
     people = {f"student-{i:02d}": timeline(text) for i, text in enumerate(TIMELINES[:2] + TIMELINES[3:5], 1)}
     with tempfile.TemporaryDirectory() as folder:

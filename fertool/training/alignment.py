@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from fertool import checks, crops
+from fertool.host import validate
 from fertool.types import Faces
+from fertool.vision import crops
 
 if TYPE_CHECKING:
     from fertool.contracts import Encoder
-    from fertool.training.adapters import Pixels
-    from fertool.training.data import Dataset
+    from fertool.training.datasets.dataset import Dataset
+    from fertool.training.datasets.formats import Pixels
     from fertool.types import Crop, Image
 
 AT_ONCE = 64
@@ -52,4 +53,4 @@ def found(frames: list[Image], encoder: Encoder) -> list[Faces]:
     """The face of each frame that `framed` made, one or more: the picture is its box."""
     side = len(frames[0]) // 3
     box = np.array([[side, side, 2 * side, 2 * side]], np.float32)
-    return checks.encode(encoder, frames, [Faces(box, np.ones(1, np.float32))] * len(frames))
+    return validate.encode(encoder, frames, [Faces(box, np.ones(1, np.float32))] * len(frames))

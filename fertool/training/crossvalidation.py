@@ -1,4 +1,4 @@
-"""Figures over folds of persons: each fold is measured by itself, by weights that did not learn from it."""
+"""Cross-validation figures: each fold evaluated by weights that did not learn from it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fertool.errors import ConfigError
-from fertool.training import division, evaluate, metrics
+from fertool.training import evaluate, metrics
+from fertool.training.datasets import division
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fertool.contracts import Classifier, Encoder
-    from fertool.training.data import Dataset
-    from fertool.training.division import Division
+    from fertool.training.datasets.dataset import Dataset
+    from fertool.training.datasets.division import Division
     from fertool.training.evaluate import Seen
 
 FIGURES = ("accuracy", "macro_f1", "uar")

@@ -1,4 +1,4 @@
-"""Measure classifiers, of whatever kind, on a labelled data set: accuracy, calibration, speed."""
+"""Evaluation of classifiers on a labeled data set: accuracy, calibration, speed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import safe_open
 
-from fertool import checks
 from fertool.contracts import Trainable
 from fertool.errors import FertoolError
+from fertool.host import validate
 from fertool.training import metrics
 from fertool.training.alignment import aligned
-from fertool.training.data import load
-from fertool.training.division import Division, divided
-from fertool.training.duplicates import near
+from fertool.training.datasets.dataset import load
+from fertool.training.datasets.division import Division, divided
+from fertool.training.near_duplicates import near
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fertool.contracts import Classifier, Encoder
-    from fertool.training.data import Dataset
+    from fertool.training.datasets.dataset import Dataset
 
     Doubles = Any
     Seen = Callable[[int, int], None]
@@ -74,7 +74,7 @@ def measure(
     seen: Seen = lambda *_: None,
 ) -> Measured:
     """Evaluate a loaded classifier on one split of `data`, which are its `faces`, divided by `division` or
-    else as they came. `encoder` as for `as_seen`. `seen` is told how many faces are classified, and of how
+    else as they came. `encoder` as for `as_seen`. `seen` receives how many faces are classified, and of how
     many.
 
     Raises FertoolError if its labels do not cover the seven of the data.
@@ -109,9 +109,9 @@ def classify(
     parts = []
     for start in range(0, len(crops), BATCH):
         batch = crops[start : start + BATCH]
-        found = checks.classify(classifier, batch)
+        found = validate.classify(classifier, batch)
         if tta:
-            mirrored = checks.classify(classifier, np.ascontiguousarray(batch[:, :, ::-1]))
+            mirrored = validate.classify(classifier, np.ascontiguousarray(batch[:, :, ::-1]))
             found = np.asarray((found + mirrored) / 2, np.float32)
         parts.append(found[:, columns])
         seen(start + len(batch), len(crops))

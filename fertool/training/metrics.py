@@ -1,4 +1,4 @@
-"""How good a classifier is, in figures. Pure numpy and scipy.
+"""Metrics of classifiers. Pure numpy and scipy.
 
 All functions take `truth` (n,) class numbers and `probabilities` (n, k) whose rows sum to 1, n >= 1; the
 predicted class is the most probable one, the first of equals.

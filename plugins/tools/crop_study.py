@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from fertool import Crop, crops
-from fertool.cli.faces import chosen, encoder
+from fertool import Crop
+from fertool.cli.training.networks import chosen, encoder
 from fertool.training import alignment, evaluate, metrics
 from fertool.types import EMOTIONS
+from fertool.vision import crops
 
 if TYPE_CHECKING:
-    from fertool.training.data import Dataset
+    from fertool.training.datasets.dataset import Dataset
 
 SIZES = (16, 24, 28, 32, 36, 40, 48)
 """Of the square pictures, in pixels."""

@@ -26,15 +26,16 @@ from crop_study import SIZES, small
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import devices, models
-from fertool.cli import evaluate as command
-from fertool.cli.faces import encoder, trainable
-from fertool.packed import pack, unpack
+from fertool.cli.training import evaluate as command
+from fertool.cli.training.networks import encoder, trainable
+from fertool.host import weights
+from fertool.host.quantized import pack, unpack
 from fertool.recipes import Recipe
-from fertool.training import averages, evaluate, loop, metrics, states
+from fertool.training import checkpoints, ema, evaluate, metrics, trainer
 from fertool.training.alignment import aligned
-from fertool.training.data import load
+from fertool.training.datasets.dataset import load
 from fertool.types import EMOTIONS
+from fertool.vision import devices
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,7 @@ def main() -> None:
     mirrored = measured(str(target), given.data, split, tta=True)
     cut = measured(str(target), given.data, split, align=True)
     floor = curve(str(target), given.data, split) if name == FLOOR_OF else OTHERS_FLOOR
-    epochs = len(states.history(given.model.parent)) or made["recipe"]["epochs"]
+    epochs = len(checkpoints.history(given.model.parent)) or made["recipe"]["epochs"]
     card = written(name, target, made, epochs, after, mirrored, cut, lost, floor)
     target.with_suffix(".md").write_text(card, encoding="utf-8")
     target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")
@@ -106,7 +107,7 @@ def main() -> None:
 
 
 def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> float:
-    """Measure batch norm anew on the packed weights, in place, as the recipe did on those before: rounding
+    """Estimate batch norm again on the packed weights, in place, as the recipe did on those before: rounding
     shifts what it sees. -> the temperature that fits then."""
     set_to = [f"{made['classifier']}.{name}={value}" for name, value in made["options"].items()]
     plugin = trainable(made["classifier"], set_to, [])
@@ -118,11 +119,11 @@ def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> floa
     faces = replace(faces, images=plugin.prepare(faces.images))
     network = plugin.network()
     network.load_state_dict(unpack(tensors))
-    averages.settle(network, torch.from_numpy(faces.take("train").images))
+    ema.settle(network, torch.from_numpy(faces.take("train").images))
     state = network.state_dict()
     tensors |= {name: state[name] for name in tensors if name.endswith(SETTLED)}
     held_out = faces.take(made["selected_on"])
-    return metrics.temperature(held_out.labels, loop.predict(network, held_out))
+    return metrics.temperature(held_out.labels, trainer.predict(network, held_out))
 
 
 def measured(
@@ -190,7 +191,7 @@ def written(
         teachers=f" Teachers: {', '.join(made['teachers'])}." if "teachers" in made else "",
         file=target.name,
         size=target.stat().st_size / 1e6,
-        sha=models.sha256(target),
+        sha=weights.sha256(target),
         change=-lost * 100,
         rows="\n".join(lines),
         near=plain.scores.n - plain.unseen.n,

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from fertool import packed
-from fertool.cli.faces import trainable
-from fertool.training import loop, states
-from fertool.training.data import load
+from fertool.cli.training.networks import trainable
+from fertool.host import quantized
+from fertool.training import checkpoints, trainer
+from fertool.training.datasets.dataset import load
 
 NAMES = ["compact", "khalid2025", "tuyakov2022", "hafnet2025", "aly2023"]
 PART = 15_000_000
@@ -67,13 +67,13 @@ def one(name: str, seed: int, given: argparse.Namespace, end: float) -> None:
         recipe = replace(recipe, epochs=given.epochs)
     data = load(given.data, plugin.crop.size, plugin.crop.channels)
 
-    def report(done: states.Epoch) -> None:
+    def report(done: checkpoints.Epoch) -> None:
         print(f"{name} {seed}: {done.epoch}/{recipe.epochs} {done.val_accuracy:.2%}", flush=True)
         if time.monotonic() > end:
             raise Late
 
     folder = given.out / "runs" / f"{name}-{seed}"
-    path = loop.train(
+    path = trainer.train(
         plugin,
         recipe,
         data,
@@ -84,8 +84,8 @@ def one(name: str, seed: int, given: argparse.Namespace, end: float) -> None:
         report=report,
         store_every_s=60,
     )
-    tensors, about = packed.read(path)
-    save_file(packed.pack(tensors), target, metadata=about)
+    tensors, about = quantized.read(path)
+    save_file(quantized.pack(tensors), target, metadata=about)
     cut(target)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import av
 
-from fertool.testing.gallery import DEMO, make_gallery
+from fertool.demo.gallery import DEMO, make_gallery
 
 DECODE = """
 import sys, av

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fertool import pipeline, plugins
-from fertool.assessing import Lecture, Result, assess_lecture
-from fertool.segments import equal_parts
-from fertool.store import Store
+from fertool.analysis import pipeline
+from fertool.assessment.runner import Lecture, Result, assess_lecture
+from fertool.assessment.segments.equal_parts import equal_parts
+from fertool.demo.large_course import wander
+from fertool.host import registry
+from fertool.storage.store import Store
 from fertool.testing import store_course
-from fertool.testing.courses import wander
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=3600)
     parser.add_argument("--database", action="store_true")
     given = parser.parse_args()
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     if given.database:
         stored(rules, given.lectures, given.students, given.samples)
     else:

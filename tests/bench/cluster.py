@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fertool.testing.gallery import DEMO, make_gallery
+from fertool.demo.gallery import DEMO, make_gallery
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ import av
 import cv2
 import numpy as np
 
-from fertool.decode import Samples
-from fertool.sampling import Every, plan
-from fertool.video import Recording, probe, sha256
+from fertool.media.decode import Samples
+from fertool.media.probe import Recording, probe, sha256
+from fertool.media.sampling import Every, plan
 
 ROUNDS = 5
 SIZE, FPS, SECONDS = (1920, 1080), 25, 60

@@ -2,7 +2,7 @@
 
 python tests/bench/identity.py [--hours 1] [--lectures 2] [--every 5] [--shuffles 6] [--seed 1] [--out DIR]
 
-Makes lectures of fourteen people (`fertool.testing.lectures`), a third of the time away, whose tiles are
+Makes lectures of fourteen people (`fertool.demo.lectures`), a third of the time away, whose tiles are
 dealt anew a few times, and analyzes them as a user would, one after the other, in one course. An hour at
 a sample in five seconds takes some minutes. `--out`: where recordings, truth and database stay.
 """
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fertool.testing.lectures import LOOKS, Guest, Meeting, make_lecture, schedule, write_truth
+from fertool.demo.lectures import LOOKS, Guest, Meeting, make_lecture, schedule, write_truth
 
 
 def main() -> None:

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fertool.analysis import Analysis
-from fertool.spool import Spool
-from fertool.store import Recording, Run
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS
+from fertool.analysis.run import Analysis
+from fertool.analysis.spool import Spool
+from fertool.storage.runs import Recording, Run
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 
 CHUNKS, SAMPLES_EACH, LECTURES = 60, 60, 12
 NOBODY = b"-" * 12
@@ -37,9 +37,9 @@ INGEST = """
 import sys, time
 from pathlib import Path
 from fertool import bulk
-from fertool.ingest import ingest
-from fertool.spool import Spool
-from fertool.store import Store
+from fertool.distributed.ingest import ingest
+from fertool.analysis.spool import Spool
+from fertool.storage.store import Store
 spent, load = [0.0], bulk.load
 def timed(*given):
     began = time.perf_counter()

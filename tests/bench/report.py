@@ -2,7 +2,7 @@
 
 python tests/bench/report.py [--lectures 20] [--students 30] [--seconds 3600] [--out DIR] [--keep DB]
 
-Makes a course without video (`fertool.testing.courses`), judges it, and renders it in a process of its own,
+Makes a course without video (`fertool.demo.large_course`), judges it, and renders it in a process of its own,
 measured as `/usr/bin/time -v` does. `--keep`: where the database is, or will be if it is not there yet.
 """
 
@@ -17,9 +17,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from fertool import pipeline, plugins
-from fertool.store import Store
-from fertool.testing.courses import store_course
+from fertool.analysis import pipeline
+from fertool.demo.large_course import store_course
+from fertool.host import registry
+from fertool.storage.store import Store
 
 
 def main() -> None:
@@ -52,7 +53,7 @@ def main() -> None:
 def make(database: Path, lectures: int, students: int, seconds: int) -> None:
     store = Store(database)
     store_course(store, "bench", lectures, students, seconds)
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     pipeline.assess(store, rules, store.lectures())
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from class_of_six import SIX
 
-from fertool.cli import main
-from fertool.testing import gallery
+from fertool.cli.app import main
+from fertool.demo import gallery
 
 
 @dataclass
@@ -101,13 +101,13 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def analyzed(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of that recording, without a roster."""
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.workflows.analyze import analyze
+    from fertool.workflows.plan import Arguments
 
     path = tmp_path_factory.mktemp("analyzed") / "fertool.duckdb"
     chosen = Settings(db=str(path), course="course", detector="ssd", policy="behaviour")
-    run_all([four], chosen, Flags(lecture="week 1"), [], [], failed=[], json=True)
+    analyze(Arguments((str(four),), lecture="week 1"), chosen)
     return path
 
 

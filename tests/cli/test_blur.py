@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool import checks
 from fertool.config import Settings
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.setup import toolbox
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
+from fertool.host import validate
+from fertool.host.toolbox import toolbox
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def found_in():
     def count(path: Path) -> list[int]:
         with av.open(str(path)) as source:
             images = [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)][::5]
-        return [len(faces) for image in images for faces in checks.detect(detector, [image])]
+        return [len(faces) for image in images for faces in validate.detect(detector, [image])]
 
     return count
 
@@ -49,7 +49,7 @@ def test_who_agreed_stays_to_be_seen(fertool, small_video: Path, tmp_path: Path,
     embedding = other.query("SELECT embedding FROM tracks WHERE student = 'student-01'")["embedding"][0]
     model = other.query("SELECT config ->> '$.model' AS model FROM runs")["model"][0]
     store = Store(tmp_path / "fertool.duckdb")
-    roster = Roster(store.database)
+    roster = store.students
     picture = {
         "student": "Ann",
         "picture": "a.jpg",
@@ -63,7 +63,7 @@ def test_who_agreed_stays_to_be_seen(fertool, small_video: Path, tmp_path: Path,
     assert nobody.code == 2
     assert "no student of course 'signals' has a picture and consent in force" in nobody.err
     answer = {"student": "Ann", "consent": True, "given": None, "expires": None, "withdrawn": None}
-    Answers(store.database).set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
+    store.consents.set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
     done = fertool(*blur, "--out", "ann.mp4")
     assert done.code == 0, done.err
     assert max(found_in(tmp_path / "ann.mp4")) == 1

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from make_video import changed
 
-from fertool import boxes
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
+from fertool.vision import boxes
 
 SHARED = Path(__file__).parents[3] / "shared"
 CASES = SHARED / "data" / "cases"

@@ -11,7 +11,7 @@ import pytest
 
 from fertool import EMOTIONS
 from fertool.cli import doctor
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED
 
 TODAY = date.today()
 
 
 def answer(store: Store, student: str, **dates: date | None) -> None:
     row = {"student": student, "consent": True, "given": None, "expires": None, "withdrawn": None} | dates
-    Answers(store.database).set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
+    store.consents.set_consents("signals", pl.DataFrame([row], schema=CONSENTS))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def enrolled(fertool, small_video: Path, tmp_path: Path) -> Store:
     model = other.query("SELECT config ->> '$.model' AS model FROM runs")["model"][0]
     store = Store(tmp_path / "fertool.duckdb")
     picture = {"student": "Ann", "picture": "a.jpg", "sha256": "ab", "embedding": embedding, "model": model}
-    Roster(store.database).enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
+    store.students.enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
     answer(store, "Ann", expires=TODAY)
     return store
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fertool.testing.demo import GALLERY, PARTS, STORY
-from fertool.testing.gallery import DEMO, Person
+from fertool.demo.course import GALLERY, PARTS, STORY
+from fertool.demo.gallery import DEMO, Person
 
 FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotions GROUP BY student"""
 
@@ -17,20 +17,13 @@ FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotio
 @pytest.fixture(scope="session")
 def database(demo_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's lecture, analyzed as the demo does it."""
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.workflows.analyze import analyze
+    from fertool.workflows.plan import Arguments
 
     path = tmp_path_factory.mktemp("demo") / "fertool.duckdb"
-    run_all(
-        [demo_video],
-        Settings(db=str(path), course="demo", detector="ssd"),
-        Flags(lecture="gallery"),
-        [],
-        [],
-        failed=[],
-        json=True,
-    )
+    chosen = Settings(db=str(path), course="demo", detector="ssd")
+    analyze(Arguments((str(demo_video),), lecture="gallery"), chosen)
     return path
 
 

@@ -14,8 +14,8 @@ import tiny_classifier
 from bars import bar
 from safetensors import safe_open
 
-from fertool.training.data import load
-from fertool.training.division import divided, fold, shares
+from fertool.training.datasets.dataset import load
+from fertool.training.datasets.division import divided, fold, shares
 from fertool.types import EMOTIONS
 
 PLUGIN = ("--plugin", tiny_classifier.__file__)

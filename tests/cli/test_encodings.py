@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import typer
 
-from fertool.cli import app
-from fertool.store import Store
+from fertool.cli.app import app
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 COURSE, LECTURE, STUDENT = "Kürs 学", "Übung 学习 🎓", "Zoë 学"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from class_of_six import SIX, labels, lines
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 CSV = """\
 student,picture,consent,consent_date,expires
@@ -105,7 +105,7 @@ def test_who_is_enrolled_later_is_recognised_without_another_analysis(
         ["student-04 is student-06 now"],
         ["4 of 4 numbered students recognised"],
         ["1 lecture judged again"],
-        [f"{Path('site').resolve()}: rendered anew"],
+        [f"{Path('site').resolve()}: rendered again"],
     ]
     found = labels(filled)
     assert found == ["student-05", "student-06", "student-08", "student-09"]

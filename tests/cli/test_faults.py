@@ -245,7 +245,7 @@ def test_a_locked_database_is_waited_for(fertool, small_video: Path, tmp_path: P
 
 def test_a_database_that_stays_locked(tmp_path: Path) -> None:
     from fertool.errors import StoreError
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     Store(tmp_path / "x.duckdb")
     words = [sys.executable, "-c", HOLD, str(tmp_path / "x.duckdb"), "60"]
@@ -272,12 +272,12 @@ def test_a_full_disk(small_video: Path, tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         import resource, signal, sys
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        from fertool.store import Store
+        from fertool.storage.store import Store
         from pathlib import Path
         Store(Path("fertool.duckdb"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         sys.argv = ["fertool", "analyze", {str(small_video)!r}, "--end", "2"]
-        from fertool.cli import main
+        from fertool.cli.app import main
         main()
     """)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)

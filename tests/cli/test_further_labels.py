@@ -17,14 +17,14 @@ PLUGIN = ("--plugin", nine_labels.__file__)
 @pytest.fixture(scope="module")
 def nine(small_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of two people read by a classifier of nine labels."""
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.workflows.analyze import analyze
+    from fertool.workflows.plan import Arguments
 
     path = tmp_path_factory.mktemp("nine") / "fertool.duckdb"
     plugins = [nine_labels.__file__]
     chosen = Settings(db=str(path), course="signals", detector="ssd", classifier="nine", plugins=plugins)
-    run_all([small_video], chosen, Flags(lecture="week 1"), [], [], failed=[], json=True)
+    analyze(Arguments((str(small_video),), lecture="week 1"), chosen)
     return path
 
 

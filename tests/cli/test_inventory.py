@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 END = ("--end", "1", "--detector", "ssd", "--policy", "behaviour")
 """Two samples: enough to be a run."""

@@ -26,7 +26,7 @@ def test_a_new_file_keeps_its_contract(fertool, kind: str) -> None:
 
 
 def test_a_new_rule_is_ready_for_assess(fertool, tmp_path: Path) -> None:
-    from fertool.store import Store
+    from fertool.storage.store import Store
     from fertool.testing import store_lecture, timeline
 
     store = Store(tmp_path / "fertool.duckdb")
@@ -59,7 +59,9 @@ def test_new_packages_install_and_pass_their_own_tests(fertool, tmp_path: Path) 
     )
     assert tests.returncode == 0, tests.stdout
     assert "8 passed" in tests.stdout
-    code = "from fertool import plugins; print(*sorted(n for _, n in plugins.load().found))"
+    code = (
+        "from fertool.host.registry import load_plugins as load; print(*sorted(n for _, n in load().found))"
+    )
     listed = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert {f"my-{kind}" for kind in KINDS} <= set(listed.stdout.split())
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from make_video import changed
 
-from fertool import boxes
+from fertool.vision import boxes
 
 BOX = ("x1", "y1", "x2", "y2")
 Image = np.ndarray

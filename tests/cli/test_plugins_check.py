@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fertool.host.registry import _installed
+
 HEAD = "import random\nfrom fertool import Assessment, Classifier, Crop, Rule, hookimpl\n"
 RULE = """class Mine(Rule):
     name, version = "mine", "1"
@@ -37,7 +39,7 @@ FAULTS = [
     (CLASSIFIER.format("np.full((1, 2), 0.5, np.float32)"), "of shape (17, 2), floating point; got an array"),
     (
         CLASSIFIER.format("0") + "    def load(self, device): self.net = open('none.pt')\n",
-        "raised FileNotFound",
+        "raised in load(): FileNotFound",
     ),
     ("Mine = 3\n", "expected a class made from Detector, Encoder, Classifier, Rule or Section"),
     ("import not_there\n", "ModuleNotFoundError"),
@@ -72,9 +74,87 @@ def test_one_that_lacks_something_here_is_checked_as_a_class(fertool) -> None:
     assert "it cannot run here: a licence is missing" in done.out
 
 
+@pytest.mark.parametrize("name", ["mine.py", "./mine.py", ".//mine.py"])
+def test_a_file_may_be_named_in_several_ways(fertool, name: str) -> None:
+    Path("mine.py").write_text(HEAD + RULE.format("0 / 0") + TAIL)
+    done = fertool("plugins", "check", name)
+    assert done.code == 2
+    assert "ZeroDivisionError" in done.err
+
+
+def test_a_folder_named_as_a_package_does_not_hide_it(fertool) -> None:
+    Path("fertool").mkdir()
+    done = fertool("plugins", "check", "fertool_plugins")
+    assert "no such file" not in done.err
+    assert "fertool_plugins: rule presence: keeps its contract" in done.out
+
+
 def test_the_examples_keep_their_contracts(fertool) -> None:
     examples = Path(__file__).parents[2] / "examples"
     files = [f for f in sorted(examples.glob("*.py")) if "@hookimpl" in f.read_text()]
     done = fertool("plugins", "check", *files)
     assert done.code == 0, done.err
     assert done.out.count("keeps its contract") == len(files)
+
+
+def test_a_misspelt_attribute_is_a_line_with_file_and_line(fertool) -> None:
+    Path("mine.py").write_text(
+        HEAD + RULE.format("None").replace("    def", "    subjct = 'class'\n    def") + TAIL
+    )
+    done = fertool("plugins", "check", "mine.py")
+    place = f"{Path('mine.py').resolve()}:3"
+    said = (
+        "Mine has `subjct`, which nothing reads: did you mean `subject`? A name of your own may begin with _"
+    )
+    assert (done.code, done.out, done.err) == (2, "", f"mine.py: rule mine: {said} [{place}]\n")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Installs a distribution of one module: a folder on sys.path with entry_points.txt."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+    def install(name: str, code: str) -> Path:
+        info = tmp_path / "site" / f"{name}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[fertool]\n{name} = {name}\n")
+        file = info.parent / f"{name}.py"
+        file.write_text(code)
+        _installed.cache_clear()
+        return file
+
+    yield install
+    _installed.cache_clear()  # later tests must not see these distributions
+
+
+def test_all_plugins_of_an_installed_package_are_checked(fertool, package) -> None:
+    other = RULE.format("0.5").replace("Mine", "Other").replace("mine", "other")
+    package("checkedpkg", HEAD + RULE.format("None") + other + TAIL.replace("[Mine]", "[Mine, Other]"))
+    done = fertool("plugins", "check", "checkedpkg")
+    assert (done.code, done.out) == (2, "checkedpkg: rule mine: keeps its contract\n")
+    assert done.err.startswith("checkedpkg: rule other: ")
+    assert "got float 0.5" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_broken_package_is_listed_with_its_place_and_the_code_is_2(fertool, package) -> None:
+    file = package(
+        "brokenpkg", "from fertool import hookimpl\n@hookimpl\ndef fertool_plugins():\n    1 / 0\n"
+    )
+    reason = f"ZeroDivisionError: division by zero [{file}:4]"
+    done = fertool("plugins", "check", "brokenpkg")
+    assert (done.code, done.out, done.err) == (2, "", f"brokenpkg: brokenpkg: {reason}\n")
+    for flags in ([], ["--json"]):
+        listed = fertool("plugins", *flags)
+        assert listed.code == 2
+        assert "ZeroDivisionError" in listed.out
+        assert "ssd" in listed.out  # everything else is listed all the same
+
+
+def test_a_name_that_is_no_package_is_a_line(fertool) -> None:
+    done = fertool("plugins", "check", "no-such-package")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(
+        "fertool: no-such-package: neither a Python file nor an installed package with"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 HUGE = "170141183460469231731687303715884105727"
 """2 ** 127 - 1: polars has 38 digits."""

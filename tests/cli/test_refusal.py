@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 from class_of_six import lines
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.testing import gallery, store_lecture, timeline
+from fertool.demo import gallery
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.testing import store_lecture, timeline
 
 TODAY = date.today()
 THREE = {"Ann": 0, "Bob": 1, "Dora": 3}
@@ -46,13 +47,13 @@ def roster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def numbered(three: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of the lecture before anybody was asked: three numbers."""
-    from fertool.cli.analyzing import run_all
-    from fertool.cli.flags import Flags
     from fertool.config import Settings
+    from fertool.workflows.analyze import analyze
+    from fertool.workflows.plan import Arguments
 
     path = tmp_path_factory.mktemp("numbered") / "fertool.duckdb"
     chosen = Settings(db=str(path), course="signals", detector="ssd", every="2s")
-    run_all([three], chosen, Flags(lecture="week 1"), [], [], failed=[], json=True)
+    analyze(Arguments((str(three),), lecture="week 1"), chosen)
     return path
 
 
@@ -125,7 +126,7 @@ def test_where_nobody_has_to_be_asked(fertool, three: Path, roster: Path) -> Non
     assert done.err.splitlines() == [
         "fertool: consent has changed since these lectures were judged:",
         "1 lecture judged again",
-        f"{Path('site').resolve()}: rendered anew",
+        f"{Path('site').resolve()}: rendered again",
         stored("signals", "Bob"),
     ]
     assert faces() == {"student-01": 4}
@@ -203,7 +204,7 @@ def test_a_picture_that_comes_later_takes_the_number_off_all_pages(fertool, anal
     done = enroll(fertool, roster)
     assert done.code == 0
     (number,) = re.findall(r"(student-\d+) is Ann now", done.out)
-    assert done.out.endswith(f"1 lecture judged again\n{Path('site').resolve()}: rendered anew\n")
+    assert done.out.endswith(f"1 lecture judged again\n{Path('site').resolve()}: rendered again\n")
     assert done.err == stored("signals", "Ann") + "\n"
     assert set(faces().values()) == {4}
     assert len(faces()) == 2
@@ -218,7 +219,7 @@ def test_a_picture_that_comes_later_takes_the_number_off_all_pages(fertool, anal
         ["observations", "4"],
         ["tracks", "1"],
         ["1 lecture judged again"],
-        [f"{Path('site').resolve()}: rendered anew"],
+        [f"{Path('site').resolve()}: rendered again"],
         ["fertool.duckdb: rewritten"],
         ["Searched byte by byte, and not found: 1 embeddings"],
         ["Nothing that recordings showed of Ann is left; the answer is, and holds."],
@@ -241,7 +242,7 @@ def test_a_merge_takes_the_number_off_all_pages(fertool, analyzed: Path, tmp_pat
     assert done.out.splitlines() == [
         "student-02 is Ann now",
         "1 lecture judged again",
-        f"{Path('site').resolve()}: rendered anew",
+        f"{Path('site').resolve()}: rendered again",
     ]
     assert done.err == stored("signals", "Ann") + "\n"
     assert faces() == {"student-01": 4, "student-03": 4}
@@ -282,7 +283,7 @@ def test_a_number_that_withdraws_stays_away(fertool, analyzed: Path, three: Path
 
 
 def consents(store: Store, *rows: tuple) -> None:
-    Answers(store.database).set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
+    store.consents.set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
 
 
 @pytest.fixture
@@ -294,7 +295,7 @@ def simulated(tmp_path: Path) -> Store:
     return store
 
 
-@pytest.mark.parametrize("command", [("runs", "--json"), ("query", "SELECT 1", "--json"), ("audit",)])
+@pytest.mark.parametrize("command", [("students", "list", "--json"), ("segments", "parts:1m")])
 def test_the_next_command_says_what_to_type(fertool, simulated: Store, command) -> None:
     assert fertool("assess").code == 0
     consents(simulated, ("Ann", False, None, None, None), ("Bo Lee", True, None, None, TODAY))
@@ -305,11 +306,30 @@ def test_the_next_command_says_what_to_type(fertool, simulated: Store, command) 
         "1 lecture judged again",
         line,
     ]
-    assert "still stored" not in first.out, "what comes out can still be read by programs"
+    assert "judged again" not in first.out, "what comes out can still be read by programs"
     assert fertool(*command).err == line + "\n", "until it is done"
     for name in ("Ann", "Bo Lee"):
         assert fertool("students", "forget", name, "--course", "signals", "--keep-answer").code == 0
     assert fertool(*command).err == ""
+
+
+READING = [("runs", "--json"), ("query", "SELECT 1", "--json"), ("audit",), ("segments",)]
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda words: words[0])
+def test_a_command_that_only_reads_warns_and_writes_nothing(fertool, simulated: Store, command) -> None:
+    assert fertool("assess").code == 0
+    consents(simulated, ("Ann", False, None, None, None))
+    before = simulated.database.path.read_bytes()
+    done = fertool(*command)
+    assert done.err.splitlines() == [
+        "fertool: consent has changed since lectures were judged: class figures may still count people "
+        "without consent; `fertool assess` judges them again",
+        stored("signals", "Ann"),
+    ]
+    assert simulated.database.path.read_bytes() == before
+    assert fertool("assess").code == 0
+    assert fertool(*command).err == stored("signals", "Ann") + "\n"
 
 
 def test_what_to_type_names_another_database(fertool, simulated: Store, tmp_path: Path) -> None:
@@ -349,7 +369,7 @@ def test_what_makes_no_sense_changes_nothing(fertool, simulated: Store, command,
     assert done.code == 2
     assert words in done.err.splitlines()[-1]
     assert held() == 2
-    assert Answers(simulated.database).refusing("signals") == {"Ann"}
+    assert simulated.consents.refusing("signals") == {"Ann"}
 
 
 def test_the_contact_sheet_shows_no_face_of_who_refuses(fertool, analyzed: Path) -> None:

@@ -9,11 +9,13 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from fertool import pipeline, plugins
-from fertool.cli.renewal import renew
+from fertool.analysis import pipeline
+from fertool.cli.terminal.progress import Plain
 from fertool.config import Settings
-from fertool.store import Store
+from fertool.host import registry
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
+from fertool.workflows.assess import renew
 
 SAID = "SELECT rule, level FROM assessments_latest WHERE lecture = 'week 1' AND rule = 'difficulty'"
 OWN = "SELECT DISTINCT value FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL"
@@ -40,7 +42,9 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "fertool.duckdb")
     for week in ("week 1", "week 2"):
         store_lecture(store, "signals", week, {"ann": timeline("sad*60")}, recording_name=f"{week}.mp4")
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    pipeline.assess(
+        store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
+    )
     return store
 
 
@@ -57,7 +61,7 @@ def stamps(store: Store) -> list[object]:
 
 
 COMMANDS = [
-    ["query", "SELECT 1"],
+    ["students", "list"],
     ["report"],
     ["assess", "--lecture", "week 2"],
 ]
@@ -68,7 +72,7 @@ def test_the_next_command_judges_again(fertool, store: Store, words: list[str]) 
     age(store, "difficulty")
     done = fertool(*words)
     assert done.code == 0
-    version = plugins.load().get("rule", "difficulty").plugin.version
+    version = registry.load_plugins().get("rule", "difficulty").plugin.version
     assert done.err.splitlines()[:1] == [
         f"fertool: 1 lecture judged again, since rules have changed: difficulty {version} (was 0)"
     ]
@@ -80,8 +84,20 @@ def test_the_next_command_judges_again(fertool, store: Store, words: list[str]) 
 def test_only_lectures_that_need_it_are_judged_again(fertool, store: Store) -> None:
     before = stamps(store)
     age(store, "focus")
-    fertool("runs")
+    fertool("students", "list")
     assert [a == b for a, b in zip(before, stamps(store), strict=True)] == [False, True]
+
+
+@pytest.mark.parametrize("words", [["query", "SELECT 1"], ["runs"], ["segments"], ["audit"]], ids=" ".join)
+def test_a_command_that_only_reads_judges_nothing_and_says_so(
+    fertool, store: Store, words: list[str]
+) -> None:
+    age(store, "difficulty")
+    before = store.database.path.read_bytes()
+    done = fertool(*words)
+    line = "fertool: rules have changed since lectures were judged; `fertool assess` judges them again\n"
+    assert (done.code, done.err) == (0, line)
+    assert store.database.path.read_bytes() == before
 
 
 def test_nothing_is_said_where_nothing_has_changed(fertool, store: Store) -> None:
@@ -102,7 +118,7 @@ def test_what_is_said_of_all_courses_counts_too(fertool, store: Store) -> None:
     store_lecture(store, "spectra", "week 1", other, recording_name="spectra.mp4")
     assert fertool("assess").code == 0
     age(store, "preference")
-    assert "since rules have changed: preference " in fertool("runs").err
+    assert "since rules have changed: preference " in fertool("students", "list").err
     sql = "SELECT DISTINCT level FROM assessments_latest WHERE rule = 'preference'"
     assert "old" not in store.query(sql)["level"].to_list()
 
@@ -114,7 +130,7 @@ def test_a_rule_that_is_not_here_is_no_reason_and_is_kept(fertool, store: Store,
     assert store.query(OWN).rows() == [(1.0,)]
     age(store, "difficulty")
     before = store.query("FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL")
-    said = fertool("runs").err.splitlines()
+    said = fertool("students", "list").err.splitlines()
     assert "judged again, since rules have changed: difficulty" in said[0]
     assert re.fullmatch(r"fertool: rule not present: mine; \d assessments? kept as before", said[1])
     assert store.query("FROM assessments_latest WHERE rule = 'mine' ORDER BY ALL").equals(before)
@@ -124,9 +140,9 @@ def test_a_rule_of_the_settings_is_here(fertool, store: Store, tmp_path: Path) -
     Path("mine.py").write_text(MINE.format(version=1))
     Path("fertool.toml").write_text('plugins = ["mine.py"]')
     assert fertool("assess").code == 0
-    assert fertool("runs").err == ""
+    assert fertool("students", "list").err == ""
     Path("mine.py").write_text(MINE.format(version=2))
-    assert fertool("runs").err == (
+    assert fertool("students", "list").err == (
         "fertool: 2 lectures judged again, since rules have changed: mine 2 (was 1)\n"
     )
     assert store.query(OWN).rows() == [(2.0,)]
@@ -153,7 +169,7 @@ def test_a_database_that_others_read_is_not_judged_again(store: Store, capsys) -
     with Popen(held, stdin=PIPE, stdout=PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        renew(Store(path, read_only=True, timeout_s=0.1), Settings(db=str(path)))
+        renew(Store(path, read_only=True, timeout_s=0.1), Settings(db=str(path)), Plain())
         other.communicate("")
     said = capsys.readouterr().err
     assert said.startswith(
@@ -161,6 +177,6 @@ def test_a_database_that_others_read_is_not_judged_again(store: Store, capsys) -
     )
     assert "locked by process" in said
     assert stamps(store) == before
-    renew(Store(path, read_only=True), Settings(db=str(path)))
+    renew(Store(path, read_only=True), Settings(db=str(path)), Plain())
     assert capsys.readouterr().err.startswith("fertool: 1 lecture judged again")
     assert stamps(store) != before

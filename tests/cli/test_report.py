@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from fertool.privacy import names
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fertool.testing.gallery import Person, make_gallery
+from fertool.demo.gallery import Person, make_gallery
 
 # Finds the two tiles without looking, and ends its own process, as `kill -9` would, at a given call.
 DETECTOR = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 POINTS = "start,title,difficulty,point\n0,Intro,,\n30,Proof,hard,induction\n"

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, frame
-from fertool.testing import gallery
+from fertool.demo import gallery
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool_plugins.rules.lost_moments import LostMoments
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def test_a_slide_stands_beside_each_moment_where_nobody_can_be_on_it(fertool: An
     no = frame([{"student": "student-01", "consent": False}], CONSENTS)
     compose(tmp_path / "talk.mp4")
     assert len(report(fertool, tmp_path)[0]) == 2
-    Answers(store.database).set_consents("c", no)
+    store.consents.set_consents("c", no)
     assert fertool("runs").code == 0  # judges the lecture again
     lose(store)
     pictures, note = report(fertool, tmp_path)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fertool.cli import app
-from fertool.store import Store
+from fertool.cli.app import app
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 LECTURE = "Übung 学习 🎓"

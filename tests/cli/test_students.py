@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from class_of_six import labels, lines
 
-from fertool.cli.students import consent_text
-from fertool.store import Store
+from fertool.cli.students.listing import consent_text
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 # --- names ----------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_a_report_that_shows_what_was_is_named(fertool, tmp_path: Path, command,
     store_lecture(store, "course", "week 2", {"Ann": early, "Bob": late}, recording_name="w2.mp4")
     assert fertool("report", "--out", "site").code == 0
     site = Path("site").resolve()
-    last = f"{site}: still as it was; `fertool report --out {site}` renders it anew"
+    last = f"{site}: still as it was; `fertool report --out {site}` renders it again"
     assert fertool("students", *command).out.splitlines() == [*said, last]
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from fertool import EMOTIONS, Segment
-from fertool.cli import common, progress, summary
-from fertool.store import Store
-from fertool.tables import segment_table
+from fertool.cli import summary
+from fertool.cli.terminal import options, progress
+from fertool.storage.store import Store
+from fertool.storage.tables import segment_table
 from fertool.testing import store_lecture, timeline
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -126,7 +127,7 @@ def test_what_is_written_is_the_owner_s_alone(fertool, small_video: Path, tmp_pa
 
 # Commands whose tables must fit a narrow terminal, and what must not be broken over lines there.
 NARROW = [
-    (["plugins"], ["option (-o), default", "lost-moments.floor=0.5", "fertool 0.1.0"]),
+    (["plugins"], ["option (-o), default", "lost-moments.floor=0.5", "fertool 0.2.0"]),
     (["segments"], ["signals / week 1", "knowledge point", "Aliasing", "0:00:00", "0:01:40"]),
     (["assess"], ["concentration", "assessments"]),
     (["rules", "sensitivity", "focus"], ["not measurable", "technical", "attention"]),
@@ -157,7 +158,7 @@ def test_tables_fit_eighty_columns(words: list[str], whole: list[str], tmp_path:
 )
 def test_short_columns_stay_whole_where_there_is_room(width: int, least: list[int | None]) -> None:
     cells = [["a", "a-long-recording.mp4", "happy 35%\nneutral 22%"], ["", "b", "–"]]
-    assert common._least_widths(["took", "recording", "mostly"], cells, width) == least
+    assert options._least_widths(["took", "recording", "mostly"], cells, width) == least
 
 
 @pytest.mark.parametrize(

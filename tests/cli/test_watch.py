@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fertool.cli.watch import difference, saves
-from fertool.store import Store
+from fertool.cli.terminal.watch import difference, saves
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 

@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from fertool.analysis import Analysis
-from fertool.cli.whole import ROWS, Lines, Screen, Whole, picture
+from fertool.analysis.run import Analysis
+from fertool.cli.terminal.overall import ROWS, Lines, Screen, Whole, picture
 from fertool.config import Settings
-from fertool.fleet.drive import Drive
-from fertool.fleet.processes import Processes
-from fertool.fleet.progress import Progress, Status, status
-from fertool.fleet.worker import Job, Kit
-from fertool.store import Recording, Run
+from fertool.distributed.local import Processes
+from fertool.distributed.progress import Progress, Status, status
+from fertool.distributed.scheduler import Drive
+from fertool.distributed.worker import Job, Kit
+from fertool.storage.runs import Recording, Run
 
 KIT = Kit(Settings(), (), (), "", "", 1)
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fertool import FertoolError
-from fertool.options import build
+from fertool.host.options import build
 from fertool_plugins.classifiers.aly2023 import Aly2023
 from fertool_plugins.nets.attention import Cbam
 from fertool_plugins.nets.resnet import Bottleneck

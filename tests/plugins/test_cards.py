@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from fertool import plugins
+from fertool.host import registry
 from fertool_plugins.nets.trained import SHIPPED
 
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
 TEMPLATE = (TOOLS / "model_card.md").read_text(encoding="utf-8")
-CLASSIFIERS = {found.plugin.name: found.plugin for found in plugins.load().of_kind("classifier")}
+CLASSIFIERS = {found.plugin.name: found.plugin for found in registry.load_plugins().of_kind("classifier")}
 
 
 def filled(card: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ def test_the_floor_on_the_side_of_a_face_is_where_the_curve_of_compact_bends() -
     assert at[floor] - at[24] > 3.5
 
 
-README = (TOOLS.parents[1] / "README.md").read_text(encoding="utf-8")
+README = (TOOLS.parents[1] / "fertool" / "training" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.safetensors")))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from fertool import crops
 from fertool.training import alignment, evaluate
+from fertool.vision import crops
 from fertool_plugins.classifiers.compact import Compact
 from fertool_plugins.classifiers.compact.net import CompactNet, loss
 from fertool_plugins.encoders.faceapi import FaceApi

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool import Segment
-from fertool.assessing import Lecture, Result, assess_lecture
-from fertool.tables import SEEN
+from fertool.assessment.runner import Lecture, Result, assess_lecture
+from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.difficulty import Difficulty
 

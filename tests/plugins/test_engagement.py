@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from fertool.tables import SEEN
+from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.engagement import Engagement
 

@@ -11,7 +11,9 @@ import insightface
 import numpy as np
 import pytest
 
-from fertool import EMOTIONS, Faces, checks, crops
+from fertool import EMOTIONS, Faces
+from fertool.host import validate
+from fertool.vision import crops
 from fertool_plugins.classifiers.faceapi import ORDER, FaceApi
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +73,7 @@ def waves() -> np.ndarray:
 
 def test_gives_the_originals_probabilities_in_our_order() -> None:
     reference = json.loads((ROOT / "tests/reference/faceapi.json").read_text())["waves 150"]["expression"]
-    ours = checks.classify(ready(exact=True), waves()[None])[0]
+    ours = validate.classify(ready(exact=True), waves()[None])[0]
     np.testing.assert_allclose(ours, np.array(reference)[list(ORDER)], atol=0.02)
 
 
@@ -79,7 +81,7 @@ def test_gives_the_originals_probabilities_in_our_order() -> None:
 def test_rows_are_probabilities_whatever_the_batch(classifier: FaceApi, count: int) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), np.uint8)
     faces[0] = 0
-    shares = checks.classify(classifier, faces)
+    shares = validate.classify(classifier, faces)
     assert shares.shape == (count, 7)
     assert shares.dtype == np.float32
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)

@@ -11,7 +11,9 @@ import insightface
 import numpy as np
 import pytest
 
-from fertool import Faces, checks, crops
+from fertool import Faces
+from fertool.host import validate
+from fertool.vision import crops
 from fertool_plugins.encoders.faceapi import FaceApi
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ def people(where: np.ndarray = HEADS) -> Faces:
 
 @pytest.fixture(scope="module")
 def known(encoder: FaceApi, photo: np.ndarray) -> Faces:
-    (faces,) = checks.encode(encoder, [photo], [people()])
+    (faces,) = validate.encode(encoder, [photo], [people()])
     return faces
 
 
@@ -184,7 +186,7 @@ def test_a_mirrored_face_looks_the_other_way(encoder: FaceApi, photo: np.ndarray
 def test_works_across_images_some_without_faces(encoder: FaceApi, photo: np.ndarray, known: Faces) -> None:
     other = np.ascontiguousarray(photo[::-1])
     batch = [people(HEADS[:2]), Faces.none(), people(HEADS[2:]), Faces.none()]
-    result = checks.encode(encoder, [photo, other, photo, other], batch)
+    result = validate.encode(encoder, [photo, other, photo, other], batch)
     assert [len(faces) for faces in result] == [2, 0, 4, 0]
     together = np.concatenate([faces.landmarks for faces in result if faces.landmarks is not None])
     np.testing.assert_allclose(together, known.landmarks, atol=0.5)
@@ -195,7 +197,7 @@ def test_works_across_images_some_without_faces(encoder: FaceApi, photo: np.ndar
 
 
 def test_no_face_at_all(encoder: FaceApi, photo: np.ndarray) -> None:
-    (faces,) = checks.encode(encoder, [photo], [Faces.none()])
+    (faces,) = validate.encode(encoder, [photo], [Faces.none()])
     assert len(faces) == 0
 
 
@@ -240,7 +242,7 @@ def degraded(image: np.ndarray, seed: int) -> np.ndarray:
 
 def embeddings(encoder: FaceApi, image: np.ndarray, where: np.ndarray) -> np.ndarray:
     (faces,) = encoder.encode([image], [people(where)])
-    return checks.embed(encoder, crops.cut(image, faces.boxes, faces.landmarks, encoder.crop))
+    return validate.embed(encoder, crops.cut(image, faces.boxes, faces.landmarks, encoder.crop))
 
 
 @pytest.fixture(scope="module")

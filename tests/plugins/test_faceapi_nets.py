@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from fertool import boxes
+from fertool.vision import boxes
 from fertool_plugins.faceapi import nets, weights
 
 ROOT = Path(__file__).parents[2]

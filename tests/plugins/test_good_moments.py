@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from fertool import judging, messages
-from fertool.tables import SEEN
+from fertool import messages
+from fertool.assessment import statistics
+from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.good_moments import GoodMoments
 
@@ -83,7 +84,7 @@ def test_what_it_says_at_both_ends():
 
 def test_every_text_has_a_german_one():
     told = judged(*["absent*60 happy*30 absent*60"] * 2) + judged(CALM, CALM)
-    known = {*GoodMoments.words["de"], judging.MOMENT}
+    known = {*GoodMoments.words["de"], statistics.MOMENT}
     for one in told:
         assert known.issuperset(messages.texts(one.message))
     assert GoodMoments.label in known

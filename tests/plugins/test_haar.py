@@ -8,7 +8,9 @@ import insightface
 import numpy as np
 import pytest
 
-from fertool import FertoolError, boxes, options
+from fertool import FertoolError
+from fertool.host import options
+from fertool.vision import boxes
 from fertool_plugins.detectors.haar import Haar
 
 HEADS = np.array(

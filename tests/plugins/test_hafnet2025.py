@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fertool import FertoolError
-from fertool.options import build
+from fertool.host.options import build
 from fertool_plugins.classifiers.hafnet2025 import CENTRE_WEIGHT, MARGIN, Hafnet2025, losses
 from fertool_plugins.classifiers.hafnet2025.net import ChannelUnit, Head, Seen, SpatialUnit, fuse
 

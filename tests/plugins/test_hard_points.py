@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from fertool import Segment, pipeline
-from fertool.tables import SEEN, segment_table
+from fertool import Segment
+from fertool.analysis import pipeline
+from fertool.storage.tables import SEEN, segment_table
 from fertool.testing import context, store_lecture, timeline
 from fertool_plugins.rules.hard_points import HardPoints
 

@@ -6,7 +6,9 @@ from insightface.app.common import Face
 from insightface.data import get_object
 from insightface.utils import transform
 
-from fertool import FertoolError, checks, models, pose
+from fertool import FertoolError
+from fertool.host import validate, weights
+from fertool.vision import head_pose
 from fertool_plugins.detectors import insightface as plugin
 from fertool_plugins.detectors.insightface import PACKS, Insightface, convert
 
@@ -79,7 +81,7 @@ def test_the_host_accepts_what_comes_out(found):
         def detect(self, images):
             return [convert(found) for _ in images]
 
-    (faces,) = checks.detect(Converter(), [np.zeros((200, 400, 3), np.uint8)])
+    (faces,) = validate.detect(Converter(), [np.zeros((200, 400, 3), np.uint8)])
     assert len(faces) == len([f for f in found if f.bbox[2] > f.bbox[0]])
 
 
@@ -134,7 +136,7 @@ def test_pose_agrees_with_the_encoders(mean_face, yaw, pitch, roll):
     """
     turned = 100 * mean_face @ rotation(yaw, pitch, roll).T + (200, 200, 0)
     faces = convert([face(landmark_3d_68=turned.astype(np.float32), pose=measured(turned))])
-    np.testing.assert_allclose(pose.head_pose(faces.landmarks), faces.pose_deg, atol=12)
+    np.testing.assert_allclose(head_pose.head_pose(faces.landmarks), faces.pose_deg, atol=12)
 
 
 def test_without_a_pack_it_says_what_to_run_and_fetches_nothing(tmp_path, monkeypatch):
@@ -157,7 +159,7 @@ def test_a_pulled_pack_that_was_tampered_with_is_refused(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "det_500m.onnx").write_bytes(b"from somewhere else")
     assert Insightface().available() == ""  # quick: it only looks
-    assert models.verify(PACKS["buffalo_s"]) == "mismatch"
+    assert weights.verify(PACKS["buffalo_s"]) == "mismatch"
     with pytest.raises(FertoolError, match="damaged"):
         Insightface().load("cpu")
 

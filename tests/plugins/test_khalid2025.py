@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from fertool.options import build
+from fertool.host.options import build
 from fertool_plugins.classifiers.khalid2025 import Khalid2025
 
 CONVOLUTIONS = [(1, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from fertool import Course
-from fertool.tables import WIDE
+from fertool.storage.tables import WIDE
 from fertool.testing import context, timeline
 from fertool_plugins.rules.preference import Preference
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from fertool import Context
-from fertool.tables import SEEN
+from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.presence import Presence
 

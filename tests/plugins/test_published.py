@@ -8,8 +8,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from fertool import Segment, plugins
-from fertool.tables import WIDE
+from fertool import Segment
+from fertool.host import registry
+from fertool.storage.tables import WIDE
 from fertool.testing import context, timeline
 from fertool_plugins.rules.difficulty import Difficulty
 from fertool_plugins.rules.engagement import Engagement
@@ -18,7 +19,7 @@ from fertool_plugins.rules.involvement import Involvement
 from fertool_plugins.rules.preference import Preference
 from fertool_plugins.rules.state import State
 
-RULES = [found.plugin for found in plugins.load().of_kind("rule")]
+RULES = [found.plugin for found in registry.load_plugins().of_kind("rule")]
 PERIODS = {"1s": 1.0, "500ms": 0.5}
 
 

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from fertool import EMOTIONS, Context
-from fertool.tables import SEEN
-from fertool.testing.timelines import timeline
+from fertool.demo.timelines import timeline
+from fertool.storage.tables import SEEN
 from fertool_plugins.rules.shares import Shares
 
 CONTEXT = Context("signals", "week-1", None, "student-01", 1.0)

@@ -10,7 +10,9 @@ import insightface
 import numpy as np
 import pytest
 
-from fertool import Faces, boxes, checks
+from fertool import Faces
+from fertool.host import validate
+from fertool.vision import boxes
 from fertool_plugins.detectors.ssd import FOREHEAD, Ssd, _nested, tighten
 
 DATA = Path(os.environ.get("FERTOOL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -75,7 +77,7 @@ def found(faces: Faces, where: np.ndarray) -> int:
 
 
 def test_finds_six_people_and_nobody_else(ssd: Ssd, photo: np.ndarray) -> None:
-    (faces,) = checks.detect(ssd, [photo])
+    (faces,) = validate.detect(ssd, [photo])
     assert len(faces) == found(faces, HEADS) == 6
     assert (faces.scores[:-1] >= faces.scores[1:]).all(), "best first"
 
@@ -169,7 +171,7 @@ def test_nested_boxes_are_one_face(corners: list[list[float]], kept: int) -> Non
     ids=["black", "white", "noise", "pixel", "sliver"],
 )
 def test_no_face_is_fine(ssd: Ssd, image: np.ndarray) -> None:
-    (faces,) = checks.detect(ssd, [image])
+    (faces,) = validate.detect(ssd, [image])
     assert len(faces) == 0
     assert faces.boxes.shape == (0, 4)
     assert faces.boxes.dtype == faces.scores.dtype == np.float32

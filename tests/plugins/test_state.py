@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from fertool import Segment
-from fertool.tables import SEEN
+from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.state import State
 

@@ -18,8 +18,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import packed
-from fertool.training.data import load
+from fertool.host import quantized
+from fertool.training.datasets.dataset import load
 from fertool.types import EMOTIONS
 
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
@@ -56,9 +56,9 @@ def test_train_all_then_again_then_join(tmp_path: Path) -> None:
     assert [part.suffix for part in parts] == [".00", ".01", ".02"]
     assert all(part.stat().st_size <= 16e6 for part in parts)
     assert script("train_all.py", "--join", out).split() == [str(out / "tuyakov2022-0.safetensors")]
-    tensors, about = packed.read(out / "tuyakov2022-0.safetensors")
+    tensors, about = quantized.read(out / "tuyakov2022-0.safetensors")
     assert '"classifier": "tuyakov2022"' in about["made"]
-    original, _ = packed.read(out / "runs" / "tuyakov2022-0" / "model.safetensors")
+    original, _ = quantized.read(out / "runs" / "tuyakov2022-0" / "model.safetensors")
     for name, weights in original.items():
         off = (tensors[name] - weights).abs().max()
         assert off <= (weights.abs().max() / 127 if weights.ndim > 1 else torch.tensor(0.0)), name
@@ -135,14 +135,14 @@ def test_batch_norm_is_settled_on_the_packed_weights(tmp_path: Path) -> None:
     save_file(load_file(run), run, metadata={**about, "made": json.dumps(made)})
     # Noise in, noise out: what packing costs is of no matter here.
     script("ship_weights.py", run, "--data", data, "--to", tmp_path / "ship", "--unpacked", 0.0001)
-    plain = packed.pack(load_file(run))
+    plain = quantized.pack(load_file(run))
     shipped = load_file(tmp_path / "ship" / "khalid2025.safetensors")
     assert plain.keys() == shipped.keys()
     differing = {name for name in plain if not torch.equal(plain[name], shipped[name])}
     assert differing
     assert all("running" in name or "tracked" in name for name in differing)
     # The first batch norm sees 14 pictures through the packed first convolution, and no moving average.
-    weights = packed.unpack(shipped)
+    weights = quantized.unpack(shipped)
     images = load(data, 48, 1).take("train").images
     seen = (torch.from_numpy(images).float()[:, None] / 255 - 0.508) / 0.255
     mean = torch.nn.functional.conv2d(seen, weights["backbone.0.weight"], padding=1).mean((0, 2, 3))

@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 
-from fertool import Rule, plugins
-from fertool.report import language
+from fertool import Rule
+from fertool.host import registry
+from fertool.report import i18n
 
 PLACE = re.compile(r"\{\w+(?::\w+)?\}")
 RULES = [
-    it.plugin for it in plugins.load().of_kind("rule") if it.source.startswith("fertool ") and it.plugin.words
+    it.plugin
+    for it in registry.load_plugins().of_kind("rule")
+    if it.source.startswith("fertool ") and it.plugin.words
 ]
-OTHERS = [code for code in language.available() if code != language.DEFAULT]
+OTHERS = [code for code in i18n.available() if code != i18n.DEFAULT]
 
 
 def texts(rule: type[Rule]) -> set[str]:

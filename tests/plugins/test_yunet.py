@@ -8,7 +8,9 @@ import insightface
 import numpy as np
 import pytest
 
-from fertool import FertoolError, boxes, models
+from fertool import FertoolError
+from fertool.host import weights
+from fertool.vision import boxes
 from fertool_plugins.detectors.yunet import YUNET, Yunet
 
 COPY = Path(os.environ.get("FERTOOL_TEST_MODELS", Path(__file__).parents[3] / "shared" / "models"))
@@ -32,7 +34,7 @@ def photo():
 def pulled(tmp_path, monkeypatch):
     """The weights, got as a user without network gets them."""
     monkeypatch.setenv("FERTOOL_MODELS", str(tmp_path / "models"))
-    models.pull(YUNET, COPY)
+    weights.pull(YUNET, COPY)
 
 
 def ready(**chosen):
@@ -116,7 +118,7 @@ class TestWithWeights:
         assert Yunet().available() == ""
 
     def test_other_weights_under_its_name_are_refused(self):
-        models.require(YUNET).write_bytes(b"an onnx file of somebody else's")
+        weights.require(YUNET).write_bytes(b"an onnx file of somebody else's")
         with pytest.raises(FertoolError, match="'yunet' is damaged"):
             Yunet().load("cpu")
 

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.store import Store
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import ASSESSMENTS, frame
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.storage.students import ENROLLED
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 ANN, BOB = "student-01", "student-02"
@@ -77,7 +77,7 @@ def _enrolled(store: Store, student: str, seed: int = 9) -> bytes:
         "embedding": row.tolist(),
         "model": "m",
     }
-    Roster(store.database).enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
+    store.students.enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
     answer = {"student": student, "consent": True, "given": None, "expires": None, "withdrawn": None}
-    Answers(store.database).set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
+    store.consents.set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
     return row.tobytes()

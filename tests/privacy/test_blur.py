@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.decode import Samples
-from fertool.display import View
 from fertool.errors import VideoError
+from fertool.media.decode import Samples
+from fertool.media.display import View
+from fertool.media.probe import probe
 from fertool.privacy.blur import MOSAIC, NOTHING, blur, cover, covered, reach
-from fertool.video import probe
 
 SIZE = 40
 """Side of the moving square that stands for a face."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fertool import files
 from fertool.errors import FertoolError
-from fertool.privacy import names, private
+from fertool.privacy import names
 from fertool.privacy.names import Names
 
 KNOWN = {
@@ -120,7 +121,7 @@ def test_an_older_file_stays_when_the_new_one_cannot_be_written(path: Path, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(private.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(FertoolError, match="No space left on device"):
         names.save(Names(), path, "open sesame")
     assert names.load(path, "open sesame").known == KNOWN

@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fertool import pipeline, setup
+from fertool.analysis import pipeline
 from fertool.config import Settings
-from fertool.privacy.answers import CONSENTS, Answers
-from fertool.privacy.removal import Removal
+from fertool.host import toolbox
 from fertool.report.render import render
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, frame
+from fertool.storage.consents import CONSENTS
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 TODAY = date.today()
@@ -35,7 +35,7 @@ def store(tmp_path: Path, empty: Path) -> Store:
 
 def answer(store: Store, **said: tuple) -> None:
     rows = [(student, *answer) for student, answer in said.items()]
-    Answers(store.database).set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
+    store.consents.set_consents("signals", pl.DataFrame(rows, schema=CONSENTS, orient="row"))
 
 
 def lecture(store: Store, name: str = "week 1", config: dict | None = None, **more: pl.DataFrame) -> str:
@@ -116,13 +116,13 @@ def test_what_rules_said_of_who_refuses_is_shown_no_more(store: Store) -> None:
     assert said() == [("Ann", 3), ("Dora", 3), (None, 3)]
     answer(store, Ann=NO)
     assert said() == [("Dora", 3), (None, 3)]
-    Answers(store.database).answer("signals", "Ann", given=TODAY)
+    store.consents.answer("signals", "Ann", given=TODAY)
     assert said() == [("Ann", 3), ("Dora", 3), (None, 3)]
 
 
 def test_class_figures_are_judged_again_once(store: Store) -> None:
     lecture(store)
-    answers = Answers(store.database)
+    answers = store.consents
     store.save_assessments(frame([], ASSESSMENTS), [("signals", "week 1")])
     answer(store, Zoe=NO)
     assert answers.outdated() == [], "who is in no recording changes nothing"
@@ -161,7 +161,7 @@ def test_an_older_database_leaves_them_out_at_once(store: Store) -> None:
         con.execute("UPDATE lectures SET agreed = CASE lecture WHEN 'week 2' THEN md5('Bob') END")
     migrated = Store(store.database.path)
     assert shown(migrated) == {"Bob": 120, "Dora": 80, "student-04": 120}
-    answers = Answers(migrated.database)
+    answers = migrated.consents
     assert answers.outdated() == [("signals", "week 1")]
     assert answers.still_stored() == [("signals", "Ann")]
 
@@ -169,12 +169,12 @@ def test_an_older_database_leaves_them_out_at_once(store: Store) -> None:
 def test_what_only_linking_can_tell_goes_with_a_count(store: Store) -> None:
     run, other = lecture(store), lecture(store, "week 2")
     answer(store, Ann=NO)
-    Removal(store.database).drop_refused(run)
+    store.erase.drop_refused(run)
     samples = "SELECT sum(faces)::INT, sum(dropped)::INT FROM samples WHERE run = $run"
     assert store.query(samples, run=run).row(0) == (160, 50)
     assert store.query(samples, run=other).row(0) == (210, 0)
-    assert store.students(run) == {"Bob", "Dora", "student-04"}
-    assert "Ann" in store.students(other)
+    assert store.students_in(run) == {"Bob", "Dora", "student-04"}
+    assert "Ann" in store.students_in(other)
     orphans = "SELECT count(*) FROM observations WHERE track NOT IN (SELECT track FROM tracks)"
     assert store.query(orphans).item() == 0
 
@@ -184,10 +184,10 @@ def test_forgetting_what_recordings_showed_keeps_the_answer(store: Store) -> Non
     lecture(store, "Ann alone", Bob=timeline("absent*60"), Dora=timeline("absent*60"))
     answer(store, Ann=NO)
     before = counted(store)
-    removed = Removal(store.database).forget("signals", "Ann", keep_answer=True)
+    removed = store.erase.forget("signals", "Ann", keep_answer=True)
     assert removed.rows == {"observations": 100, "tracks": 2}
     assert removed.lectures == [("signals", "Ann alone"), ("signals", "week 1")]
-    answers = Answers(store.database)
+    answers = store.consents
     assert answers.refusing("signals") == {"Ann"}
     assert answers.still_stored() == []
     assert counted(store) == before
@@ -205,7 +205,7 @@ HASH = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{12,64}\b")
 
 def site(store: Store, folder: Path) -> dict[str, str]:
     """Every file of a report but `assets`, without what differs from one analysis to the next."""
-    rules = setup.toolbox(Settings(db=str(store.database.path))).rules
+    rules = toolbox.toolbox(Settings(db=str(store.database.path))).rules
     assert pipeline.assess(store, rules, store.lectures()).failed == []
     render(store, folder, k=1, formats=FORMATS)
     texts = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*")) if file.is_file()}
@@ -250,7 +250,7 @@ def test_a_report_is_that_of_a_class_without_them(tmp_path: Path, config) -> Non
 def test_who_may_not_be_shown_was_seen_all_the_same(store: Store, tmp_path: Path, lang, words, never) -> None:
     store_lecture(store, "signals", "week 1", {"Ann": ANN})
     answer(store, Ann=NO)
-    render(store, tmp_path / "site", lang=lang)
+    render(store, tmp_path / "site", lang=lang, k=1)
     (page,) = (tmp_path / "site" / "lectures").iterdir()
     text = page.read_text(encoding="utf-8")
     assert words in text

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from fertool.report import render
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def assessments(course: str, lecture: str) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def site(full_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a whole report."""
-    return render(full_store, tmp_path_factory.mktemp("out") / "report").parent
+    return render(full_store, tmp_path_factory.mktemp("out") / "report", k=1).parent
 
 
 @pytest.fixture(scope="session")

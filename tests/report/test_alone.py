@@ -10,13 +10,13 @@ import pytest
 from sites import read, teach
 
 from fertool.report import data
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.digest import digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 WEEK = "neutral*60 sad*40 happy*20 absent*30 neutral*30"
 """180 s in two parts. Seen: 150 of 180 samples, happy or surprised: 20 of these, negative: 40. In part 1
@@ -42,7 +42,7 @@ def classroom(n: int) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory):
     """Number of students and language -> pages, and the folder they lie in; rendered once."""
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     made: dict[tuple[int, str], tuple[dict[str, str], Path]] = {}
 
@@ -214,7 +214,7 @@ def test_moments_to_look_at_again(
 ) -> None:
     teach(store, {"Ada": "neutral*20"})
     one = digest(data.load(store, "signals", "week 1"))
-    assert [(it.start_s, it.end_s, it.rules) for it in story.again(one, rows)] == expected
+    assert [(it.start_s, it.end_s, it.rules) for it in insights.again(one, rows)] == expected
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_moment_names_the_segments_that_it_touches(
 ) -> None:
     teach(store, {"Ada": "neutral*20"})
     one = digest(data.load(store, "signals", "week 1"))
-    (moment,) = story.again(one, [row("state", span)])
+    (moment,) = insights.again(one, [row("state", span)])
     assert [segment["title"] for segment in moment.segments] == parts
 
 

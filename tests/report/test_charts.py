@@ -13,21 +13,21 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs_version
 
-from fertool.report import data, language, series, style
+from fertool.report import data, i18n, series, style
 from fertool.report.charts import base, classes, people
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.course import About, Course
 from fertool.report.data.digest import Digest, digest
-from fertool.tables import ASSESSMENTS, frame
+from fertool.storage.tables import ASSESSMENTS, frame
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
-SAY = language.load("en")
+SAY = i18n.load("en")
 NOBODY = About({}, "", (), (), ())
 CSS = files("fertool.report").joinpath("static", "report.css").read_text(encoding="utf-8")
 
@@ -64,7 +64,7 @@ def drawings(it: Digest) -> list[base.Figure]:
         classes.trend(course, SAY),
         people.emotions(it, name, SAY),
         people.pose(it, name, SAY),
-        people.trend(course, story.own(course, name), story.usual(course, name), SAY),
+        people.trend(course, insights.own(course, name), insights.usual(course, name), SAY),
     ]
 
 
@@ -316,7 +316,7 @@ def test_a_trend_has_the_usual_as_a_thin_line(store: Store) -> None:
     for week, spec in enumerate(("happy*60", "absent*30 sad*30")):
         store_lecture(store, "c", f"w{week}", {"A": timeline(spec)}, recording_name=f"{week}.mp4")
     course = Course("c", tuple(digest(data.load(store, "c", f"w{week}")) for week in range(2)), NOBODY)
-    figure = people.trend(course, story.own(course, "A"), story.usual(course, "A"), SAY)
+    figure = people.trend(course, insights.own(course, "A"), insights.usual(course, "A"), SAY)
     assert named(figure, "Seen")["y"] == [100, 50]
     usual = sorted(shape["y0"] for shape in figure["layout"]["shapes"])
     assert usual == pytest.approx([100 / 3, 200 / 3, 75])  # negative, happy, seen

@@ -8,14 +8,14 @@ import pytest
 from sites import read, teach
 
 from fertool.report import data
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 CALM, SAD, AWAY = "neutral*60", "sad*60", "absent*60"
 
@@ -42,9 +42,9 @@ def test_a_usual_takes_two_lectures(
     store: Store, weeks: list[str | None], expected: tuple[float | None, ...]
 ) -> None:
     teach(store, *({"Bob": CALM} | ({"Ada": spec} if spec else {}) for spec in weeks))
-    found = story.usual(course(store), "Ada")
+    found = insights.usual(course(store), "Ada")
     assert tuple(found.values()) == pytest.approx(expected)
-    for own in story.own(course(store), "Ada"):
+    for own in insights.own(course(store), "Ada"):
         assert {kind for kind, usual in found.items() if usual is None} <= {
             kind for kind, change in own.change.items() if change is None
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sites import enroll, read, refuse, speaker_view, teach
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,9 @@ import pytest
 
 from fertool.report import data
 from fertool.report.data import course, digest
-from fertool.store import Recording, Run, Store
-from fertool.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
+from fertool.storage.runs import Recording, Run
+from fertool.storage.store import Store
+from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS, frame
 from fertool.testing import store_lecture, timeline
 from fertool.types import EMOTIONS
 

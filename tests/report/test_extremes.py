@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from fertool import Segment, pipeline, plugins
+from fertool import Segment
+from fertool.analysis import pipeline
+from fertool.host import registry
 from fertool.report import render
-from fertool.store import Store
-from fertool.tables import segment_table
+from fertool.storage.store import Store
+from fertool.storage.tables import segment_table
 from fertool.testing import store_lecture, timeline
 
 LECTURES = {
@@ -73,8 +75,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     hard = segment_table([Segment(0, "Proof", 0.0, 300.0, "hard", "induction")])
     for lecture, spec in LECTURES.items():
         store_lecture(store, "c", lecture, {"Ada": timeline(spec)}, segments=hard)
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
-    return {lang: render(store, folder / lang, lang=lang).parent for lang in ("en", "de")}
+    pipeline.assess(
+        store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
+    )
+    return {lang: render(store, folder / lang, lang=lang, k=1).parent for lang in ("en", "de")}
 
 
 def figures(site: Path, lecture: str) -> dict[str, str]:

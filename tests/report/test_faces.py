@@ -8,7 +8,7 @@ import pytest
 from sites import read, teach
 
 from fertool.report import data
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
 from fertool.report.style import EMOTICONS
@@ -16,7 +16,7 @@ from fertool.report.style import EMOTICONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 STRETCHES = [
     # 60 s of Ada, so stretches of 5 s: label, samples with it, measured samples, whether a face was seen
@@ -76,7 +76,7 @@ def test_counts_per_knowledge_point(store: Store) -> None:
         points=("sampling", "aliasing"),
     )
     digests = tuple(digest(data.load(store, *pair)) for pair in store.lectures())
-    rows = story.by_point(Course("signals", digests, describe(store, "signals")), "Ada")
+    rows = insights.by_point(Course("signals", digests, describe(store, "signals")), "Ada")
     names = ("point", "samples", "present", "measured", "positive", "negative")
     assert [tuple(row[name] for name in names) for row in rows] == [
         ("sampling", 60, 40, 40, 0, 20),

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fertool import pipeline, plugins
+from fertool.analysis import pipeline
+from fertool.demo import course
+from fertool.demo.course import COURSE, GALLERY, PARTS
+from fertool.host import registry
 from fertool.report import render
-from fertool.store import Store
-from fertool.testing import demo, store_lecture, timeline
-from fertool.testing.demo import COURSE, GALLERY, PARTS
+from fertool.storage.store import Store
+from fertool.testing import store_lecture, timeline
 
 ENGLISH = [
     "the", "of", "and", "with", "not", "than", "for", "from", "is", "are", "were", "be", "been", "to",
@@ -67,8 +69,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     store = Store(folder / "demo.duckdb")
     low = timeline("neutral*60").with_columns(pitch_deg=-20.0)
     store_lecture(store, COURSE, GALLERY, {f"student-{n:02d}": low for n in range(1, 7)})
-    demo.store_demo(store)
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    course.store_demo(store)
+    pipeline.assess(
+        store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
+    )
     render(store, folder / "report", lang="de", k=5)
     return sorted((folder / "report").rglob("*.html"))
 

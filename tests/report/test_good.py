@@ -10,7 +10,7 @@ from sites import read, teach
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 TITLE = {
     "en": "Where more than usual were happy, surprised or seen",

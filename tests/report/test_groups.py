@@ -16,8 +16,8 @@ from sites import read, teach, text
 from fertool.report import data, groups, render
 from fertool.report.charts.base import MIDNIGHT_MS
 from fertool.report.data.digest import OUTSIDE, digest
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def test_what_is_held_back_is_not_ranked_last(tmp_path: Path) -> None:
 
 def page(store: Store, out: Path, **options: object) -> str:
     """All pages, one behind the other."""
-    render(store, out, **options)
+    render(store, out, **{"k": 1, **options})
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
 
 

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 from sites import read, teach
 
-from fertool import pipeline, plugins
-from fertool.report import drawing, language
-from fertool.report.data import story
+from fertool.analysis import pipeline
+from fertool.demo.course import COURSE, store_demo
+from fertool.host.registry import load_plugins
+from fertool.report import drawing, i18n
+from fertool.report.data import insights
 from fertool.report.data.digest import Estimate
-from fertool.testing.demo import COURSE, store_demo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 TITLE = {"en": "What the rules advise", "de": "Was die Regeln raten"}
 AGAIN = {"en": "Moments to look at again", "de": "Momente zum Wiederansehen"}
@@ -109,8 +110,8 @@ def test_nothing_is_advised_where_no_rule_asks(store: Store, tmp_path: Path, lan
 def test_a_sheet_has_no_table_of_values_of_rules(store: Store, tmp_path: Path) -> None:
     teach(store, {"Ada": "neutral*90 sad*60 absent*30"})
     text = sheet(store, tmp_path)
-    says = language.load("en").with_rules(plugins.load())
-    for found in plugins.load().of_kind("rule"):
+    says = i18n.load("en").with_rules(load_plugins())
+    for found in load_plugins().of_kind("rule"):
         assert says.rule(found.plugin.name) not in text
     assert "assessments" not in text
     assert "attention" not in text.replace("nothing about attention", "").replace("paid attention", "")
@@ -148,7 +149,7 @@ def test_the_share_of_each_expression(store: Store, tmp_path: Path, lang: str, s
 
 
 def test_a_bar_of_all_expressions() -> None:
-    says = language.load("en")
+    says = i18n.load("en")
     shares = [("happy", Estimate(0.25)), ("sad", Estimate(0.0)), ("neutral", Estimate(0.75))]
     drawn = drawing.distribution(shares, says)
     assert 'class="part happy" d="M0.0 10H179.0"' in drawn  # a quarter of 720, less the gap
@@ -195,7 +196,7 @@ def test_a_rule_of_others_speaks_for_itself(store: Store, tmp_path: Path, lang: 
     """About this student alone; what it says in English is marked so."""
     teach(store, {"Ada": "neutral*60"})
     (tmp_path / "yawning.py").write_text(YAWNING, encoding="utf-8")
-    registry = plugins.load([tmp_path / "yawning.py"])
+    registry = load_plugins([tmp_path / "yawning.py"])
     rules = [registry.get("rule", name).plugin() for name in ("yawning", "compared")]
     pipeline.assess(store, rules, store.lectures())
     text = sheet(store, tmp_path, lang, registry=registry)
@@ -208,11 +209,11 @@ def test_a_rule_of_others_speaks_for_itself(store: Store, tmp_path: Path, lang: 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
     store = Store(tmp_path_factory.mktemp("demo") / "x.duckdb")
     store_demo(store)
-    pipeline.assess(store, [found.plugin() for found in plugins.load().of_kind("rule")], store.lectures())
+    pipeline.assess(store, [found.plugin() for found in load_plugins().of_kind("rule")], store.lectures())
     return store
 
 
@@ -251,5 +252,5 @@ def test_matters(store: Store, rows: list[tuple], expected: list[tuple]) -> None
     teach(store, {"Ada": "neutral*20"})
     one = digest(data.load(store, "signals", "week 1"))
     said = [dict(zip(("rule", "segment", "level"), row, strict=True)) for row in rows]
-    found = [(it.about, [row["segment"] for *_, row in it.parts]) for it in story.advice(one, "Ada", said)]
+    found = [(it.about, [row["segment"] for *_, row in it.parts]) for it in insights.advice(one, "Ada", said)]
     assert found == expected

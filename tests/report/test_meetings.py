@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sites import enroll, read, refuse, teach
 
-from fertool.privacy.answers import Answers
 from fertool.report.data import meetings
 from fertool.report.data.meetings import Enrolled, Occasion, absent, day_in
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
@@ -130,8 +129,8 @@ def test_who_said_no_or_withdrew_is_not_expected(store: Store) -> None:
     teach(store, {"A": "happy*9"})
     enroll(store, "N", "W", "Y", "Z", A=ONE, W=ONE, Y=ONE, Z=ONE)
     refuse(store, "N")
-    Answers(store.database).answer("signals", "W", withdrawn=datetime.now().date())
-    Answers(store.database).answer("signals", "Z", withdrawn=date(9999, 1, 1))  # not yet
+    store.consents.answer("signals", "W", withdrawn=datetime.now().date())
+    store.consents.answer("signals", "Z", withdrawn=date(9999, 1, 1))  # not yet
     assert missing(store) == {"week 1": "Y Z"}
 
 

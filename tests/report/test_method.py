@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fertool import plugins
-from fertool.report import data, language, render
-from fertool.report.data import method, story
+from fertool.host.registry import Registry, load_plugins
+from fertool.report import data, i18n, render
+from fertool.report.data import insights, method
 from fertool.testing import store_lecture, timeline
 from fertool_plugins.classifiers.compact import Compact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 PLUGIN = """
 from pathlib import Path
@@ -53,12 +53,12 @@ def test_what_is_taken_from_a_card(store: Store, tmp_path: Path, text: str, expe
     plugin = tmp_path / "carded.py"
     plugin.write_text(PLUGIN.format(path=str(weights)), encoding="utf-8")
     weights.with_suffix(".md").write_text(f"# Card\nSHA-256 `abc`\n\n{text}", encoding="utf-8")
-    registry = plugins.load([plugin])
+    registry = load_plugins([plugin])
     assert cards(store, registry, "abc") == [method.Card("carded", *expected)]
     assert cards(store, registry, "abd") == [], "other weights than those that the card is about"
 
 
-def cards(store: Store, registry: plugins.Registry, digest: str) -> list[method.Card]:
+def cards(store: Store, registry: Registry, digest: str) -> list[method.Card]:
     about = {"name": "carded", "version": "1", "options": {}, "weights": {"carded.safetensors": digest}}
     config = {"classifier": about}
     store_lecture(store, "c", digest, {"A": timeline("happy*5")}, config=config)
@@ -89,14 +89,14 @@ class Marked(HTMLParser):
             self.marked += f" {data}"
 
 
-@pytest.mark.parametrize("lang", language.available())
+@pytest.mark.parametrize("lang", i18n.available())
 def test_figures_of_weights_that_ship_stand_with_their_caveat(
     store: Store, tmp_path: Path, lang: str
 ) -> None:
     compact = Compact()
     about = {"name": "compact", "version": "2", "options": {}, "weights": compact.weights()}
     store_lecture(store, "c", "l", {"A": timeline("happy*5")}, config={"classifier": about})
-    folder = render(store, tmp_path / "out", lang=lang).parent
+    folder = render(store, tmp_path / "out", lang=lang, k=1).parent
     page = Marked((folder / "method.html").read_text("utf-8"))
     english = " ".join(page.marked.split())
     card = compact.path.with_suffix(".md").read_text(encoding="utf-8")
@@ -110,14 +110,14 @@ def test_figures_of_weights_that_ship_stand_with_their_caveat(
     assert said in english
     assert "366 of its pictures" in said
     assert said in " ".join(page.all.split())
-    assert language.load(lang).strings["method.cards_how"] in page.all
+    assert i18n.load(lang).strings["method.cards_how"] in page.all
 
 
 def test_without_a_card_no_figures_are_announced(store: Store, tmp_path: Path) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*5")})
-    page = Marked((render(store, tmp_path / "out").parent / "method.html").read_text("utf-8")).all
-    assert language.load("en").strings["method.no_card"] in page
-    assert language.load("en").strings["method.cards_how"] not in page
+    page = Marked((render(store, tmp_path / "out", k=1).parent / "method.html").read_text("utf-8")).all
+    assert i18n.load("en").strings["method.no_card"] in page
+    assert i18n.load("en").strings["method.cards_how"] not in page
 
 
 # What the page says of the order of students, in each language: the thresholds by which they are listed.
@@ -127,9 +127,9 @@ THRESHOLDS = {
 }
 
 
-@pytest.mark.parametrize("lang", language.available())
+@pytest.mark.parametrize("lang", i18n.available())
 def test_the_thresholds_on_the_page_are_those_in_force(store: Store, tmp_path: Path, lang: str) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*5")})
-    page = Marked((render(store, tmp_path / "out", lang=lang).parent / "method.html").read_text("utf-8"))
+    page = Marked((render(store, tmp_path / "out", lang=lang, k=1).parent / "method.html").read_text("utf-8"))
     assert re.search(THRESHOLDS[lang].replace(" ", r"\s"), page.all), page.all
-    assert (story.CHANGE, story.FLAGGED, story.RECENT) == (0.2, 0.25, 2)
+    assert (insights.CHANGE, insights.FLAGGED, insights.RECENT) == (0.2, 0.25, 2)

@@ -11,11 +11,12 @@ import pytest
 from hostile import NAMES
 from sites import pages
 
-from fertool import pipeline, plugins
+from fertool.analysis import pipeline
+from fertool.host import registry
 from fertool.report import render
 from fertool.report.text import RESERVED
-from fertool.store import Store
-from fertool.tables import SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def test_any_name_is_only_a_name(first: int, tmp_path: Path) -> None:
         segments = frame(parts, SEGMENTS)
         recording = names[4] + ".mp4"
         store_lecture(store, names[1], lecture, people, recording_name=recording, segments=segments)
-    pipeline.assess(store, [one.plugin() for one in plugins.load().of_kind("rule")], store.lectures())
+    pipeline.assess(
+        store, [one.plugin() for one in registry.load_plugins().of_kind("rule")], store.lectures()
+    )
     out = render(store, tmp_path / "out", k=1, formats=("html", "csv", "parquet", "json", "xapi")).parent
     found = pages(out)
     said = " ".join(found.values())

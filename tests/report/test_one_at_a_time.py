@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sites import read, teach
 
-from fertool.report import data, language
+from fertool.report import data, i18n
 from fertool.report.charts import classes, people
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.course import Course, describe, gathered
 from fertool.report.data.digest import digest
-from fertool.store import Store
+from fertool.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,12 +54,12 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dic
     for name, weeks in COURSES.items():
         folder = tmp_path_factory.mktemp(name)
         store = teach(Store(folder / "x.duckdb"), *weeks, points=("sampling",))
-        for lang in language.available():
+        for lang in i18n.available():
             found[name, lang] = read(store, folder / lang, lang=lang)
     return found
 
 
-@pytest.mark.parametrize("lang", language.available())
+@pytest.mark.parametrize("lang", i18n.available())
 def test_no_page_of_speaker_views_says_how_much_somebody_was_seen(sites: Any, lang: str) -> None:
     assert not {
         page: found[0]
@@ -103,7 +103,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("lang", language.available())
+@pytest.mark.parametrize("lang", i18n.available())
 @pytest.mark.parametrize(("course", "page", "english", "german"), WORDS)
 def test_the_word_beside_the_figure(
     sites: Any, lang: str, course: str, page: str, english: str, german: str
@@ -125,8 +125,8 @@ def test_how_long_somebody_was_shown_is_compared_with_nothing(
 ) -> None:
     told = course(teach(Store(tmp_path / "x.duckdb"), *COURSES[name]))
     assert [one.measure for one in told.changes] == measures
-    assert story.usual(told, "Ann")["presence"] is None
-    assert {own.change["presence"] for own in story.own(told, "Ann")} == {None}
+    assert insights.usual(told, "Ann")["presence"] is None
+    assert {own.change["presence"] for own in insights.own(told, "Ann")} == {None}
     assert told.changes[1].latest.value == {"shown": 1, "mixed": 1, "back": 0}[name]
 
 
@@ -134,7 +134,7 @@ def test_two_lectures_that_show_everybody_are_still_compared(tmp_path: Path) -> 
     told = course(teach(Store(tmp_path / "x.duckdb"), GALLERY, SPEAKERS, GALLERY))
     (change,) = (one for one in told.changes if one.measure == "presence")
     assert (change.latest.value, change.before.value, change.difference) == (1, 1, 0)
-    assert story.usual(told, "Ann")["presence"] == 1
+    assert insights.usual(told, "Ann")["presence"] == 1
 
 
 LINES = [
@@ -149,8 +149,8 @@ LINES = [
 def test_a_line_of_presence_is_of_one_kind_of_recording(
     name: str, lectures: list[int], word: str, tmp_path: Path
 ) -> None:
-    told, say = course(teach(Store(tmp_path / "x.duckdb"), *COURSES[name])), language.load("en")
-    own = people.trend(told, story.own(told, "Ann"), story.usual(told, "Ann"), say)["data"][0]
+    told, say = course(teach(Store(tmp_path / "x.duckdb"), *COURSES[name])), i18n.load("en")
+    own = people.trend(told, insights.own(told, "Ann"), insights.usual(told, "Ann"), say)["data"][0]
     whole = classes.trend(told, say)["data"][0]
     assert (own["name"], own["x"]) == (word, lectures)
     assert (whole["name"], [round(x) for x in whole["x"]]) == (word, lectures)
@@ -174,8 +174,8 @@ def test_files_say_which_lecture_only_shows(tmp_path: Path) -> None:
 
 
 def test_every_string_of_what_is_shown_stands_for_another_one() -> None:
-    for code in language.available():
-        strings = language.load(code).strings
+    for code in i18n.available():
+        strings = i18n.load(code).strings
         shown = {
             key.removeprefix("shown."): text for key, text in strings.items() if key.startswith("shown.")
         }

@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fertool import Chart, Given, Message, Part, PluginError, Prose, Section, Table, checks, plugins
+from fertool import Chart, Given, Message, Part, PluginError, Prose, Section, Table
+from fertool.host import validate
+from fertool.host.registry import Found, Registry, load_plugins
 from fertool.report import render
 from fertool.report.sections import Sections, draw
-from fertool.store import Store
+from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
 EVIL = "<script>alert(1)</script>"
@@ -62,9 +64,9 @@ def site(store: Store, tmp_path: Path) -> Site:
     """A report with these sections: page -> markup, and the failures heard."""
 
     def write(*sections: type[Section], k: int = 1, lang: str = "en") -> tuple[dict[str, str], list[str]]:
-        registry = plugins.Registry()
+        registry = Registry()
         for section in sections:
-            registry.found["section", section.name] = plugins.Found(section, "test")
+            registry.found["section", section.name] = Found(section, "test")
         heard: list[str] = []
         out = render(store, tmp_path / "site", registry=registry, k=k, lang=lang, failed=heard.append).parent
         return {str(p.relative_to(out)): p.read_text(encoding="utf-8") for p in out.rglob("*.html")}, heard
@@ -165,11 +167,11 @@ UNFIT = [
 def test_what_breaks_the_contract(probe: type[Probe], said: Any, expected: str) -> None:
     probe.says = staticmethod(lambda given: said)
     with pytest.raises(PluginError, match=expected):
-        checks.build(probe(), Given("course", "c", None, None, {}))
+        validate.build(probe(), Given("course", "c", None, None, {}))
 
 
 def test_options_reach_a_section() -> None:
-    registry = plugins.load()
+    registry = load_plugins()
     (made,) = (
         one for one in Sections.of(registry, {"attendance": {"least": 7}}).made if one.name == "attendance"
     )

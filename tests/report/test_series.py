@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.report import series
-from fertool.tables import SEEN
+from fertool.storage.tables import SEEN
 from fertool.testing import timeline
 from fertool.types import EMOTIONS
 

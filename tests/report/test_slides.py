@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool.report.data.slides import NEAR_S, Look, Slides, clear, read
-from fertool.tables import SEGMENTS, frame
+from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 if TYPE_CHECKING:
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 REGION = (0, 0, 640, 360)
 BESIDE, INSIDE, NEXT = (800, 100, 900, 200), (300, 100, 400, 200), (680, 100, 780, 200)

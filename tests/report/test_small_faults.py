@@ -8,7 +8,7 @@ import pytest
 from sites import pages, teach
 
 from fertool.report import render
-from fertool.store import Store
+from fertool.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     store = teach(Store(folder / "x.duckdb"), *WEEKS)
     with store.database.transaction() as con:
         con.execute("UPDATE recordings SET name = '2026-10-05 talk.mp4' WHERE lecture = 'week 1'")
-    return {lang: render(store, folder / lang, lang=lang).parent for lang in ("en", "de")}
+    return {lang: render(store, folder / lang, lang=lang, k=1).parent for lang in ("en", "de")}
 
 
 SAID = [

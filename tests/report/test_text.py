@@ -197,7 +197,7 @@ def test_the_command_survives_a_shell() -> None:
 def test_the_command_is_one_that_fertool_understands() -> None:
     """Its flags are those of `fertool analyze`, its values are read back as they were."""
     analyze = importlib.import_module("fertool.cli.analyze")
-    sampling = importlib.import_module("fertool.sampling")
+    sampling = importlib.import_module("fertool.media.sampling")
     config = {
         "detector": {"name": "ssd"},
         "classifier": {"name": "x"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fertool.store import Store
+from fertool.storage.store import Store
 
 SIX = ("Ann", "Bob", "Cem", "Dora", "Eve", "Finn")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fertool import EMOTIONS, Classifier, Crop, Rule, hookimpl, judging
+from fertool import EMOTIONS, Classifier, Crop, Rule, hookimpl
+from fertool.assessment import statistics
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Scorn(Rule):
     signals, needs, scope = frozenset({"expression"}), ("contempt",), "lecture"
 
     def assess(self, seen, context):
-        figure = judging.figure(judging.shows(seen, ("contempt",)), seen)
+        figure = statistics.figure(statistics.shows(seen, ("contempt",)), seen)
         return figure.says("contempt") if figure.enough else figure.silent("expression")
 
 

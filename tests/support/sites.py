@@ -7,11 +7,12 @@ import re
 
 import numpy as np
 
-from fertool import pipeline, plugins
-from fertool.privacy.answers import CONSENTS, Answers
+from fertool.analysis import pipeline
+from fertool.host import registry
 from fertool.report import render
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import SEGMENTS, frame
+from fertool.storage.consents import CONSENTS
+from fertool.storage.students import ENROLLED
+from fertool.storage.tables import SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
@@ -39,7 +40,7 @@ def teach(store, *weeks, course="signals", parts=2, points=(), difficulty="", fu
         name = f"week {week}"
         segments = frame(rows, SEGMENTS)
         store_lecture(store, course, name, students, recording_name=name, segments=segments, **more)
-    rules = [found.plugin() for found in plugins.load().of_kind("rule")]
+    rules = [found.plugin() for found in registry.load_plugins().of_kind("rule")]
     pipeline.assess(store, rules, store.lectures(course))
     return store
 
@@ -56,13 +57,13 @@ def enroll(store, *students, **dates):
         }
         for who in students
     ]
-    Roster(store.database).enrol("signals", frame(rows, ENROLLED))
+    store.students.enrol("signals", frame(rows, ENROLLED))
     consents = [{"student": who, "consent": True, "given": day} for who, day in dates.items()]
-    Answers(store.database).set_consents("signals", frame(consents, CONSENTS))
+    store.consents.set_consents("signals", frame(consents, CONSENTS))
 
 
 def refuse(store, student):
-    Answers(store.database).set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
+    store.consents.set_consents("signals", frame([{"student": student, "consent": False}], CONSENTS))
 
 
 def speaker_view(order):
@@ -78,7 +79,7 @@ def speaker_view(order):
 
 def read(store, folder, **options):
     """Folder of a page and number among its kind (`index`, `lectures 0`, `handouts 1`) -> its text."""
-    render(store, folder, **options)
+    render(store, folder, **{"k": 1, **options})
     return pages(folder)
 
 

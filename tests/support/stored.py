@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fertool.store import Recording, Run
-from fertool.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame
+from fertool.storage.runs import Recording, Run
+from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, SEGMENTS, TRACKS, frame
 
 
 def recording(recording="r1", course="signals", lecture="week-1", **more):

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 
 from fertool import Detector, Encoder
-from fertool.request import Request
-from fertool.setup import Plugged, Toolbox
-from fertool.store import Recording, Run
-from fertool.students import linking
-from fertool.students.roster import ENROLLED, Roster
-from fertool.tables import TRACKS, frame
+from fertool.analysis.request import Request
+from fertool.host.toolbox import Plugged, Toolbox
+from fertool.identity import linking
+from fertool.storage.runs import Recording, Run
+from fertool.storage.students import ENROLLED
+from fertool.storage.tables import TRACKS, frame
 
 ADA, BEN, CAM, DAN, EVE = range(5)
 LIMIT = 0.5
@@ -90,4 +90,4 @@ def enrol(store, course="signals", **pictures):
         for who, row in pictures.items()
     ]
     rows = [row | {"model": TOOLS.model} for row in rows]
-    Roster(store.database).enrol(course, frame(rows, ENROLLED))
+    store.students.enrol(course, frame(rows, ENROLLED))

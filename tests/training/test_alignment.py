@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fertool import Crop, Encoder, crops
-from fertool.testing.gallery import FACES, picture
+from fertool import Crop, Encoder
+from fertool.demo.gallery import FACES, picture
 from fertool.training.alignment import aligned
-from fertool.training.data import Dataset
+from fertool.training.datasets.dataset import Dataset
 from fertool.types import Faces
+from fertool.vision import crops
 from fertool_plugins.encoders.faceapi import FaceApi
 
 SIDE = 96

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest, Estimate
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
 
 COLORS = {"presence": "heat-1", "engagement": "happy", "negative": "angry"}
 DASHES = {"presence": "solid", "engagement": "dot", "negative": "dash"}

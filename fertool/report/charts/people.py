@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
-    from fertool.report.data.story import Own
-    from fertool.report.language import Language
+    from fertool.report.data.insights import Own
+    from fertool.report.i18n import Language
 
 DASHES = dict(zip(EMOTIONS, ("solid", "dash", "dot", "solid", "dash", "dot", "solid"), strict=True))
 """A second cue beside colour: of colours that could be mixed up, no two share a dash."""

@@ -1,8 +1,7 @@
-"""A course: its lectures in order, and what is true of several of them. Pure but for `describe`."""
+"""A course: its lectures in order, and figures over several of them. Pure but for `describe`."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool import judging
+from fertool import types
+from fertool.assessment import statistics
 from fertool.privacy.suppression import too_small
 from fertool.report.data import meetings
 from fertool.report.data.digest import (
@@ -25,15 +25,14 @@ from fertool.report.data.digest import (
     said,
 )
 from fertool.report.text import natural
+from fertool.storage.student_labels import is_pseudonym
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from fertool.report.data.meetings import Meeting
-    from fertool.store import Store
-
-PSEUDONYM = re.compile(r"student-\d+")
+    from fertool.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ class Course:
     @cached_property
     def wide(self) -> list[dict[str, Any]]:
         """What rules say of the whole course or of all courses, with `suppressed`, as those of a `Digest`."""
-        named = [name for name in self.students if not PSEUDONYM.fullmatch(name)]
+        named = [name for name in self.students if not is_pseudonym(name)]
         rows = []
         for row in self.about.assessments:
             people = self.students if row["course"] else named  # of all courses: see `contracts.Rule.scope`
@@ -282,7 +281,7 @@ class Course:
         if too_small(len(both), self.k):
             return held_back
         differ = (both[part] / both[whole] - both[f"{part}_past"] / both[f"{whole}_past"]).to_numpy()
-        low, high = judging.ratio(differ, np.ones(len(differ))) or (None, None)
+        low, high = statistics.ratio(differ, np.ones(len(differ))) or (None, None)
         return Change(
             measure,
             estimate(both, part, whole),
@@ -303,27 +302,14 @@ def gathered(name: str, lectures: Sequence[Digest], about: About, k: int = 1) ->
 
 def describe(store: Store, course: str) -> About:
     """Read what is stored of a course beside its lectures."""
-    rows = store.query("SELECT instructor, topics FROM syllabi WHERE course = $c", c=course)
-    wide = store.query(
-        """SELECT * FROM assessments_latest WHERE lecture IS NULL AND (course = $c OR course IS NULL)
-           ORDER BY rule, student NULLS FIRST, message""",
-        c=course,
-    )
-    rules = store.query(
-        """SELECT DISTINCT rule, version, options FROM assessments
-           WHERE (course = $c OR course IS NULL)
-               AND assessed_at IN (SELECT assessed_at FROM lectures WHERE course = $c) ORDER BY ALL""",
-        c=course,
-    )
-    first: dict[str, Any] = rows.to_dicts()[0] if len(rows) else {"instructor": "", "topics": []}
+    about = store.courses().get(course, types.Course())
+    wide = store.wide_assessments(course).to_dicts()
     return About(
         meetings=meetings.read(store, course),
-        instructor=first["instructor"] or "",
-        topics=tuple(first["topics"] or ()),
-        assessments=tuple(
-            row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide.to_dicts()
-        ),
-        rules=tuple(rules.to_dicts()),
+        instructor=about.instructor,
+        topics=about.topics,
+        assessments=tuple(row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide),
+        rules=tuple(store.rules(course).to_dicts()),
     )
 
 

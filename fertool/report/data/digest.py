@@ -1,4 +1,4 @@
-"""What the site keeps of a lecture when its samples are let go: counts, thin series, assessments. Pure."""
+"""A digest of a lecture: counts, thin series and assessments, without its samples. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fertool import judging, messages
+from fertool import messages
+from fertool.assessment import statistics
 from fertool.privacy.suppression import too_small
 from fertool.report import groups, series
 from fertool.report.data.faces import Stretch, stretches
@@ -69,7 +70,7 @@ def estimate(rows: pl.DataFrame, part: str, whole: str, suppressed: Reason | Non
     n, people = int(counts.sum()), int((counts > 0).sum())
     if not n:
         return Estimate(None)
-    low, high = judging.ratio(sums, counts) or (None, None)
+    low, high = statistics.ratio(sums, counts) or (None, None)
     return Estimate(float(sums.sum()) / n, low, high, n, people)
 
 

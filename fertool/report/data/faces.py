@@ -1,4 +1,4 @@
-"""The most frequent expression of each stretch of a lecture: of every student, and of the class. Pure."""
+"""The most frequent expression of each stretch of a lecture, per student and class. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool import judging
+from fertool.assessment import statistics
 from fertool.privacy.suppression import suppressed
 from fertool.report import series
 
@@ -80,7 +80,7 @@ def stretches(lecture: Lecture, segments: Mapping[Any, Reason | None]) -> dict[s
 def _stretch(row: Mapping[str, Any], labels: Sequence[str], width_s: float, end_s: float) -> Stretch:
     measured = sum(row[label] for label in labels)
     best = max(labels, key=lambda label: row[label])
-    enough = measured > 0 and measured >= judging.FLOOR * row[":samples"]
+    enough = measured > 0 and measured >= statistics.FLOOR * row[":samples"]
     return Stretch(
         row["start_s"],
         min(row["start_s"] + width_s, end_s),

@@ -1,4 +1,4 @@
-"""One lecture as tables: store -> polars. Reads public views only, draws nothing."""
+"""One lecture as tables: store -> polars. Draws nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool import judging
-from fertool.privacy.answers import Answers
-from fertool.privacy.removal import word
+from fertool.assessment import statistics
 from fertool.report.text import command, natural
+from fertool.storage.erase import word
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 LEFT_OUT = "…"
 """Stands where the name of a student who refuses stood in a text, such as the path of a recording."""
@@ -122,8 +121,8 @@ class Lecture:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """As `judging.labels`; the canonical ones where no expression was read."""
-        return judging.labels(self.seen) or EMOTIONS
+        """As `statistics.labels`; the canonical ones where no expression was read."""
+        return statistics.labels(self.seen) or EMOTIONS
 
     @cached_property
     def students(self) -> pl.DataFrame:
@@ -175,7 +174,7 @@ def named(lecture: Lecture, names: Mapping[str, str], labels: Collection[str] = 
     """The same with names instead of pseudonyms; students without a name keep theirs.
 
     A name that is another student's label already is shown with the pseudonym: two must not become one.
-    `labels`: of the whole course, so that a student goes by one name in all lectures of it.
+    `labels`: of the whole course, so that a student has one name in all its lectures.
     """
     told = shown_as(names, {*labels, *lecture.seen["student"]})
     shown = pl.col("student").replace(told)
@@ -191,8 +190,7 @@ def shown_as(names: Mapping[str, str], labels: Collection[str]) -> dict[str, str
 
 def labels(store: Store, course: str) -> list[str]:
     """Everybody seen in the course, in natural order."""
-    sql = "SELECT DISTINCT student FROM frame_emotions WHERE course = $c AND student IS NOT NULL"
-    return sorted(store.query(sql, c=course)["student"].to_list(), key=lambda name: (natural(name), name))
+    return sorted(store.labels(course), key=lambda name: (natural(name), name))
 
 
 def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
@@ -200,40 +198,20 @@ def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     runs = store.runs().filter(
         (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
     )
-    names = {"c": course, "l": lecture}
-    samples = store.query(
-        """SELECT recording, sample, time_s, faces + dropped AS faces FROM samples_seen
-           WHERE course = $c AND lecture = $l ORDER BY time_s, recording""",
-        **names,
-    )
-    offsets = store.query(
-        "SELECT recording, offset_s FROM recordings WHERE course = $c AND lecture = $l", **names
-    )
-    unassigned = store.query(
-        """SELECT count(*) AS n FROM frame_emotions
-           WHERE course = $c AND lecture = $l AND student IS NULL""",
-        **names,
-    )
-    dropped = store.query(
-        "SELECT coalesce(sum(dropped), 0) AS n FROM samples_seen WHERE course = $c AND lecture = $l", **names
-    )
-    assessments = store.query(
-        """SELECT * FROM assessments_latest WHERE course = $c AND lecture = $l
-           ORDER BY rule, segment NULLS FIRST, student NULLS FIRST, start_s, message""",
-        **names,
-    )
+    offsets = store.analyses(course).select("recording", "offset_s")
     rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
-    refusing = Answers(store.database).refusing(course)
+    samples = store.samples(course, lecture)
+    refusing = store.consents.refusing(course)
     return Lecture(
         course=course,
         lecture=lecture,
         runs=tuple(_run(row, refusing) for row in rows),
-        samples=samples,
+        samples=samples.select("recording", "sample", "time_s", pl.col("faces") + pl.col("dropped")),
         seen=store.seen(course, lecture),
         segments=store.segments(course, lecture),
-        assessments=assessments,
-        unassigned=int(unassigned["n"].item()),
-        dropped=int(dropped["n"].item()),
+        assessments=store.assessments(course, lecture),
+        unassigned=store.unassigned(course, lecture),
+        dropped=int(samples["dropped"].sum()),
         one_at_a_time=store.one_at_a_time(course, lecture),
         k=k,
     )

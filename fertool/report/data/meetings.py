@@ -13,7 +13,7 @@ from fertool.report.text import natural
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from fertool.store import Store
+    from fertool.storage.store import Store
 
 ISO = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<between>[-_.]?)(?P<m>\d\d)(?P=between)(?P<d>\d\d)(?!\d)")
 DOTTED = re.compile(r"(?<!\d)(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>20\d\d)(?!\d)")
@@ -58,24 +58,14 @@ class Enrolled:
 
 def read(store: Store, course: str) -> dict[str, Meeting]:
     """Lecture -> what is known of it, in order of days; those without a day behind them, by name."""
-    rows = store.query("SELECT lecture, held FROM syllabi WHERE course = $c AND held IS NOT NULL", c=course)
-    held: dict[str, date] = dict(rows.iter_rows())
-    runs = store.query(
-        """SELECT r.lecture, recording, r.name, c.started_at, c.consent
-           FROM current_runs c JOIN recordings r USING (recording)
-           WHERE c.course = $c ORDER BY r.lecture, r.offset_s, r.name""",
-        c=course,
-    )
+    held = store.days(course)
     seen: dict[str, dict[str, set[str]]] = {}
-    for lecture, recording, student in store.query(
-        """SELECT DISTINCT lecture, recording, student FROM frame_emotions
-           WHERE course = $c AND student IS NOT NULL""",
-        c=course,
-    ).iter_rows():
+    for lecture, recording, student in store.appearances(course).iter_rows():
         seen.setdefault(lecture, {}).setdefault(recording, set()).add(student)
-    agreed = store.query("SELECT student FROM consenting WHERE course = $c", c=course)["student"]
+    agreed = store.consents.consenting(course, datetime.now().date())
+    analyses = store.analyses(course).partition_by("lecture", as_dict=True, maintain_order=True)
     found: dict[str, tuple[Meeting, Occasion]] = {}
-    for (lecture,), part in runs.partition_by("lecture", as_dict=True, maintain_order=True).items():
+    for (lecture,), part in analyses.items():
         named = next((day for name in (lecture, *part["name"]) if (day := day_in(name))), None)
         people = seen.get(lecture, {})
         among = frozenset(agreed) if "required" in part["consent"] else None
@@ -95,14 +85,8 @@ def read(store: Store, course: str) -> dict[str, Meeting]:
 
 def _enrolled(store: Store, course: str) -> dict[str, Enrolled]:
     """Students with a picture, but for those who said no or withdrew."""
-    rows = store.query(
-        """SELECT student, min(added_at) AS added, min(given) AS agreed
-           FROM enrolled LEFT JOIN consents USING (course, student)
-           WHERE course = $c AND (course, student) NOT IN (SELECT (course, student) FROM refused)
-           GROUP BY student""",
-        c=course,
-    )
-    return {student: Enrolled(added, agreed) for student, added, agreed in rows.iter_rows()}
+    rows = store.students.added(course).iter_rows()
+    return {student: Enrolled(added, agreed) for student, added, agreed in rows}
 
 
 def day_in(name: str) -> date | None:

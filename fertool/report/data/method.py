@@ -1,4 +1,4 @@
-"""Formulas of rules, figures of model cards, and which lectures were analyzed alike."""
+"""Formulas of rules, figures of model cards, and lectures with equal configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from fertool.plugins import Registry
+    from fertool.host.registry import Registry
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
     from fertool.report.data.lecture import Run

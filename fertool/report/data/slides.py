@@ -1,4 +1,4 @@
-"""When a picture of a slide, cut from the recording, shows nobody: from stored faces. Pure but for `read`."""
+"""Times at which the picture of a slide shows nobody, from stored faces. Pure but for `read`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fertool.segmenting import Region
-    from fertool.store import Store
+    from fertool.assessment.segments import Region
+    from fertool.storage.store import Store
     from fertool.types import Floats
 
 NEAR_S = 5.0
@@ -55,29 +56,24 @@ def read(store: Store, course: str, lecture: str) -> Slides | None:
     source, _, details = store.segment_source(course, lecture).partition(":")
     if source != "slides":
         return None
-    from fertool import segmenting  # a report without slides needs no video
+    from fertool.assessment import segments  # a report without slides needs no video
 
-    region = segmenting.region(details)
+    region = segments.region(details)
     # The first one, as when slides were looked for.
-    (first,) = store.query(
-        """SELECT recording, run, bytes, offset_s FROM recordings JOIN current_runs USING (recording)
-           WHERE recordings.course = $c AND recordings.lecture = $l ORDER BY offset_s, name LIMIT 1""",
-        c=course,
-        l=lecture,
-    ).to_dicts()
-    recording = first.pop("recording")
+    first = store.analyses(course).filter(pl.col("lecture") == lecture).row(0, named=True)
+    recording = first["recording"]
     faces = store.faces([recording])
     boxes = {
         time: rows.select("x1", "y1", "x2", "y2").to_numpy().astype(np.float32)
         for (time,), rows in faces.partition_by("time_s", as_dict=True).items()
     }
     nothing = np.zeros((0, 4), np.float32)
-    sql = "SELECT time_s, faces, dropped FROM samples_seen WHERE recording = $r ORDER BY time_s"
     looks = []
-    for time, count, dropped in store.query(sql, r=recording).iter_rows():
+    samples = store.samples(course, lecture).filter(pl.col("recording") == recording)
+    for time, count, dropped in samples.select("time_s", "faces", "dropped").iter_rows():
         stored = boxes.get(time, nothing)
         looks.append(Look(time, bool(dropped) or count != len(stored), stored))
-    return Slides(region=region, clear=clear(looks, region), **first)
+    return Slides(first["run"], first["bytes"], first["offset_s"], region, clear(looks, region))
 
 
 def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
@@ -97,7 +93,7 @@ def clear(looks: Sequence[Look], region: Region | None) -> tuple[float, ...]:
 def _meets(boxes: Floats, region: Region | None) -> bool:
     if region is None or not len(boxes):
         return bool(len(boxes))
-    from fertool.tracking import enlarge
+    from fertool.vision.tracking import enlarge
 
     x1, y1, x2, y2 = enlarge(boxes).T
     left, top, right, bottom = region

@@ -1,1 +1,1 @@
-"""A report in other forms than pages. See the README of the folder above."""
+"""Exports: a report in other forms than pages."""

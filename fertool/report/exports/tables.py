@@ -1,4 +1,4 @@
-"""A lecture as flat tables to calculate with: for files, learning record stores, and sections of plugins.
+"""A lecture as flat tables: for files, learning record stores, and sections of plugins.
 
 They are made of the `Digest` that the pages are made of, and say no more: figures of the class that are held
 back are null, and so are expressions that were not computed. `DICTIONARY` describes every column and is the

@@ -1,4 +1,4 @@
-"""Which forms a report has, and how each is put into its folder."""
+"""The forms of a report, and how each is put into its folder."""
 
 from __future__ import annotations
 

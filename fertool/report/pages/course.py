@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.pages.site import Page, Site, expressions
 
 if TYPE_CHECKING:
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
-    found = story.concerns(course)
+    found = insights.concerns(course)
     context: dict[str, Any] = {
         "it": course,
-        "lost": story.lost_places(course),
+        "lost": insights.lost_places(course),
         "again": _again(course),
         "places": course.places,
         "concerns": found,
-        "steps": story.next_steps(course),
-        "told": story.TOLD,
-        "least": story.USUAL,
-        "flagged": story.FLAGGED,
+        "steps": insights.next_steps(course),
+        "told": insights.TOLD,
+        "least": insights.USUAL,
+        "flagged": insights.FLAGGED,
         "charts": _charts(site, course),
         "people": _people(course, found),
-        "elsewhere": story.lost_elsewhere(course),
-        "good": story.good_places(course),
-        "silences": story.silences(course),
+        "elsewhere": insights.lost_elsewhere(course),
+        "good": insights.good_places(course),
+        "silences": insights.silences(course),
     }
     yield Page(site.course_path(course.course), "course.html", course.course, context)
 
 
-def _again(course: Course) -> list[tuple[Digest, story.Again]]:
+def _again(course: Course) -> list[tuple[Digest, insights.Again]]:
     """Of the only student, the newest lecture first: what the class's lost moments are where there is one."""
     if course.alone is None:
         return []
     lectures = reversed(course.lectures)
-    return [(one, it) for one in lectures for it in story.again(one, one.of_student(course.alone))]
+    return [(one, it) for one in lectures for it in insights.again(one, one.of_student(course.alone))]
 
 
-def _people(course: Course, found: list[story.Concern]) -> list[dict[str, Any]]:
+def _people(course: Course, found: list[insights.Concern]) -> list[dict[str, Any]]:
     """Everybody: who needs attention first, then by name, then who was never seen."""
     concerns = {one.student: one for one in found}
     seen = [*concerns, *(name for name in course.students if name not in concerns)]

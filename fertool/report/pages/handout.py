@@ -1,4 +1,4 @@
-"""What a student may be given: one file by itself, about that student alone.
+"""The handout of a student: one file, about that student alone.
 
 No comparison with others, no link to anything, nothing to run: drawings are in the page.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.digest import PREFERRED
 from fertool.report.drawing import distribution, in_order, sketch
 from fertool.report.pages.site import Page, Site
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def build(site: Site, course: Course) -> Iterator[Page]:
     alone = _alone(site)
     for name in course.students:
-        lectures = story.own(course, name)
+        lectures = insights.own(course, name)
         said_of = {
             own.digest.lecture: [row for row in own.digest.of_student(name) if row["rule"] in alone]
             for own in lectures
@@ -34,18 +34,19 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "style": site.style,
             "there": course.attendance(name),
             "lectures": lectures,
-            "usual": story.usual(course, name),
-            "least": story.USUAL,
+            "usual": insights.usual(course, name),
+            "least": insights.USUAL,
             "sketches": {own.digest.lecture: sketch(own.digest, name, site.say) for own in lectures},
             "shares": shown,
             "distribution": distribution(shown, site.say),
             "said_of": said_of,
             "advice": {
-                own.digest.lecture: story.advice(own.digest, name, said_of[own.digest.lecture])
+                own.digest.lecture: insights.advice(own.digest, name, said_of[own.digest.lecture])
                 for own in lectures
             },
             "again": {
-                own.digest.lecture: story.again(own.digest, said_of[own.digest.lecture]) for own in lectures
+                own.digest.lecture: insights.again(own.digest, said_of[own.digest.lecture])
+                for own in lectures
             },
             "wide": [
                 row

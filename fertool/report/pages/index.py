@@ -1,10 +1,10 @@
-"""The first page of a report on several courses; with one course, that course's page is the first."""
+"""The first page of a report on several courses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.pages.site import Page, Site
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
         found = [
             {
                 "it": course,
-                "lost": story.lost_places(course),
-                "silences": story.silences(course),
-                "concerns": story.concerns(course),
+                "lost": insights.lost_places(course),
+                "silences": insights.silences(course),
+                "concerns": insights.concerns(course),
             }
             for course in courses
         ]
-        context = {"courses": found, "told": story.TOLD}
+        context = {"courses": found, "told": insights.TOLD}
         yield Page("index.html", "index.html", site.say("index.title"), context)

@@ -1,4 +1,4 @@
-"""The page of a lecture, from whatever of it could be measured."""
+"""The page of a lecture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.data.digest import ATTENTION, GOOD, LOST
 from fertool.report.pages.site import Page, Site, expressions
 
@@ -31,9 +31,9 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "heat_cells": (grid := heat(one)),
             "quiet": _quiet(one, grid),
             "kinds": _kinds(one),
-            "again": story.again(one, one.of_student(one.alone)) if one.alone else [],
-            "feedback": [(segment, story.feedback(one, segment["segment"])) for segment in one.segments],
-            "feedback_of": story.feedback_of(one, one.alone) if one.alone else [],
+            "again": insights.again(one, one.of_student(one.alone)) if one.alone else [],
+            "feedback": [(segment, insights.feedback(one, segment["segment"])) for segment in one.segments],
+            "feedback_of": insights.feedback_of(one, one.alone) if one.alone else [],
             "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] not in (LOST, GOOD)],
             "series": one.class_bins.to_dicts(),
             "charts": _charts(site, one),
@@ -71,7 +71,7 @@ def _kinds(one: Digest) -> list[str]:
 
 
 def _quiet(one: Digest, grid: dict[str, Any]) -> list[str]:
-    """Students of whom rules spoke, and none asked for attention."""
+    """Students with assessments, none of which asks for attention."""
     flagged = {name for name, cells in grid.items() if any(cell["flags"] for cell in cells.values())}
     return [name for name in one.names if name not in flagged and one.of_student(name)]
 

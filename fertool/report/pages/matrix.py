@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
     from fertool.report.data.digest import Digest
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
 
 Row = tuple[str, str]
 """A rule, and the level by which it tells several answers apart; empty for most."""

@@ -1,10 +1,10 @@
-"""How the figures came about, enough to repeat them."""
+"""The page of methods: how the figures came about, enough to repeat them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fertool.report.data import method, story
+from fertool.report.data import insights, method
 from fertool.report.pages.site import Page, Site
 from fertool.report.text import plugin
 
@@ -26,9 +26,9 @@ def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
         ),
         "setups": method.setups(courses),
         "k": site.k,
-        "points": round(100 * story.CHANGE),
-        "flagged": story.FLAGGED,
-        "recent": story.RECENT,
+        "points": round(100 * insights.CHANGE),
+        "flagged": insights.FLAGGED,
+        "recent": insights.RECENT,
         "policies": sorted({policy for course in courses for policy in course.policies}),
         "consent": sorted({_consent(run.config) for c in courses for one in c.lectures for run in one.runs}),
     }

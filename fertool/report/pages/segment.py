@@ -1,4 +1,4 @@
-"""The page of a segment: what happened in it, and how its knowledge point went elsewhere."""
+"""The page of a segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every page may link to, and in which words it speaks."""
+"""What every page may link to, and its language."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fertool.report.text import natural, slugs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fertool.plugins import Registry
+    from fertool.host.registry import Registry
     from fertool.report.data.digest import Digest, Estimate
     from fertool.report.data.lecture import Run
-    from fertool.report.language import Language
+    from fertool.report.i18n import Language
     from fertool.types import Signal
 
 

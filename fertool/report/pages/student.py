@@ -9,7 +9,7 @@ import polars as pl
 from fertool.report import series
 from fertool.report.charts import people
 from fertool.report.charts.base import Chart
-from fertool.report.data import story
+from fertool.report.data import insights
 from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site, expressions
 
@@ -24,9 +24,9 @@ TABLE_BINS = 10
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
-    concerns = {one.student: one for one in story.concerns(course)}
+    concerns = {one.student: one for one in insights.concerns(course)}
     for name in course.students:
-        lectures, usual = story.own(course, name), story.usual(course, name)
+        lectures, usual = insights.own(course, name), insights.usual(course, name)
         context: dict[str, Any] = {
             "it": course,
             "student": name,
@@ -39,12 +39,12 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "concern": concerns.get(name),
             "wide": [row for row in course.about.assessments if row["student"] == name],
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
-            "least": story.USUAL,
+            "least": insights.USUAL,
             "trend": _trend(site, course, lectures, usual),
-            "points": story.by_point(course, name),
+            "points": insights.by_point(course, name),
             "shares": (shares := course.shares_of(name)),
             "drawn": expressions(site, shares),
-            "feedback": {own.digest.lecture: story.feedback_of(own.digest, name) for own in lectures},
+            "feedback": {own.digest.lecture: insights.feedback_of(own.digest, name) for own in lectures},
             "charts": {
                 own.digest.lecture: _charts(site, own.digest, name, i) for i, own in enumerate(lectures)
             },
@@ -54,7 +54,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
 
 
 def _trend(
-    site: Site, course: Course, lectures: list[story.Own], usual: dict[str, float | None]
+    site: Site, course: Course, lectures: list[insights.Own], usual: dict[str, float | None]
 ) -> Chart | None:
     if len(lectures) < 2:  # the points of one lecture are no line
         return None

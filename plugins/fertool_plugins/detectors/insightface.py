@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fertool import Detector, Faces, Model, Plugin, hookimpl, models
+from fertool import Detector, Faces, Model, Plugin, hookimpl, weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,16 +61,16 @@ class Insightface(Detector):
             raise ValueError(f"side must be a multiple of 32, got {self.side}")
 
     def weights(self) -> dict[str, str]:
-        return models.digests(PACKS[self.pack])
+        return weights.digests(PACKS[self.pack])
 
     def available(self) -> str:
         model = PACKS[self.pack]
-        if models.path(model):
+        if weights.path(model):
             return ""
         return f"run `fertool models pull {model.name}` to fetch its weights (non-commercial research only)"
 
     def load(self, device: str) -> None:
-        folder = models.require(PACKS[self.pack])  # first, for FaceAnalysis would download what is missing
+        folder = weights.require(PACKS[self.pack])  # first, for FaceAnalysis would download what is missing
         self._app = _analysis(folder, device)
         self._app.prepare(ctx_id=0, det_thresh=self.threshold, det_size=(self.side, self.side))
 

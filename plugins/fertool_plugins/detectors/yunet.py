@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, Model, Plugin, hookimpl, models
+from fertool import Detector, Faces, Model, Plugin, hookimpl, weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +42,15 @@ class Yunet(Detector):
     overlap: float = field(default=0.3, metadata={"help": "intersection over union that makes two faces one"})
 
     def weights(self) -> dict[str, str]:
-        return models.digests(YUNET)
+        return weights.digests(YUNET)
 
     def available(self) -> str:
-        return "" if models.path(YUNET) else "run `fertool models pull yunet` to fetch its weights (0.3 MB)"
+        return "" if weights.path(YUNET) else "run `fertool models pull yunet` to fetch its weights (0.3 MB)"
 
     def load(self, device: str) -> None:
         import cv2
 
-        file = str(models.require(YUNET))
+        file = str(weights.require(YUNET))
         self._net = cv2.FaceDetectorYN.create(file, "", (320, 320), self.threshold, self.overlap)
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:

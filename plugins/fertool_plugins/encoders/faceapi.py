@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Crop, Encoder, crops, hookimpl, pose
+from fertool import Crop, Encoder, crops, head_pose, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,9 @@ class FaceApi(Encoder):
         points = self._look(images, faces, [None] * len(images), BOX)
         if self.refine:
             points = self._look(images, faces, points, UPRIGHT)
-        return [f.with_(landmarks=p, pose_deg=pose.head_pose(p)) for f, p in zip(faces, points, strict=True)]
+        return [
+            f.with_(landmarks=p, pose_deg=head_pose.head_pose(p)) for f, p in zip(faces, points, strict=True)
+        ]
 
     def _look(
         self, images: Sequence[Image], faces: Sequence[Faces], known: Sequence[Floats | None], crop: Crop

@@ -290,7 +290,8 @@ def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
 def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:
     """(n, h, w, 3) uint8 BGR (or float, 0..255) -> (n, 3, h, w), normalised, as `net` wants it."""
     like = next(net.parameters())
-    pixels = torch.from_numpy(images).to(like.device).permute(0, 3, 1, 2).float()
+    writable = np.require(images, requirements="W")
+    pixels = torch.from_numpy(writable).to(like.device).permute(0, 3, 1, 2).float()
     mean = torch.tensor(net.mean_bgr, device=like.device)[:, None, None]
     return ((pixels - mean) / net.scale).to(like.dtype)
 

@@ -55,7 +55,7 @@ class SelfAttention(nn.Module):
     """x + softmax(Q K^T / sqrt(d_k) + bias) V over the positions of a feature map.
 
     Q, K (channels / 4 wide) and V are linear in x. The bias, (n, positions) or None for zero, is added
-    to the logits of a key, whoever asks: every position looks more towards positions that have much.
+    to the logits of a key, for every query: every position looks more towards positions that have much.
     """
 
     def __init__(self, channels: int) -> None:

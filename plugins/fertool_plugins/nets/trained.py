@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fertool import Augment, Crop, FertoolError, Recipe, Trainable, devices, light, models, packed
+from fertool import Augment, Crop, FertoolError, Recipe, Trainable, devices, lighting, quantized, weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ class Trained(Trainable):
 
     def weights(self) -> dict[str, str]:
         path = self.path
-        return {path.name: models.sha256(path)} if path.is_file() else {}
+        return {path.name: weights.sha256(path)} if path.is_file() else {}
 
     def available(self) -> str:
         if self.path.is_file():
@@ -124,7 +124,7 @@ class Trained(Trainable):
 
         if reason := self.available():
             raise FertoolError(f"classifier {self.name!r} cannot run: {reason}")
-        tensors, about = packed.read(self.path)
+        tensors, about = quantized.read(self.path)
         self._check_labels(about)
         network = self.network()
         try:
@@ -143,10 +143,10 @@ class Trained(Trainable):
         if self.lighting == "as-is":
             return images
         if images.ndim == 3:
-            return light.METHODS[self.lighting](images)
+            return lighting.METHODS[self.lighting](images)
         prepared = images.copy()
         pixels = images[..., : self.crop.channels]  # a plane of landmarks has no light
-        prepared[..., : self.crop.channels] = light.METHODS[self.lighting](pixels)
+        prepared[..., : self.crop.channels] = lighting.METHODS[self.lighting](pixels)
         return prepared
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
@@ -160,9 +160,10 @@ class Trained(Trainable):
         return shares
 
     def _shares(self, crops: npt.NDArray[np.uint8]) -> Any:
+        import numpy as np
         import torch
 
-        seen = torch.from_numpy(self.prepare(crops)).to(self._device)
+        seen = torch.from_numpy(np.require(self.prepare(crops), requirements="W")).to(self._device)
         images = seen.permute(0, 3, 1, 2).float() / 255
         return torch.softmax(self._network(images).float() / self._temperature, 1)
 

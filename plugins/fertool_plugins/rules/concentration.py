@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, head_level, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, head_level, hookimpl, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,28 +112,28 @@ class Concentration(Rule):
 
         if seen.is_empty():
             return None
-        weights = judging.weighed(seen, WEIGHTS) / max(WEIGHTS.values())
+        weights = statistics.weighed(seen, WEIGHTS) / max(WEIGHTS.values())
         posed = ~np.isnan(seen["yaw_deg"].to_numpy()) | ~np.isnan(seen["pitch_deg"].to_numpy())
-        figure = judging.figure(np.where(posed, weights, np.nan), seen, self.floor)
+        figure = statistics.figure(np.where(posed, weights, np.nan), seen, self.floor)
         if not figure.enough:
-            return figure.silent(f"{judging.counted(seen)} and head pose")
+            return figure.silent(f"{statistics.counted(seen)} and head pose")
         levels = self._levels(context)
         if levels is None:
-            return judging.not_measurable(Message(NO_LEVEL), figure.coverage)
+            return statistics.not_measurable(Message(NO_LEVEL), figure.coverage)
         best = weights * self._direction(seen, [level.deg for level in levels])
         ends = itertools.product(*((level.low, level.deg, level.high) for level in levels))
         values = [float(np.nanmean(weights * self._direction(seen, end))) for end in ends]
         least, most = min(values), max(values)
         if most - least > self.unsure:
             said = Message(UNKNOWN, measured=figure.measured, least=least, most=most)
-            return judging.not_measurable(said, figure.coverage)
-        figure = judging.figure(best, seen, self.floor)
+            return statistics.not_measurable(said, figure.coverage)
+        figure = statistics.figure(best, seen, self.floor)
         low, high = figure.interval or (figure.value, figure.value)
         if figure.interval or least < most:  # chance over time and the unknown pose
             figure = replace(figure, interval=(min(low, least), max(high, most)))
         level = "good" if figure.value > self.high else "attention" if figure.value < self.low else "info"
         said = Message(SAID, value=figure.value, measured=figure.measured)
-        return figure.says(said, level, judging.spans(best < self.low, seen, context.period_s))
+        return figure.says(said, level, statistics.spans(best < self.low, seen, context.period_s))
 
     def _levels(self, context: Context) -> list[head_level.Level] | None:
         """Of yaw and pitch: the one given, else the one estimated; None if either is unknown."""

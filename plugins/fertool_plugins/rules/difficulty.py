@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,13 +107,13 @@ class Difficulty(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        figure = judging.figure(judging.shows(seen, self._labels), seen, self.floor)
+        figure = statistics.figure(statistics.shows(seen, self._labels), seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
         around = seen
         if context.difficult and context.lecture_seen is not None:
             around = context.lecture_seen
-        period_s = judging.period(around)
+        period_s = statistics.period(around)
         wanted = self.samples(period_s)
         runs = self._runs(seen, around, period_s, context)
         longest = max(runs, key=lambda run: run.samples, default=NONE)
@@ -153,8 +153,8 @@ class Difficulty(Rule):
                 start, end = np.searchsorted(times, [part.start_s, part.end_s])
                 counts[start:end] = True
         runs = []
-        hits = np.where(counts, judging.shows(around, self._labels), 0.0)
-        for start_s, end_s, n in judging.runs(hits, around, period_s):
+        hits = np.where(counts, statistics.shows(around, self._labels), 0.0)
+        for start_s, end_s, n in statistics.runs(hits, around, period_s):
             row = int(np.searchsorted(times, start_s))
             if (inside := min(row + n, last) - max(row, first)) > 0:
                 runs.append(Run(start_s, end_s, n, inside))

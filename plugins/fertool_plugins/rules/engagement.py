@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,13 +53,13 @@ class Engagement(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = judging.shows(seen, judging.POSITIVE)
-        figure = judging.figure(hits, seen, self.floor)
+        hits = statistics.shows(seen, statistics.POSITIVE)
+        figure = statistics.figure(hits, seen, self.floor)
         if not figure.enough:
             return figure.silent("expression")
         said = Message(SAID, share=figure.value, measured=figure.measured)
         return figure.says(
-            said, spans=judging.spans(hits, seen, context.period_s), count=int((hits == 1).sum())
+            said, spans=statistics.spans(hits, seen, context.period_s), count=int((hits == 1).sum())
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,20 +107,20 @@ class Focus(Rule):
         if seen.is_empty():
             return None
         if context.one_at_a_time:
-            return judging.not_measurable(Message(UNSHOWN))
+            return statistics.not_measurable(Message(UNSHOWN))
         start, end = self._window(seen, context)
-        part = judging.parts(seen, self.every, start)
-        look, faces, samples = judging.totals(seen["present"], part)
+        part = statistics.parts(seen, self.every, start)
+        look, faces, samples = statistics.totals(seen["present"], part)
         expected = max(len(look), -int(-(end - start) // self.every))
         coverage = len(look) / expected
         if coverage < self.floor:
             said = Message("looked at {looks} of {expected} times only", looks=len(look), expected=expected)
-            return judging.not_measurable(said, coverage)
+            return statistics.not_measurable(said, coverage)
         times = start + look * self.every
         missed = samples - faces > self.missing * samples
         absences = self._absences(seen if context.lecture_seen is None else context.lecture_seen, context)
         kinds = Counter(_kinds(seen, part, look[missed], absences))
-        figure = judging.figure(~missed, times, floor=0)
+        figure = statistics.figure(~missed, times, floor=0)
         return Assessment(
             value=figure.value,
             level=_level(kinds),
@@ -128,7 +128,7 @@ class Focus(Rule):
             evidence={"looks": len(look), "away": int(missed.sum()), **kinds},
             coverage=coverage,
             interval=figure.interval,
-            spans=tuple(judging.spans(missed, times, self.every)),
+            spans=tuple(statistics.spans(missed, times, self.every)),
         )
 
     def _window(self, seen: pl.DataFrame, context: Context) -> tuple[float, float]:
@@ -141,7 +141,7 @@ class Focus(Rule):
         """(start_s, end_s, kind) of every stretch without any face, in order of time."""
         first, last = lecture["time_s"][0], lecture["time_s"][-1]
         found = []
-        for start, end, _ in judging.runs(~lecture["present"], lecture, context.period_s):
+        for start, end, _ in statistics.runs(~lecture["present"], lecture, context.period_s):
             kind = BRIEF
             if end - start >= self.technical:
                 kind = BEFORE if start <= first else AFTER if end > last else LONG

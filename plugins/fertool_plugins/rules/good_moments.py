@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +45,7 @@ class GoodMoments(Rule):
     lies above the usual if the share of the class that is happy or surprised is `rise` or more above the
     class's own median over the lecture, and at least `least` students are (level `happier`); likewise for
     the share that is seen (level `fuller`). Neighboring parts are one moment; each kind is ranked by what is
-    above the median, times the length, and the first `most` are told. value: mean over the parts of the
+    above the median, times the length, and the first `most` are reported. value: mean over the parts of the
     moment. A smile does not say whether somebody understood or liked anything.
 
     Reference: none. Signals: presence, expression. Needs the labels happy and surprise. Validated on:
@@ -77,19 +77,19 @@ class GoodMoments(Rule):
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})
     rise: float = field(default=0.3, metadata={"help": "share of the class above its median"})
     least: int = field(default=2, metadata={"help": "fewest students that are together"})
-    most: int = field(default=5, metadata={"help": "moments told of each kind"})
+    most: int = field(default=5, metadata={"help": "moments of each kind, at most"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples not seen or measured"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
         if seen.is_empty() or seen["student"].n_unique() < self.least:
             return None
-        coverage = judging.together(seen, context, self.floor)
+        coverage = statistics.together(seen, context, self.floor)
         if isinstance(coverage, Assessment):
             return coverage
         end = context.window[1] if context.window else float("inf")
         kinds = self._parts(seen)
         found = {
-            level: judging.rises(parts, self.every, self.rise, self.least, end)[: self.most]
+            level: statistics.rises(parts, self.every, self.rise, self.least, end)[: self.most]
             for level, parts in kinds.items()
         }
         if any(found.values()):
@@ -98,7 +98,7 @@ class GoodMoments(Rule):
                 for level, moments in found.items()
                 for rank, moment in enumerate(moments, 1)
             ]
-        best = judging.peak(kinds[HAPPIER])
+        best = statistics.peak(kinds[HAPPIER])
         said = Message(NEVER, hits=best["hits"], students=best["students"])
         return Assessment(best["hits"] / best["students"], "info", said, coverage=coverage)
 
@@ -107,7 +107,7 @@ class GoodMoments(Rule):
         import polars as pl
 
         number = (pl.col("time_s") / self.every).floor().alias("part")
-        shown = pl.col("emotion").is_in(judging.POSITIVE).mean() > 0.5
+        shown = pl.col("emotion").is_in(statistics.POSITIVE).mean() > 0.5
         each = seen.group_by("student", number).agg(
             shown.fill_null(value=False).alias(HAPPIER), (pl.col("present").mean() >= 0.5).alias(FULLER)
         )
@@ -119,7 +119,7 @@ class GoodMoments(Rule):
         }
 
 
-def _tell(level: str, rank: int, moment: judging.Rise, coverage: float) -> Assessment:
+def _tell(level: str, rank: int, moment: statistics.Rise, coverage: float) -> Assessment:
     counts = {name: moment.peak[name] for name in ("hits", "students")}
     how_many = Message(HOW_MANY[level], usual=moment.usual, **counts)
     return moment.says(rank, level, how_many, coverage, usual=round(moment.usual, 4), **counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Message, Plugin, Rule, Segment, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, Segment, hookimpl, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class HardPoints(Rule):
                 samples=pl.len(),
                 present=pl.col("present").any(),
                 measured=emotion.count(),
-                negative=emotion.is_in(judging.NEGATIVE).sum(),
+                negative=emotion.is_in(statistics.NEGATIVE).sum(),
             )
             .to_dicts()
         )
@@ -112,7 +112,7 @@ class HardPoints(Rule):
         compared = [rise for rise in rises if rise is not None]
         if len(compared) < max(self.least, self.floor * sum(row["present"] for row in counts)):
             said = Message(SILENT, compared=len(compared), students=len(counts))
-            return judging.not_measurable(said, coverage)
+            return statistics.not_measurable(said, coverage)
         # A hair of tolerance: 0.3 - 0.1 is less than 0.2 in binary.
         negative = sum(rise >= self.rise - 1e-9 for rise in compared)
         value = negative / len(compared)
@@ -132,7 +132,7 @@ class HardPoints(Rule):
         rest = usual.get("measured", 0) - measured
         if not measured or measured < self.floor * counts["samples"] or rest < max(1, self.rest * measured):
             return None
-        whole = sum(usual.get(label, 0.0) for label in judging.NEGATIVE) * usual["measured"]
+        whole = sum(usual.get(label, 0.0) for label in statistics.NEGATIVE) * usual["measured"]
         # Never below zero: `fertool rules sensitivity` changes expressions, but not what is usual.
         return float(counts["negative"] / measured - max(0.0, whole - counts["negative"]) / rest)
 

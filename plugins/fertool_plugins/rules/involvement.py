@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, head_level, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, head_level, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,20 +90,20 @@ class Involvement(Rule):
             return None
         pitch = seen["pitch_deg"].to_numpy()
         known = ~np.isnan(pitch)
-        figure = judging.figure(np.where(known, 0.0, np.nan), seen, self.floor)
+        figure = statistics.figure(np.where(known, 0.0, np.nan), seen, self.floor)
         if not figure.enough:
             return figure.silent("head pose")
         level = head_level.of(context.baseline, "pitch_deg")
         if self.level is not None:
             level = head_level.Level(self.level, self.level, self.level)
         if level is None:
-            return judging.not_measurable(Message(NO_LEVEL), figure.coverage)
+            return statistics.not_measurable(Message(NO_LEVEL), figure.coverage)
         least, most = (float((pitch[known] < end - self.angle).mean()) for end in (level.low, level.high))
         if most - least > self.unsure:
             values = {"measured": figure.measured, "samples": figure.samples, "least": least, "most": most}
-            return judging.not_measurable(Message(UNKNOWN, **values), figure.coverage)
+            return statistics.not_measurable(Message(UNKNOWN, **values), figure.coverage)
         bowed = np.where(known, pitch < level.deg - self.angle, np.nan)
-        figure = judging.figure(bowed, seen, self.floor)
+        figure = statistics.figure(bowed, seen, self.floor)
         low, high = figure.interval or (figure.value, figure.value)
         if figure.interval or least < most:  # chance over time and the unknown level
             figure = replace(figure, interval=(min(low, least), max(high, most)))
@@ -111,7 +111,7 @@ class Involvement(Rule):
         return figure.says(
             Message(PASSIVE if passive else SAID, share=figure.value, measured=figure.measured),
             "attention" if passive else "good",
-            judging.spans(bowed, seen, context.period_s),
+            statistics.spans(bowed, seen, context.period_s),
             level_pitch_deg=round(level.deg, 1),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +36,7 @@ class LostMoments(Rule):
     half of its samples, or if more than half of the measured expressions are negative (angry, disgust,
     fear, sad). A part is lost if at least `least` students are, and their share is `rise` or more above the
     class's own median over the lecture. Neighboring lost parts are one moment; moments are ranked by what
-    is above the median, times their length, and the first `most` are told. value: mean over the parts of
+    is above the median, times their length, and the first `most` are reported. value: mean over the parts of
     the moment.
 
     Reference: none. Signals: presence, expression. Needs the four negative labels. Validated on: nothing; a
@@ -69,20 +69,20 @@ class LostMoments(Rule):
     every: float = field(default=30.0, metadata={"help": "seconds of a part"})
     rise: float = field(default=0.3, metadata={"help": "share of the class above its median"})
     least: int = field(default=2, metadata={"help": "fewest students that are together"})
-    most: int = field(default=5, metadata={"help": "moments told"})
+    most: int = field(default=5, metadata={"help": "moments, at most"})
     floor: float = field(default=0.5, metadata={"help": "least share of samples seen measured or absent"})
 
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | list[Assessment] | None:
         if seen.is_empty() or seen["student"].n_unique() < self.least:
             return None
-        coverage = judging.together(seen, context, self.floor)
+        coverage = statistics.together(seen, context, self.floor)
         if isinstance(coverage, Assessment):
             return coverage
         parts = self._parts(seen)
         end = context.window[1] if context.window else float("inf")
-        moments = judging.rises(parts, self.every, self.rise, self.least, end)
+        moments = statistics.rises(parts, self.every, self.rise, self.least, end)
         if not moments:
-            worst = judging.peak(parts)
+            worst = statistics.peak(parts)
             said = Message(NEVER, lost=worst["hits"], students=worst["students"])
             return Assessment(worst["hits"] / worst["students"], "good", said, coverage=coverage)
         return [_tell(rank, one, coverage) for rank, one in enumerate(moments[: self.most], 1)]
@@ -94,14 +94,14 @@ class LostMoments(Rule):
         number = (pl.col("time_s") / self.every).floor().alias("part")
         each = seen.group_by("student", number).agg(
             unseen=(~pl.col("present")).mean() > 0.5,
-            negative=(pl.col("emotion").is_in(judging.NEGATIVE).mean() > 0.5).fill_null(value=False),
+            negative=(pl.col("emotion").is_in(statistics.NEGATIVE).mean() > 0.5).fill_null(value=False),
         )
         lost = pl.col("unseen") | pl.col("negative")
         parts = each.group_by("part").agg(students=pl.len(), hits=lost.sum(), unseen=pl.col("unseen").sum())
         return parts.sort("part").with_columns(time_s=pl.col("part") * self.every)
 
 
-def _tell(rank: int, moment: judging.Rise, coverage: float) -> Assessment:
+def _tell(rank: int, moment: statistics.Rise, coverage: float) -> Assessment:
     peak = moment.peak
     counts = {"lost": peak["hits"], "students": peak["students"], "unseen": peak["unseen"]}
     return moment.says(rank, "attention", Message(HOW_MANY, **counts), coverage, **counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import Assessment, Context, Course, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Course, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -50,8 +50,8 @@ class Preference(Rule):
 
     Reference: Aly et al. 2023, section IV.C (learning preference): compare the emotions of a student across
     courses, and recommend courses like the one that pleases, or by its instructor. A course counts if the
-    expression could be measured in enough of its samples; a preference is told if the 95 % intervals of the
-    best two courses lie apart. Recommended are, of the courses that a course.toml describes and that the
+    expression could be measured in enough of its samples; a preference is reported if the 95 % intervals of
+    the best two courses lie apart. Recommended are, of the courses that a course.toml describes and that the
     student is not in, those that share topics with the preferred one, most first, then those by its
     instructor; where there is none, what to look for. Says nothing before there are two courses.
 
@@ -98,7 +98,7 @@ class Preference(Rule):
         if len(known) < 2:
             whole = self._figure(seen)
             said = Message(SELDOM, known=len(known), courses=len(figures))
-            return judging.not_measurable(said, whole.coverage)
+            return statistics.not_measurable(said, whole.coverage)
         best, second = sorted(known, key=lambda name: (-known[name].value, name))[:2]
         shares: dict[str, Any] = {f"share in {name}": round(one.value, 4) for name, one in known.items()}
         if not _apart(known[best], known[second]):
@@ -118,11 +118,11 @@ class Preference(Rule):
             **shares,
         )
 
-    def _figure(self, seen: pl.DataFrame) -> judging.Figure:
-        return judging.figure(judging.shows(seen, judging.POSITIVE), seen, self.floor)
+    def _figure(self, seen: pl.DataFrame) -> statistics.Figure:
+        return statistics.figure(statistics.shows(seen, statistics.POSITIVE), seen, self.floor)
 
 
-def _apart(best: judging.Figure, second: judging.Figure) -> bool:
+def _apart(best: statistics.Figure, second: statistics.Figure) -> bool:
     """Whether chance alone would hardly explain the difference; unknown intervals do not say so."""
     if best.interval is None or second.interval is None:
         return False

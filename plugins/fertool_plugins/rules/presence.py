@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,7 +63,7 @@ class Presence(Rule):
         present, samples = int(seen["present"].sum()), len(seen)
         share = present / samples
         if context.one_at_a_time:
-            return judging.not_measurable(Message(UNSHOWN, share=share, samples=samples))
+            return statistics.not_measurable(Message(UNSHOWN, share=share, samples=samples))
         return Assessment(
             value=share,
             level="attention" if share < self.low else "good",

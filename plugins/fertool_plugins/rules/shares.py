@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +68,7 @@ class Shares(Rule):
             message = Message(SILENT, measured=measured, samples=samples)
             facts: dict[str, float | int | str] = {"measured": measured, "samples": samples}
             return Assessment(None, "not measurable", message, evidence=facts, coverage=measured / samples)
-        read = {label: samples - seen[label].null_count() for label in judging.labels(seen)}
+        read = {label: samples - seen[label].null_count() for label in statistics.labels(seen)}
         return [
             self._share(label, counts[label], n, n / samples)
             for label, n in read.items()

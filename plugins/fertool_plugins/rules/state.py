@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,10 +70,10 @@ class State(Rule):
     def assess(self, seen: pl.DataFrame, context: Context) -> Assessment | None:
         if seen.is_empty():
             return None
-        hits = judging.weighed(seen, {label: float(label in judging.NEGATIVE) for label in EMOTIONS})
-        figure = judging.figure(1 - hits, seen, self.floor)
+        hits = statistics.weighed(seen, {label: float(label in statistics.NEGATIVE) for label in EMOTIONS})
+        figure = statistics.figure(1 - hits, seen, self.floor)
         if not figure.enough:
-            return figure.silent(judging.counted(seen))
+            return figure.silent(statistics.counted(seen))
         count = int((hits == 1).sum())
         negative = count > self.negative * figure.measured
         values = {"share": count / figure.measured, "measured": figure.measured}
@@ -88,8 +88,8 @@ class State(Rule):
     ) -> list[tuple[float, float]]:
         """Neighbors are one span."""
         start = context.segment.start_s if context.segment else float(seen["time_s"][0])
-        part, negative, measured = judging.totals(hits, judging.parts(seen, self.every, start))
-        return judging.spans(negative > self.negative * measured, start + part * self.every, self.every)
+        part, negative, measured = statistics.totals(hits, statistics.parts(seen, self.every, start))
+        return statistics.spans(negative > self.negative * measured, start + part * self.every, self.every)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, judging
+from fertool import EMOTIONS, Assessment, Context, Message, Plugin, Rule, hookimpl, statistics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ class Synchrony(Rule):
         import numpy as np
         import polars as pl
 
-        labels = judging.labels(seen) or EMOTIONS
+        labels = statistics.labels(seen) or EMOTIONS
         start = seen["time_s"].min()
         table = seen.group_by(
             "student", ((pl.col("time_s") - start) / self.every).floor().cast(pl.Int64).alias("bin")
@@ -107,15 +107,15 @@ class Synchrony(Rule):
         coverage = float(both.sum() / there.sum())
         if not both.any() or coverage < self.floor:
             said = Message(SELDOM, parts=int(both.sum()), of=int(there.sum()))
-            return _about(name, judging.not_measurable(said, coverage))
+            return _about(name, statistics.not_measurable(said, coverage))
         own, rest = shares[i, both], mean[both]
         expected = float(own.mean(axis=0) @ rest.mean(axis=0))
         if expected > 1 - 1e-9:
-            return _about(name, judging.not_measurable(Message(CONSTANT), coverage))
+            return _about(name, statistics.not_measurable(Message(CONSTANT), coverage))
         each = ((own * rest).sum(axis=1) - expected) / (1 - expected)
         value = float(each.mean())
         # The expected agreement is taken as given: the interval is of the observed one.
-        interval = judging.bootstrap(each, np.flatnonzero(both))
+        interval = statistics.bootstrap(each, np.flatnonzero(both))
         said = Message(MORE if value > 0 else NO_MORE, value=value)
         evidence: dict[str, float | int | str] = {"parts": int(both.sum()), "expected": round(expected, 4)}
         return Assessment(

@@ -1,4 +1,4 @@
-"""`attendance`: how much of a course was seen of whom, week by week."""
+"""`attendance`: how much of each student was seen, week by week."""
 
 from __future__ import annotations
 

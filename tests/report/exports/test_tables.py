@@ -12,8 +12,8 @@ from fertool.report import data
 from fertool.report.data.digest import digest
 from fertool.report.data.meetings import Meeting
 from fertool.report.exports import tables
-from fertool.store import Store
-from fertool.tables import ASSESSMENTS, SEGMENTS, frame
+from fertool.storage.store import Store
+from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
 
 PEOPLE = {

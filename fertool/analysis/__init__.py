@@ -1,0 +1,1 @@
+"""One recording, from pixels to stored observations."""

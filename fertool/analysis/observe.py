@@ -1,0 +1,223 @@
+"""The measuring loop: decode, detect, encode, track, classify, and commit chunk by chunk.
+
+Where chunks go is the caller's: a database, or a spool beside which there is none.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from fertool.analysis.chunk import Chunk
+from fertool.host import guard
+from fertool.host.inference import Engine, in_order, workers
+from fertool.media.decode import Samples, prefetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
+
+    import numpy.typing as npt
+    import polars as pl
+
+    from fertool.analysis.run import Analysis, Source
+    from fertool.host.toolbox import Toolbox
+    from fertool.privacy.consent_gate import Gate
+    from fertool.storage.store import Store
+    from fertool.types import Sample
+
+log = logging.getLogger(__name__)
+BATCH = 4
+"""Samples measured together, by one worker."""
+AHEAD = 8
+"""Decoded samples waiting. With a batch for each worker and one more this bounds memory: 20 frames of
+1080p on 2 cores, 120 MB."""
+
+
+AUTO_SAMPLES, AUTO_FACES, AUTO_AGREED = 60, 9, 0.8
+"""To find out how people are turned: how many samples are looked at, and how many with faces, at most; the
+share of these that must agree."""
+
+
+class Progress(Protocol):
+    """Who wants to know how far an analysis is."""
+
+    def started(self, planned: int, done: int) -> None: ...
+
+    def advanced(self, samples: int, faces: int, time_s: float) -> None: ...
+
+
+class Sink(Protocol):
+    """Where chunks are kept. A chunk is there whole or not at all, and once."""
+
+    def done(self, run: str) -> AbstractSet[int]:
+        """Numbers of the chunks of a run that are there."""
+
+    def begin(self, analysis: Analysis) -> None:
+        """Called before every chunk; only the first time says something new."""
+
+    def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        """Keep one chunk; `tables` as from `Chunk.finish`, `seconds` of computing time."""
+
+
+class Stored:
+    """A database as a sink. A run that fails before its first chunk leaves nothing there."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def done(self, run: str) -> AbstractSet[int]:
+        return self.store.chunks_done(run)
+
+    def begin(self, analysis: Analysis) -> None:
+        if self.store.run_state(analysis.run.run) is None:
+            if (
+                self.store.home(analysis.recording.recording) is None
+            ):  # else it moves when the run is finished
+                self.store.add_recording(analysis.recording)
+            self.store.begin_run(analysis.run)
+
+    def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        self.store.commit_chunk(run, chunk, seconds, tables)
+
+
+def measure(
+    source: Source,
+    analysis: Analysis,
+    gate: Gate | None,
+    engine: Callable[[], Engine],
+    device: str,
+    sink: Sink,
+    progress: Progress,
+    only: AbstractSet[int] | None = None,
+) -> None:
+    """Measure the chunks that `sink` lacks, of `only` these if given. Committing overlaps with the next one.
+
+    `engine` is asked only if anything is missing: loading takes seconds.
+    """
+    numbers = source.numbers
+    wanted = np.isin(numbers, list(only)) if only is not None else np.ones(len(numbers), np.bool_)
+    missing = wanted & ~np.isin(numbers, list(sink.done(analysis.run.run)))
+    progress.started(int(wanted.sum()), int((wanted & ~missing).sum()))
+    if not missing.any():
+        return
+    loaded = engine()
+    with _Writer(sink, analysis, gate) as writer, workers(device) as pool:
+        for begin, end in _stretches(missing):
+            film = source.video
+            frames = Samples(film.path, film.index, source.targets[begin:end], begin, film.view)
+            left = set(numbers[begin:end].tolist())
+            with closing(prefetch(frames, AHEAD)) as samples:
+                for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):
+                    chunk = Chunk(loaded, analysis.run.run, number)
+                    for batch, looked in in_order(pool, loaded.look, _batches(group)):
+                        faces = chunk.add(batch, looked)
+                        progress.advanced(len(batch), faces, batch[-1].time_s)
+                    writer.commit(number, pool.submit(chunk.finish).result())
+                    left.discard(number)
+            for number in sorted(left):  # nothing in them can be decoded: that is known now
+                writer.commit(number, Chunk(loaded, analysis.run.run, number).finish())
+
+
+def stood_up(source: Source, engine: Engine) -> Source:
+    """For `--rotate auto`: the source, turned so that people in its first samples with faces stand upright,
+    with a warning that says what was found."""
+    film, found = source.video, []
+    for sample in Samples(film.path, film.index, source.targets[:AUTO_SAMPLES], 0, film.view):
+        (quarter,) = engine.quarters([sample.image])
+        found += [] if quarter is None else [quarter]
+        if len(found) == AUTO_FACES:
+            break
+    likely = max(sorted({*found}), key=found.count, default=0)
+    agreed = found.count(likely) >= AUTO_AGREED * len(found)
+    how = f"are turned by {90 * likely} degrees" if likely else "stand upright"
+    says = f"people {how} in {found.count(likely)} of {len(found)} pictures"
+    if not found:
+        looked = min(AUTO_SAMPLES, len(source.targets))
+        says = f"no face in the first {looked} samples: the picture stays as it is"
+    elif not agreed:
+        says += ", in others otherwise: the picture stays as it is"
+    degrees = 90 * likely if agreed else 0
+    width, height = (film.height, film.width) if degrees % 180 else (film.width, film.height)
+    turned = replace(
+        film,
+        view=replace(film.view, rotate=degrees),
+        width=width,
+        height=height,
+        warnings=(*film.warnings, f"rotate auto: {says}"),
+    )
+    return replace(source, video=turned)
+
+
+def load(tools: Toolbox, device: str) -> Engine:
+    """The networks of these plugins, in memory and ready."""
+    for plugged in (tools.detector, tools.encoder, tools.classifier):
+        if plugged is not None:
+            guard.load(plugged.plugin, device)
+    classifier = tools.classifier.plugin if tools.classifier else None
+    return Engine(tools.detector.plugin, tools.encoder.plugin, classifier)
+
+
+def _stretches(wanted: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """[begin, end) of every run of true values: one, unless chunks were measured in several places."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
+    yield from ((int(begin), int(end)) for begin, end in edges.reshape(-1, 2))
+
+
+def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    """Up to BATCH consecutive samples of one picture size."""
+    batch: list[Sample] = []
+    for sample in samples:
+        if batch and (len(batch) == BATCH or batch[0].image.shape != sample.image.shape):
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+class _Writer:
+    """Commits chunks in order on a thread of its own; at most one is waiting."""
+
+    def __init__(self, sink: Sink, analysis: Analysis, gate: Gate | None) -> None:
+        self.sink, self.analysis, self.gate = sink, analysis, gate
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._last: Future[None] | None = None
+        self._started = time.perf_counter()
+
+    def commit(self, number: int, tables: dict[str, pl.DataFrame]) -> None:
+        """Hand over one chunk; raises what the one before ran into.
+
+        Faces that may not be kept go here: nothing of them is even waiting to be stored.
+        """
+        if self.gate is not None:
+            tables = self.gate.keep(tables)
+        now = time.perf_counter()
+        seconds, self._started = now - self._started, now
+        self._wait()
+        self._last = self._thread.submit(self._store, number, seconds, tables)
+
+    def _store(self, number: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        self.sink.begin(self.analysis)
+        self.sink.commit(self.analysis.run.run, number, seconds, tables)
+        log.info("run %s: chunk %d committed", self.analysis.run.run, number)
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+            self._last = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(wait=True)  # what was handed over is committed, also after Ctrl-C
+        if error[0] is None:
+            self._wait()

@@ -1,0 +1,1 @@
+"""From stored observations to what rules say of them."""

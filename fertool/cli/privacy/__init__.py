@@ -1,0 +1,1 @@
+"""Commands about what is held: audit, policy, copies without faces."""

@@ -1,0 +1,1 @@
+"""Commands about students: the roster, who is who, consent."""

@@ -1,0 +1,293 @@
+"""`fertool evaluate`: accuracy of classifiers on labeled faces."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fertool.cli.terminal.counts import faces_shown
+from fertool.cli.terminal.options import Json, Options, PluginFiles, print_json, print_table
+from fertool.cli.training.networks import Align, Data, check_align, chosen, encoder
+from fertool.host import guard
+
+if TYPE_CHECKING:
+    from fertool.contracts import Classifier, Encoder
+    from fertool.training.datasets.dataset import Dataset
+    from fertool.training.datasets.division import Division
+    from fertool.training.evaluate import Measured
+    from fertool.training.metrics import Scores
+
+
+ENSEMBLES = ("majority", "average", "weighted")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="evaluate")(evaluate)
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="Classifiers by name, or weights files of `train`.", metavar="NAME|FILE..."),
+    ],
+    data: Data,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", help="train, public, test, ...", show_default="public, else test", metavar="S"
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            help="Instead of a split, N folds of persons, with mean and standard deviation: of one model, or "
+            "of the N weights files of train --fold, each on its test fold.",
+            metavar="N",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the division into folds.", metavar="N")] = 0,
+    tta: Annotated[bool, typer.Option("--tta", help="Mean over the face and its mirror image.")] = False,
+    ensemble: Annotated[
+        str | None,
+        typer.Option("--ensemble", help="Also all together: majority, average or weighted.", metavar="E"),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="Of a weighted ensemble: 0.5,0.3,0.2.",
+            show_default="fitted on split validation or public",
+            metavar="W,W,...",
+        ),
+    ] = None,
+    align: Align = False,
+    option: Options = None,
+    plugin: PluginFiles = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
+    json: Json = False,
+) -> None:
+    """Accuracy, F1, calibration, confusion matrix and speed; two models are compared.
+
+    Data that were divided to train a weights file (train --split, --fold) are divided the same way again.
+    """
+    from fertool.host import toolbox
+    from fertool.training import evaluate as evaluation
+    from fertool.training import metrics, trainer
+    from fertool.training.datasets.division import divided
+
+    given = _check(ensemble, weights, len(models))
+    if folds is not None:
+        _check_folds(split, ensemble)
+    place = toolbox.device(device)
+    loaded = [chosen(model, option or [], plugin or []) for model in models]
+    for classifier in loaded:
+        check_align(classifier, align=align)
+        guard.load(classifier, place)
+    by_eyes = encoder(place) if align else None
+    crops = {c.crop: c for c in loaded}
+    seen_as = {crop: evaluation.faces(c, data) for crop, c in crops.items()}
+    faces = [seen_as[c.crop] for c in loaded]
+    if folds is not None:
+        _print_folds(list(zip(loaded, faces, strict=True)), folds, seed, by_eyes, tta=tta, json=json)
+        return
+    division = _division(models, loaded, faces)
+    parts = [each if division is None else divided(each, division) for each in faces]
+    split = split or next((name for name in ("public", "test") if name in parts[0].splits()), "public")
+    fitted = ensemble == "weighted" and given is None
+    held_out = trainer.selection(parts[0]) if fitted else ""
+    with faces_shown() as show:
+        found = [
+            evaluation.measure(c, each, split, division=division, encoder=by_eyes, tta=tta, seen=show(model))
+            for c, each, model in zip(loaded, faces, models, strict=True)
+        ]
+        if fitted:
+            members = [m.probabilities for m in found]
+            if held_out != split:
+                members = [
+                    evaluation.classify(
+                        c, evaluation.as_seen(c, part.take(held_out), by_eyes), tta=tta, seen=show(model)
+                    )
+                    for c, part, model in zip(loaded, parts, models, strict=True)
+                ]
+            given = metrics.fit_weights(parts[0].take(held_out).labels, members)
+    together = _together(found, ensemble, given)
+    pair = _compare(found)
+    for warning in dict.fromkeys(w for m in found for w in m.warnings):
+        print(f"fertool: {warning}", file=sys.stderr)
+    if held_out == split:
+        print(
+            f"fertool: the ensemble's weights were fitted on split {split!r}: its figures flatter it",
+            file=sys.stderr,
+        )
+    if json:
+        rows = [_row(m) for m in found]
+        print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
+        return
+    _print(models, found, together, pair)
+
+
+def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset]) -> Division | None:
+    """How the data were divided to train these models, if any of them remembers."""
+    from fertool.errors import ConfigError
+    from fertool.training.evaluate import division, trained_on
+
+    ways: dict[Division, str] = {}
+    for model, classifier, each in zip(models, loaded, faces, strict=True):
+        way = division(classifier, each)
+        if way is not None:
+            ways[way] = model
+        elif "division" in trained_on(classifier):
+            what = f"{model} was trained on other pictures"
+            print(f"fertool: {what}: these are not divided as those were", file=sys.stderr)
+    if len(ways) > 1:
+        what = f"{' and '.join(ways.values())} were trained on these pictures divided in different ways"
+        raise ConfigError(what, "evaluate them one by one, or with --folds")
+    return next(iter(ways), None)
+
+
+def _together(
+    found: list[Measured], ensemble: str | None, weights: list[float] | None
+) -> dict[str, Any] | None:
+    from fertool.training import metrics
+    from fertool.types import EMOTIONS
+
+    if ensemble is None:
+        return None
+    members = [m.probabilities for m in found]
+    rows = metrics.majority(members) if ensemble == "majority" else metrics.average(members, weights)
+    scores = metrics.score(found[0].truth, rows, EMOTIONS).to_dict()
+    return {"how": ensemble, "weights": weights, **scores}
+
+
+def _check(ensemble: str | None, weights: str | None, count: int) -> list[float] | None:
+    """The weights that were given, if any; before anything takes time."""
+    from fertool.errors import ConfigError
+
+    if ensemble not in {None, *ENSEMBLES}:
+        raise ConfigError(f"--ensemble: expected {', '.join(ENSEMBLES)}, got {ensemble!r}")
+    if weights is None:
+        return None
+    if ensemble != "weighted":
+        raise ConfigError("--weights is for --ensemble weighted")
+    return _numbers(weights, count)
+
+
+def _check_folds(split: str | None, ensemble: str | None) -> None:
+    from fertool.errors import ConfigError
+
+    for flag, value in (("--split", split), ("--ensemble", ensemble)):
+        if value is not None:
+            raise ConfigError(f"--folds measures every picture once, by one model: leave {flag} out")
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    from fertool.errors import ConfigError
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or min(numbers) < 0 or not sum(numbers) > 0:
+        raise ConfigError(f"--weights: expected {count} numbers from 0 on, got {text!r}", "such as 0.5,0.5")
+    return [number / sum(numbers) for number in numbers]
+
+
+def _compare(found: list[Measured]) -> dict[str, Any] | None:
+    from fertool.training import metrics
+
+    if len(found) != 2:
+        return None
+    first, second = found
+    return asdict(metrics.compare(first.truth, first.probabilities, second.probabilities))
+
+
+def _row(m: Measured) -> dict[str, Any]:
+    return {
+        "name": m.name,
+        **m.scores.to_dict(),
+        "without_near_duplicates": m.unseen.to_dict() if m.unseen else None,
+        "faces_per_s": m.faces_per_s,
+        "peak_mb": m.peak_mb,
+        "warnings": m.warnings,
+    }
+
+
+def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
+    low, high = scores["interval"]
+    rest = (f"{scores[k]:.4f}" for k in ("macro_f1", "uar", "ece"))
+    return scores["n"], f"{scores['accuracy']:.2%}", f"{low:.1%}–{high:.1%}", *rest
+
+
+def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -> None:
+    columns = [
+        "model",
+        "faces",
+        "accuracy",
+        "95 %",
+        "macro F1",
+        "UAR",
+        "ECE",
+        "no duplicates",
+        "faces/s 1 / 16",
+    ]
+    rows: list[tuple[object, ...]] = []
+    for model, m in zip(models, found, strict=True):
+        unseen = f"{m.unseen.accuracy:.2%} of {m.unseen.n}" if m.unseen else ""
+        pace = " / ".join(f"{v:.0f}" for v in m.faces_per_s.values())
+        rows.append((model, *_figures(m.scores.to_dict()), unseen, pace))
+    if together:
+        shares = ", ".join(f"{w:.2f}" for w in together["weights"] or ())
+        rows.append((f"{together['how']} {shares}".strip(), *_figures(together), "", ""))
+    print_table(columns, rows)
+    for model, m in zip(models, found, strict=True):
+        _print_classes(model, m.scores)
+    if pair:
+        low, high = pair["interval"]
+        print(
+            f"only the first right: {pair['only_first']}, only the second: {pair['only_second']}; "
+            f"difference {pair['difference']:+.2%} ({low:+.2%} to {high:+.2%}), McNemar p = {pair['p']:.2g}"
+        )
+
+
+def _print_classes(model: str, scores: Scores) -> None:
+    """Two narrow tables: as one, they would be folded on most terminals."""
+    each = [(c.label, c.n, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}") for c in scores.classes]
+    print_table(["expression", "faces", "precision", "recall", "F1"], each, title=model)
+    rows = [(c.label, *counts) for c, counts in zip(scores.classes, scores.confusion, strict=True)]
+    title = f"{model}: faces of the expression in front, by what they were taken for"
+    print_table(["", *(c.label for c in scores.classes)], rows, title=title)
+
+
+def _print_folds(
+    models: list[tuple[Classifier, Dataset]],
+    count: int,
+    seed: int,
+    encoder: Encoder | None,
+    *,
+    tta: bool,
+    json: bool,
+) -> None:
+    """A line for every fold, then what they have in common."""
+    from fertool.training import crossvalidation
+
+    with faces_shown() as show:
+        found = crossvalidation.measure(models, count, seed, encoder=encoder, tta=tta, seen=show("folds"))
+    for warning in found.warnings:
+        print(f"fertool: {warning}", file=sys.stderr)
+    if json:
+        print_json({"seed": seed, "tta": tta, **asdict(found)})
+        return
+    each = [
+        (f"{one.number}/{count}", "" if one.persons is None else one.persons, one.n, asdict(one))
+        for one in found.folds
+    ]
+    rows = [*each, ("mean", "", "", found.mean), ("SD", "", "", found.sd)]
+    print_table(
+        ["fold", "persons", "faces", "accuracy", "macro F1", "UAR"],
+        [(*row, f"{v['accuracy']:.2%}", f"{v['macro_f1']:.4f}", f"{v['uar']:.4f}") for *row, v in rows],
+    )
+    _print_classes("all folds", found.together)

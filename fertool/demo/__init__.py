@@ -1,0 +1,1 @@
+"""A course whose truth is known, to try fertool with."""

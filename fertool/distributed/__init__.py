@@ -1,0 +1,1 @@
+"""Many recordings on several workers: processes of this machine, or a Ray cluster."""

@@ -1,1 +1,0 @@
-"""Many recordings on many workers: on this machine, or on a Ray cluster."""

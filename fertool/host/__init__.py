@@ -1,0 +1,1 @@
+"""Plugins: found, loaded, configured, run and validated."""

@@ -1,0 +1,134 @@
+"""The toolbox: the plugins of a command, chosen by name, with options and device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from fertool.errors import ConfigError, PluginError
+from fertool.host import guard, options
+from fertool.host.registry import load_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fertool.config import Settings
+    from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
+    from fertool.host.registry import Found, Registry
+
+P = TypeVar("P", bound="Plugin")
+BEST_DETECTORS = ("yunet", "ssd")
+"""What `--detector auto` tries, in this order: yunet is faster, but has to be pulled once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged(Generic[P]):
+    """A plugin with its options in force, not yet loaded."""
+
+    plugin: P
+    digest: str = ""
+    """SHA-256 of the file it came from, when it was given as a file."""
+
+    def describe(self) -> dict[str, object]:
+        """Everything about it that can change results."""
+        about: dict[str, object] = {
+            "name": self.plugin.name,
+            "version": self.plugin.version,
+            "options": options.values(self.plugin),
+            "weights": guard.weights(self.plugin),
+        }
+        return about | ({"file": self.digest} if self.digest else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """All plugins that take part in a command, by kind."""
+
+    detector: Plugged[Detector]
+    encoder: Plugged[Encoder]
+    classifier: Plugged[Classifier] | None
+    """None under the policy `behaviour`: no expression is computed."""
+    rules: list[Rule]
+
+    @property
+    def model(self) -> str:
+        """What makes the embeddings: name, version, and a hash of all that can change them. Embeddings of
+        two models cannot be compared."""
+        own = self.detector.plugin.same_person is not None
+        about = (self.detector if own else self.encoder).describe()
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return f"{about['name']} {about['version']} {digest}"
+
+    def describe(self) -> str:
+        """All plugins that measure, with version, and a hash of all that can change results."""
+        used = [plugged.describe() for plugged in (self.detector, self.encoder, self.classifier) if plugged]
+        digest = hashlib.sha256(json.dumps(used, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return ", ".join(f"{about['name']} {about['version']}" for about in used) + f" ({digest})"
+
+
+def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path] = ()) -> Toolbox:
+    """The plugins that `settings` ask for, with the options of fertool.toml and then `-o` pairs.
+
+    Raises PluginError for an unknown, broken or unavailable plugin, ConfigError for an unknown option.
+    """
+    registry = load_plugins([*map(Path, settings.plugins), *files])
+    given = options.merge(settings.options, options.parse(pairs))
+    detector = _detector(registry, settings.detector, given)
+    encoder = _plug(registry, "encoder", settings.encoder, given)
+    classifier = None
+    if settings.policy != "behaviour":
+        classifier = _plug(registry, "classifier", settings.classifier, given)
+    rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
+    judges = [rule for rule in rules if not guard.available(rule.plugin)]
+    used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
+    chosen = {name: kind for kind, name in registry.found if kind not in ("rule", "section")}
+    options.check_names(options.parse(pairs), used, chosen)
+    return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])
+
+
+def device(name: str) -> str:
+    """`auto` -> the best there is; anything else is checked. Raises ConfigError."""
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(d for d in ("cuda", "mps", "cpu") if there[d])
+    if not there.get(name):
+        have = ", ".join(d for d, ok in there.items() if ok)
+        raise ConfigError(f"device {name!r} is not available to this PyTorch", f"there is: {have}")
+    return name
+
+
+def _detector(registry: Registry, name: str, given: options.Given) -> Plugged[Any]:
+    if name != "auto":
+        return _plug(registry, "detector", name, given)
+    for candidate in BEST_DETECTORS[:-1]:
+        if ("detector", candidate) in registry.found:  # a broken one is no reason to stop
+            plugged = _build(registry, "detector", candidate, given)
+            if not guard.available(plugged.plugin):
+                return plugged
+    return _plug(registry, "detector", BEST_DETECTORS[-1], given)
+
+
+def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
+    plugged = _build(registry, kind, name, given)
+    if missing := guard.available(plugged.plugin):
+        raise PluginError(f"{kind} {name!r} cannot run: {missing}")
+    return plugged
+
+
+def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
+    found = registry.get(kind, name)
+    return Plugged(options.build(found.plugin, _own(registry, found, given.get(name, {}))), found.digest)
+
+
+def _own(registry: Registry, found: Found, given: Mapping[str, object]) -> dict[str, object]:
+    """Without what only a namesake of another kind takes: the encoder `faceapi` has options that the
+    classifier `faceapi` has not."""
+    namesakes = [other.plugin for other in registry.found.values() if other.plugin.name == found.plugin.name]
+    theirs = {option.name for plugin in namesakes for option in options.describe(plugin)}
+    ours = {option.name for option in options.describe(found.plugin)}
+    return {name: value for name, value in given.items() if name in ours or name not in theirs}

@@ -1,0 +1,1 @@
+"""Pure steps on pictures, boxes and poses."""

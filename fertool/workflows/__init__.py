@@ -1,0 +1,1 @@
+"""What the commands do, callable from Python. Nothing here prints or reads the command line."""

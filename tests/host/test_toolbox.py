@@ -1,0 +1,212 @@
+"""From settings to plugins: which ones, with which options, on which device."""
+
+import hashlib
+from dataclasses import dataclass
+from textwrap import dedent
+
+import pytest
+
+from fertool import Detector, Faces, PluginError
+from fertool.config import Settings
+from fertool.errors import ConfigError
+from fertool.host import toolbox
+from fertool.host.registry import Found, load_plugins
+
+OUT_OF_REACH = """
+    from dataclasses import dataclass
+    import fertool
+
+    @dataclass
+    class Mine(fertool.{kind}):
+        name = "mine"
+        version = "3"
+        level: int = 1
+        crop = fertool.Crop(8)
+        same_person = 0.5
+
+        def available(self):
+            return "" if self.level else "it needs a level"
+
+        def assess(self, seen, context): ...
+        def detect(self, images): ...
+        def encode(self, images, faces): ...
+        def embed(self, crops): ...
+        def classify(self, crops): ...
+
+    @fertool.hookimpl
+    def fertool_plugins():
+        return [Mine]
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A file with a plugin `mine` of a kind; with `level=0` it cannot run here."""
+
+    def write(kind):
+        path = tmp_path / f"{kind.lower()}.py"
+        path.write_text(dedent(OUT_OF_REACH.format(kind=kind)))
+        return path
+
+    return write
+
+
+def chosen(pairs=(), files=(), **settings):
+    return toolbox.toolbox(Settings(detector=settings.pop("detector", "ssd"), **settings), pairs, files)
+
+
+def test_the_default_toolbox_can_run():
+    tools = chosen(detector="auto")
+    kinds = [p.plugin.kind for p in (tools.detector, tools.encoder, tools.classifier)]
+    assert kinds == ["detector", "encoder", "classifier"]
+    assert {rule.name for rule in tools.rules} >= {"presence", "shares"}
+
+
+def test_the_policy_behaviour_has_no_classifier():
+    assert chosen(policy="behaviour").classifier is None
+    assert chosen(policy="behaviour", classifier="no-such-classifier").classifier is None  # nobody asks
+
+
+@dataclass
+class Quick(Detector):
+    """Stands in for yunet, whose weights have to be pulled."""
+
+    name = "yunet"
+    version = "1"
+    there: bool = True
+
+    def available(self):
+        return "" if self.there else "pull it first"
+
+    def detect(self, images):
+        return [Faces.none() for _ in images]
+
+
+@pytest.fixture
+def with_yunet(monkeypatch):
+    """Replace the detector `yunet` by another class, or take it away with None."""
+
+    def register(plugin):
+        registry = load_plugins()
+        registry.found.pop(("detector", "yunet"), None)
+        if plugin:
+            registry.found["detector", "yunet"] = Found(plugin, "here")
+        monkeypatch.setattr("fertool.host.registry._installed", lambda: registry)
+
+    return register
+
+
+AUTO = [
+    (Quick, [], "yunet"),  # the best, if it can run
+    (Quick, ["yunet.there=no"], "ssd"),  # else the next
+    (None, [], "ssd"),  # its module is broken here
+]
+
+
+@pytest.mark.parametrize(("plugin", "pairs", "expected"), AUTO)
+def test_auto_takes_the_best_detector_that_can_run(with_yunet, plugin, pairs, expected):
+    with_yunet(plugin)
+    options = {"yunet": {"there": False}} if pairs else {}
+    assert chosen(detector="auto", options=options).detector.plugin.name == expected
+
+
+def test_options_for_the_detector_that_auto_did_not_take_are_a_slip(with_yunet):
+    with_yunet(Quick)
+    with pytest.raises(ConfigError, match="plugin 'ssd' is not in use"):
+        chosen(["ssd.threshold=0.4"], detector="auto")
+
+
+UNKNOWN = [
+    ({"detector": "sdd"}, "unknown detector 'sdd'", "did you mean 'ssd'?"),
+    ({"encoder": "facapi"}, "unknown encoder 'facapi'", "did you mean 'faceapi'?"),
+    ({"classifier": "ssd"}, "unknown classifier 'ssd'", "known: "),  # that is a detector
+    ({"detector": "Auto"}, "unknown detector 'Auto'", ""),
+]
+
+
+@pytest.mark.parametrize(("settings", "message", "hint"), UNKNOWN)
+def test_an_unknown_name_is_a_plugin_error(settings, message, hint):
+    with pytest.raises(PluginError) as caught:
+        chosen(**settings)
+    assert caught.value.message == message
+    assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("kind", ["Detector", "Encoder", "Classifier"])
+def test_a_plugin_that_cannot_run_here_says_what_is_missing(mine, kind):
+    name = kind.lower()
+    with pytest.raises(PluginError) as caught:
+        chosen(["mine.level=0"], [mine(kind)], **{name: "mine"})
+    assert caught.value.message == f"{name} 'mine' cannot run: it needs a level"
+    tools = chosen(["mine.level=2"], [mine(kind)], **{name: "mine"})
+    assert getattr(tools, name).plugin.level == 2
+
+
+def test_options_of_the_command_line_win_over_the_file():
+    options = {"ssd": {"threshold": 0.3, "max_faces": 7}, "presence": {"low": 0.25}}
+    tools = chosen(["ssd.threshold=0.4"], options=options)
+    assert (tools.detector.plugin.threshold, tools.detector.plugin.max_faces) == (0.4, 7)
+    assert next(rule for rule in tools.rules if rule.name == "presence").low == 0.25
+
+
+def test_options_in_the_file_for_plugins_not_in_use_are_kept_for_another_day():
+    assert chosen(options={"haar": {"scale": 1.2}, "not-installed": {"x": 1}})
+
+
+BAD_OPTIONS = [
+    (["ssd.treshold=0.4"], "detector 'ssd' has no option 'treshold'"),
+    (["ssd.threshold=high"], "ssd.threshold: expected float, got 'high'"),
+    (["haar.scale=1.2"], "plugin 'haar' is not in use"),
+    (["presence.lo=0.4"], "rule 'presence' has no option 'lo'"),
+    (["ssd"], "expected plugin.option=value"),
+    (["faceapi.refin=no"], "has no option 'refin'"),  # neither has the encoder nor the classifier
+]
+
+
+@pytest.mark.parametrize(("pairs", "message"), BAD_OPTIONS)
+def test_a_bad_option_is_a_config_error(pairs, message):
+    with pytest.raises(ConfigError) as caught:
+        chosen(pairs)
+    assert message in caught.value.message
+
+
+def test_namesakes_of_two_kinds_take_the_options_they_know():
+    """The encoder `faceapi` can refine, the classifier `faceapi` cannot; both can be exact."""
+    tools = chosen(["faceapi.refine=no", "faceapi.exact=yes"], classifier="faceapi")
+    assert (tools.encoder.plugin.refine, tools.encoder.plugin.exact) == (False, True)
+    assert tools.classifier.plugin.exact is True
+
+
+def test_what_describes_a_plugin_is_all_that_can_change_results(mine):
+    path = mine("Detector")
+    described = chosen(["mine.level=4"], [path], detector="mine").detector.describe()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert described == {
+        "name": "mine", "version": "3", "options": {"level": 4}, "weights": {}, "file": digest,
+    }  # fmt: skip
+    shipped = chosen().encoder.describe()
+    assert "file" not in shipped
+    assert all(len(digest) == 64 for digest in shipped["weights"].values())
+    assert len(shipped["weights"]) == 2
+
+
+def test_files_of_the_settings_are_loaded_as_well(mine):
+    tools = chosen(plugins=[str(mine("Rule"))])
+    assert "mine" in {rule.name for rule in tools.rules}
+
+
+def test_the_device():
+    assert toolbox.device("cpu") == "cpu"
+    assert toolbox.device("auto") in {"cpu", "cuda", "mps"}
+    with pytest.raises(ConfigError) as caught:
+        toolbox.device("tpu")
+    assert caught.value.message == "device 'tpu' is not available to this PyTorch"
+    assert "cpu" in caught.value.hint
+
+
+def test_a_device_that_is_not_there_is_a_config_error(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # also where there is one
+    with pytest.raises(ConfigError, match="device 'cuda' is not available"):
+        toolbox.device("cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert toolbox.device("auto") == "cuda"
