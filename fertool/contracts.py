@@ -127,7 +127,7 @@ class Encoder(Plugin):
 
     @abstractmethod
     def embed(self, crops: npt.NDArray[np.uint8]) -> Floats:
-        """(n, size, size, channels) uint8 crops, n >= 1 -> (n, d) float32, L2-normalised rows."""
+        """(n, size, size, channels) uint8 crops, n >= 1 -> (n, d) float32, L2-normalized rows."""
 
 
 class Classifier(Plugin):
@@ -162,7 +162,7 @@ class Trainable(Classifier):
     @abstractmethod
     def network(self) -> torch.nn.Module:
         """A fresh network with random weights: (n, channels, size, size) float32 in 0..1, gray or BGR as
-        `crop` says -> (n, len(labels)) logits. Normalisation of pixels is the network's own business."""
+        `crop` says -> (n, len(labels)) logits. Normalization of pixels is the network's own business."""
 
     @property
     def path(self) -> Path:

@@ -60,7 +60,7 @@ def further(columns: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One analysed instant of a recording."""
+    """One analyzed instant of a recording."""
 
     index: int
     """Position in the run's sampling plan, counted from 0."""
@@ -87,7 +87,7 @@ class Faces:
     Positive yaw: the person looks to the picture's right; positive pitch: up; positive roll: clockwise
     in the picture."""
     embeddings: Floats | None = None
-    """(n, d) float32, L2-normalised rows, or None."""
+    """(n, d) float32, L2-normalized rows, or None."""
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -156,7 +156,7 @@ class Track:
     faces: tuple[int, ...]
     """Index of the face in each of those samples."""
     embedding: Floats | None = None
-    """(d,) float32, L2-normalised mean of a few descriptors, or None if no face was fit for one."""
+    """(d,) float32, L2-normalized mean of a few descriptors, or None if no face was fit for one."""
 
 
 @dataclass(frozen=True, slots=True)

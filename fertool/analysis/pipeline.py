@@ -125,8 +125,8 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
 
 
 def elsewhere(store: Store, analysis: Analysis) -> Outcome | None:
-    """What becomes of a recording that was analyzed in another lecture than the one given: it stays there,
-    unless it is to be moved. None for all others."""
+    """The outcome for a recording that was analyzed in another lecture before and stays there. None for one
+    that is new, belongs here, or is to be moved."""
     recording, home = analysis.recording, (analysis.course, analysis.lecture)
     place = store.place(recording.recording)
     if place is None or analysis.move or place[:2] == home:

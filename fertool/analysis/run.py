@@ -122,7 +122,7 @@ class Analysis:
 
 
 def look(path: File, request: Request) -> Source:
-    """Open a recording and plan its samples. Raises VideoError if there is nothing to analyse."""
+    """Open a recording and plan its samples. Raises VideoError if there is nothing to analyze."""
     before = size(path) if isinstance(path, Path) and path.is_file() else None
     source = probe.probe(path, request.view)
     targets = plan(source.index, request.every, request.start_s, request.end_s)

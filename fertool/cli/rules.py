@@ -59,7 +59,7 @@ def sensitivity(
     db: Db = None,
     json: Json = False,
 ) -> None:
-    """Move each threshold of a rule by itself and show what becomes of its answers; stores nothing.
+    """Move each threshold of a rule by itself and show how its answers change; stores nothing.
 
     With --confusion: what the errors of the classifier do to them.
     """

@@ -87,7 +87,7 @@ def store_lecture(
     notes: Sequence[str] = (),
     chunk_s: int = CHUNK_S,
 ) -> str:
-    """Write timelines as if a recording had been analysed, chunk by chunk; returns the run's id.
+    """Write timelines as if a recording had been analyzed, chunk by chunk; returns the run's id.
 
     `students`: name -> `tables.SEEN` (its `student` column is ignored), with the same further labels for all,
     since one classifier reads a recording. The samples of the recording are the times of all timelines

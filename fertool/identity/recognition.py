@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fertool.storage.students import Students
 
 
-def recognise(
+def recognize(
     roster: Students,
     course: str,
     enrolled: Collection[str],
@@ -44,12 +44,12 @@ def recognise(
     found = matching.assign(faces, together(list(tracks_of.values())), others, limit)
     likely = {*enrolled}.intersection(found)
     seen_in = {label: roster.recordings(course, label) for label in likely}
-    recognised = {
+    recognized = {
         number: label
         for ((number,), rows), label in zip(tracks_of.items(), found, strict=True)
         if label in seen_in and seen_in[label].isdisjoint(rows["recording"])
     }
-    return recognised, len(asked)
+    return recognized, len(asked)
 
 
 def together(people: Sequence[pl.DataFrame]) -> matching.Bools:

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a student said about being recognised. Dates may be None: not known, or never."""
+    """What a student said about being recognized. Dates may be None: not known, or never."""
 
     consent: bool
     given: date | None = None

@@ -54,7 +54,7 @@ where something changes have one every few seconds."""
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What there is to know of a video file without analysing it."""
+    """What there is to know of a video file without analyzing it."""
 
     path: File
     format: str

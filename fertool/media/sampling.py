@@ -70,7 +70,7 @@ class Index:
     keyframe: npt.NDArray[np.bool_]
     """(n,) whether decoding can begin here."""
     size: npt.NDArray[np.int32]
-    """(n,) bytes: with its stamp, what a packet is recognised by after seeking."""
+    """(n,) bytes: with its stamp, what a packet is recognized by after seeking."""
     seekable: bool = True
     """Whether `pts` are the container's own, so that it can be asked to seek to one."""
     estimated: bool = False

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Words = Mapping[str, Mapping[str, str]]
 
 COLORS = ("heat-1", "happy", "angry", "sad", "surprise", "fear", "neutral")
-"""Names of the stylesheet's colours, for one column after another; dashes tell lines apart without them."""
+"""Names of the stylesheet's colors, for one column after another; dashes tell lines apart without them."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 HEIGHT = 260
 

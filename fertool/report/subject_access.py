@@ -72,7 +72,7 @@ def sheet(course: str, student: str, held: Mapping[str, pl.DataFrame]) -> str:
         "A program called fertool looked at recordings of lectures. This folder holds everything that its",
         "database has on you: all of it in data.json, and the same as tables, which any spreadsheet opens.",
         "No picture of you is stored in the database. The recordings themselves are not part of it: ask",
-        "whoever made them.",
+        "the person who made them.",
         "",
     ]
     for table, rows in held.items():

@@ -100,7 +100,7 @@ class Corrections(Part):
             record(con, course, "merge", other, [keep])
         return lectures
 
-    def recognise(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
+    def recognize(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
         """Merge unnamed students into known ones (pseudonym -> student), without a recorded decision: the
         next analysis recognizes them by their pictures."""
         lectures: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""Student tables: each table that refers to a student, declared once with what becomes of its rows.
+"""Every table that refers to a student, declared once: how its rows are renamed, merged, deleted, exported.
 
 Rename, merge, forget, export and purge derive from TABLES; a test fails on a column that is not declared.
 In SQL, $c is a course and $s the label of a student in it.

@@ -124,8 +124,8 @@ def temperature(truth: Integers, logits: Doubles) -> float:
     def loss(log_t: float) -> float:
         scaled = logits / np.exp(log_t)
         top = scaled.max(axis=1)
-        normaliser = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float((normaliser - scaled[np.arange(len(truth)), truth]).mean())
+        normalizer = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float((normalizer - scaled[np.arange(len(truth)), truth]).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """(h, w) uint8 -> an array of the same shape and type (OpenCV's own types do not say so)."""
 
 MIDDLE = 128.0
-"""The mean gray, in the logarithm, of a picture whose light was normalised."""
+"""The mean gray, in the logarithm, of a picture whose light was normalized."""
 
 
 def equalise(images: Pixels) -> Pixels:
@@ -37,7 +37,7 @@ def clahe(images: Pixels, clip: float = 2.0, tiles: int = 4) -> Pixels:
 
 
 def even_light(images: Pixels, diagonals: int = 3) -> Pixels:
-    """Illumination normalisation by DCT in the logarithm (Chen, Er and Wu, 2006).
+    """Illumination normalization by DCT in the logarithm (Chen, Er and Wu, 2006).
 
     Light multiplies what a face reflects and changes slowly over it: in the logarithm it adds to the
     lowest frequencies. Those of the first `diagonals` of the DCT (u + v < diagonals) are set to zero, and

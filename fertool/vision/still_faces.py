@@ -28,7 +28,7 @@ RIM = 0.2
 SAME_PLACE = 0.8
 """Overlap (IoU) with the box that a face had before, above which it is still in its place."""
 STILL = 1.0
-"""Change, in grey levels of 255, below which a place shows a picture. Measured, from second to second:
+"""Change, in gray levels of 255, below which a place shows a picture. Measured, from second to second:
 pictures in H.264 0.02 to 0.12 (0.8 at a keyframe of very poor quality), people 5 and more."""
 LONG_S = 3.0
 """Shorter tracks are never taken for pictures: fewer than three looks could be one poor frame."""
@@ -45,7 +45,7 @@ class Watch:
         """How much the place of each face has changed since its path was looked at last, a second before.
 
         `image` (H, W, 3) uint8 BGR, `boxes` (n, 4) pixels, `paths`: the path of each face; n may be 0.
-        Returns (n,) mean changes in grey levels, NaN where the face came or moved, or was looked at just now.
+        Returns (n,) mean changes in gray levels, NaN where the face came or moved, or was looked at just now.
         """
         changes = np.full(len(boxes), np.nan, np.float32)
         for face, (box, path) in enumerate(zip(boxes, paths, strict=True)):

@@ -83,7 +83,7 @@ class Part:
 
     spots: tuple[Spot, ...]
     embedding: Floats | None
-    """(d,) float32, L2-normalised mean, or None when no face of it could be embedded."""
+    """(d,) float32, L2-normalized mean, or None when no face of it could be embedded."""
 
 
 def anchors(times: Sequence[float], every_s: float) -> list[int]:

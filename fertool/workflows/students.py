@@ -1,4 +1,4 @@
-"""Who is who in a course: enroll, recognise, rename, merge, split."""
+"""Who is who in a course: enroll, recognize, rename, merge, split."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Enrolled:
     rows: list[dict[str, object]]
     """For every student of the roster: student (label in the database; None if nothing was stored), name,
     pictures (how many), consent (yes, no, None)."""
-    recognised: dict[str, str]
+    recognized: dict[str, str]
     """Numbered student of earlier recordings -> who that is from now on."""
     asked: int
     """How many numbered students were compared."""
     lectures: list[tuple[str, str]]
-    """Lectures that the recognised students change."""
+    """Lectures that the recognized students change."""
     dropped: int
     """Recordings of which faces without consent were not kept before the students were known."""
 
@@ -91,7 +91,7 @@ def grade(roster: Path, tools: Toolbox, device: str, columns: Mapping[str, str] 
 
 
 def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = None) -> Enrolled:
-    """Store the usable pictures and the answers of a roster, and recognise numbered students among them.
+    """Store the usable pictures and the answers of a roster, and recognize numbered students among them.
 
     With `names` the database knows students by number only, and who is who stands in that file. Enrolling
     again adds pictures and replaces consent. The lectures of the result are still to be judged:
@@ -102,7 +102,7 @@ def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = 
     if names is not None:
         names.save()
     _store_roster(store, course, graded, labels, named=names is not None)
-    found, asked, lectures = _recognise(store, course, graded, labels, names)
+    found, asked, lectures = _recognize(store, course, graded, labels, names)
     rows: list[dict[str, object]] = [
         {
             "student": labels.get(one.student),
@@ -164,7 +164,7 @@ def _store_roster(
     record(store, "students enroll", course, sorted(labels.values()))
 
 
-def _recognise(
+def _recognize(
     store: Store, course: str, graded: Graded, labels: Mapping[str, str], names: NamesFile | None
 ) -> tuple[dict[str, str], int, list[tuple[str, str]]]:
     """Numbered student -> which enrolled student that is, how many were compared, and the lectures that this
@@ -173,10 +173,10 @@ def _recognise(
 
     enrolled = {labels[student] for student, pictures in graded.good.items() if pictures}
     named = {student for where, student in names.names.known if where == course} if names else set()
-    found, asked = recognition.recognise(
+    found, asked = recognition.recognize(
         store.students, course, enrolled, model=graded.model, limit=graded.limit, named=named
     )
-    return found, asked, store.corrections.recognise(course, found)
+    return found, asked, store.corrections.recognize(course, found)
 
 
 # --- corrections ------------------------------------------------------------------------------------

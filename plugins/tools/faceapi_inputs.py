@@ -23,7 +23,7 @@ PEOPLE = ((53, 243, 116, 155), (271, 136, 104, 131), (471, 258, 105, 149),
 
 
 def waves(height: int, width: int) -> Image:
-    """A smooth colourful pattern of integers only, so that every machine draws the same."""
+    """A smooth colorful pattern of integers only, so that every machine draws the same."""
     y, x, c = np.ogrid[:height, :width, :3]
     return (((x * x * 3 + y * y * 5 + x * y * (c + 1)) >> 6) + 40 * c & 255).astype(np.uint8)
 

@@ -1,6 +1,6 @@
-"""One chunk, from pictures to tables, with plugins for which a person is a coloured square.
+"""One chunk, from pictures to tables, with plugins for which a person is a colored square.
 
-The colour's direction says who it is, its brightness what mood they are in.
+The color's direction says who it is, its brightness what mood they are in.
 """
 
 import json
@@ -22,8 +22,8 @@ BRIGHT, DIM = 250, 120
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
 
-def unit(colour):
-    return np.array(colour, np.float32) / np.linalg.norm(colour)
+def unit(color):
+    return np.array(color, np.float32) / np.linalg.norm(color)
 
 
 def picture(*people, size=(200, 400), side=80):
@@ -53,8 +53,8 @@ class Squares(Detector):
         return Faces(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32))
 
 
-class Colours(Encoder):
-    """Five landmarks at fixed places of the box; the embedding is the colour of the crop."""
+class Colors(Encoder):
+    """Five landmarks at fixed places of the box; the embedding is the color of the crop."""
 
     name = "colours"
     version = "1"
@@ -80,8 +80,8 @@ class Colours(Encoder):
         assert len(crops) >= 1
         assert crops.shape[1:] == (16, 16, 3)
         self.embedded += len(crops)
-        colours = crops.reshape(len(crops), -1, 3).mean(axis=1)
-        return (colours / np.linalg.norm(colours, axis=1, keepdims=True)).astype(np.float32)
+        colors = crops.reshape(len(crops), -1, 3).mean(axis=1)
+        return (colors / np.linalg.norm(colors, axis=1, keepdims=True)).astype(np.float32)
 
 
 class Moods(Classifier):
@@ -106,7 +106,7 @@ class Moods(Classifier):
 
 
 def engine(detector=None, encoder=None, classifier=None):
-    return Engine(detector or Squares(), encoder or Colours(), classifier or Moods())
+    return Engine(detector or Squares(), encoder or Colors(), classifier or Moods())
 
 
 def add(chunk, batch):
@@ -154,7 +154,7 @@ def test_two_people_in_their_tiles():
 def test_people_who_swap_tiles_are_told_apart_at_the_very_sample(change):
     before = picture((ADA, LEFT, BRIGHT), (BEN, RIGHT, BRIGHT))
     after = picture((BEN, LEFT, BRIGHT), (ADA, RIGHT, BRIGHT))
-    encoder = Colours()
+    encoder = Colors()
     tables = measure([before] * change + [after] * (60 - change), engine(encoder=encoder))
     first, second = list(range(change)), list(range(change, 60))
     assert owners(tables) == [(ADA, first), (BEN, first), (BEN, second), (ADA, second)]
@@ -169,7 +169,7 @@ def test_a_new_person_in_a_tile_that_was_empty_for_a_while():
 
 
 def test_faces_within_a_second_are_embedded_once():
-    encoder = Colours()
+    encoder = Colors()
     tables = measure([picture((ADA, LEFT, BRIGHT))] * 41, engine(encoder=encoder), step=0.1)
     assert tables["tracks"]["samples"].to_list() == [41]
     assert encoder.embedded == 2  # the first and the last of those kept
@@ -203,7 +203,7 @@ def test_batches_may_differ_in_picture_size():
 
 
 def by_brightness(pixel):
-    """Whoever is dim looks away."""
+    """A dim person looks away."""
     return (60.0, 0.0, 0.0) if pixel.max() < BRIGHT * 0.9 else (0.0, 0.0, 0.0)
 
 
@@ -217,14 +217,14 @@ NOT_FOR_EMBEDDING = [
 @pytest.mark.parametrize("pose", NOT_FOR_EMBEDDING)
 def test_turned_faces_are_embedded_only_when_there_is_no_better_one(pose):
     away = picture(((1, 0.5, 0), LEFT, DIM))  # seen from the side, Ada looks different
-    tables = measure([away, picture((ADA, LEFT, BRIGHT)), away], engine(encoder=Colours(pose)))
+    tables = measure([away, picture((ADA, LEFT, BRIGHT)), away], engine(encoder=Colors(pose)))
     np.testing.assert_allclose(tables["tracks"]["embedding"][0], ADA, atol=1e-6)
-    alone = measure([away] * 3, engine(encoder=Colours(pose)))
+    alone = measure([away] * 3, engine(encoder=Colors(pose)))
     np.testing.assert_allclose(alone["tracks"]["embedding"][0], unit((1, 0.5, 0)), atol=1e-2)
 
 
 def test_of_small_faces_only_the_largest_is_embedded():
-    encoder = Colours()
+    encoder = Colors()
     pictures = [picture((ADA, LEFT, BRIGHT), side=side) for side in (20, 30, 25)]
     tables = measure(pictures, engine(encoder=encoder))
     assert tables["tracks"]["samples"].to_list() == [3]
@@ -274,7 +274,7 @@ def test_a_classifier_that_wants_gray_gets_gray():
 
 
 def test_without_a_classifier_no_expression_is_stored():
-    bare = Engine(Squares(), Colours(), None)
+    bare = Engine(Squares(), Colors(), None)
     table = measure([picture((ADA, LEFT, BRIGHT))], bare)["observations"]
     assert table.select(*EMOTIONS, "emotion", "confidence", "others").null_count().row(0) == (1,) * 10
     assert table["x1"].to_list() == [20]
@@ -337,14 +337,14 @@ POSES = [
 
 @pytest.mark.parametrize(("pose", "stored"), POSES)
 def test_head_pose(pose, stored):
-    table = measure([picture((ADA, LEFT, BRIGHT))] * 2, engine(encoder=Colours(pose)))["observations"]
+    table = measure([picture((ADA, LEFT, BRIGHT))] * 2, engine(encoder=Colors(pose)))["observations"]
     assert table.select("yaw_deg", "pitch_deg", "roll_deg").rows() == [stored] * 2
 
 
 # --- little or nothing ----------------------------------------------------------------------------
 
 
-class Never(Colours, Moods):
+class Never(Colors, Moods):
     """A net that must not be asked: n >= 1, says its contract."""
 
     def encode(self, images, faces):
@@ -383,10 +383,10 @@ class Complete(Squares):
     same_person = 0.9
 
     def faces(self, image):
-        found = Colours().measured(image, super().faces(image))
+        found = Colors().measured(image, super().faces(image))
         middle = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2).astype(int)
-        colours = [unit(image[y, x].astype(float)) for x, y in middle]
-        return found.with_(embeddings=np.array(colours, np.float32)) if colours else Faces.none()
+        colors = [unit(image[y, x].astype(float)) for x, y in middle]
+        return found.with_(embeddings=np.array(colors, np.float32)) if colors else Faces.none()
 
 
 def test_what_the_detector_filled_in_is_not_measured_again():
@@ -398,8 +398,8 @@ def test_what_the_detector_filled_in_is_not_measured_again():
 
 
 def test_the_limit_belongs_to_who_makes_the_embeddings():
-    assert Engine.limit(Squares(), Colours()) == 0.5
-    assert Engine.limit(Complete(), Colours()) == 0.9
+    assert Engine.limit(Squares(), Colors()) == 0.5
+    assert Engine.limit(Complete(), Colors()) == 0.9
 
 
 def test_a_plugin_that_breaks_its_contract_is_named():
@@ -434,7 +434,7 @@ def test_a_change_is_not_told_of_a_single_sample_or_of_who_jumps_about():
 
 def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
     """Five tiles are dealt anew. In one of them a face is too small to be made out at first."""
-    colours = [ADA, BEN, CAM, (1, 1, 0), (0, 1, 1)]
+    colors = [ADA, BEN, CAM, (1, 1, 0), (0, 1, 1)]
     corners = [(20 + 110 * i, 40) for i in range(5)]
 
     def gallery(order, sides):
@@ -443,8 +443,8 @@ def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
             image[y : y + side, x : x + side] = np.rint(unit(who) * BRIGHT)
         return image
 
-    before, after = gallery(colours, [60] * 5), gallery([*colours[1:], ADA], [60] * 5)
-    unclear = gallery([*colours[1:], ADA], [60] * 4 + [36])  # the last one: ADA, too small
+    before, after = gallery(colors, [60] * 5), gallery([*colors[1:], ADA], [60] * 5)
+    unclear = gallery([*colors[1:], ADA], [60] * 4 + [36])  # the last one: ADA, too small
     tables = measure([before] * 6 + [unclear] * 3 + [after])
     spans = tables["tracks"].select("first_s", "last_s").rows()
     assert sorted(set(spans)) == [(0.0, 5.0), (6.0, 9.0)]
@@ -471,7 +471,7 @@ def lying(quarters, samples, roll=0.0):
     face[:27] = (BRIGHT, 0, 0)
     image = np.zeros((200, 400, 3), np.uint8)
     image[60:140, 160:240] = np.rot90(face, -quarters)
-    chunk = Chunk(engine := Engine(Marked(), Colours((1.0, 2.0, roll)), Moods()), "run", 0)
+    chunk = Chunk(engine := Engine(Marked(), Colors((1.0, 2.0, roll)), Moods()), "run", 0)
     for i in range(samples):
         sample = Sample(i, float(i), image)
         chunk.add([sample], engine.look([sample]))

@@ -43,7 +43,7 @@ class Tiles(Detector):
 
 @dataclass
 class Places(Encoder):
-    """Two people are told apart by their mean colour."""
+    """Two people are told apart by their mean color."""
 
     name, version, crop, same_person = "places", "1", Crop(16, align=False), 0.05
 
@@ -56,8 +56,8 @@ class Places(Encoder):
         ]
 
     def embed(self, crops):
-        colour = crops.reshape(len(crops), -1, 3).mean(1)
-        return (colour / np.linalg.norm(colour, axis=1, keepdims=True)).astype(np.float32)
+        color = crops.reshape(len(crops), -1, 3).mean(1)
+        return (color / np.linalg.norm(color, axis=1, keepdims=True)).astype(np.float32)
 
 
 @dataclass

@@ -85,7 +85,7 @@ def test_enrolled_students_are_found_in_the_next_recording(
     assert stat.S_IMODE(Path("names.json").stat().st_mode) == 0o600
 
 
-def test_who_is_enrolled_later_is_recognised_without_another_analysis(
+def test_who_is_enrolled_later_is_recognized_without_another_analysis(
     fertool, pictures: Path, filled: Path, four: Path, secret
 ) -> None:
     assert labels(filled) == [f"student-{i:02d}" for i in range(1, 5)]
@@ -135,7 +135,7 @@ def test_of_whom_there_is_no_picture_stays_a_number(fertool, pictures: Path, fil
     assert labels(filled) == ["Ann", "student-02", "student-03", "student-04"]
 
 
-def test_who_was_recognised_as_json(fertool, pictures: Path, filled: Path, secret) -> None:
+def test_who_was_recognized_as_json(fertool, pictures: Path, filled: Path, secret) -> None:
     fertool("students", "rename", "student-02", "Robert", "--names", "n.json")
     done = fertool("students", "enroll", pictures, "--names", "n.json", "--detector", "ssd", "--json")
     shown = json.loads(done.out)
@@ -148,7 +148,7 @@ def test_who_was_recognised_as_json(fertool, pictures: Path, filled: Path, secre
     assert done.err == "1 lecture judged again\n"
 
 
-def test_faces_that_were_not_kept_cannot_be_recognised(fertool, pictures: Path, filled: Path) -> None:
+def test_faces_that_were_not_kept_cannot_be_recognized(fertool, pictures: Path, filled: Path) -> None:
     with Store(filled).database.transaction() as con:
         con.execute("UPDATE samples SET dropped = 1")
     done = fertool("students", "enroll", pictures, "--detector", "ssd")

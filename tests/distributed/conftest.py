@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from same_rows import ROWS
 
 from fertool.demo.gallery import Person, make_gallery
 
@@ -59,17 +60,6 @@ class Tiles(Detector):
 def fertool_plugins():
     return [Tiles]
 """
-ROWS = {
-    "chunks": "run, chunk",
-    "samples": "*",
-    "tracks": "*",
-    "observations": "*",
-    "students": "*",
-    "segments": "*",
-    "assessments": "* EXCLUDE (assessed_at)",
-    "runs": "run, recording, state, policy, config, planned, notes",
-    "recordings": "*",
-}
 Content = dict[str, list[tuple]]
 
 

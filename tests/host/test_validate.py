@@ -40,7 +40,7 @@ class AnyDetector(Returns, Detector):
 
 
 class AnyEncoder(Returns, Encoder):
-    name = "mean-colour"
+    name = "mean-color"
     crop = Crop(8)
     same_person = 0.5
 
@@ -115,7 +115,7 @@ FACES_BROKEN = [
     ({"pose_deg": [None, None]}, "pose_deg of shape (2, 3)", "got list [None, None]"),
     ({"embeddings": f32([1, 0])}, "embeddings of shape (2, any)", "shape (1, 2)"),
     ({"embeddings": f32(1, 0)}, "embeddings of shape (2, any)", "shape (2,)"),
-    ({"embeddings": f32([3, 4], [0, 1])}, "embeddings of length 1", "lengths 1 to 5"),  # not normalised
+    ({"embeddings": f32([3, 4], [0, 1])}, "embeddings of length 1", "lengths 1 to 5"),  # not normalized
     ({"embeddings": f32([0, 0], [0, 1])}, "embeddings of length 1", "lengths 0 to 1"),
     ({"embeddings": f32([NAN, 0], [0, 1])}, "finite embeddings", "NaN"),
 ]
@@ -130,7 +130,7 @@ def test_faces_that_break_the_contract_are_refused(changed, expected, got):
     landmarks = {"landmarks": FULL.landmarks, "pose_deg": FULL.pose_deg} | changed
     with pytest.raises(PluginError) as caught:  # an encoder is held against the same
         validate.encode(AnyEncoder([FULL, replace(TWO, **landmarks)]), IMAGES, [TWO, TWO])
-    expect(caught, "encoder", "mean-colour", "encode() broke its contract", expected, got)
+    expect(caught, "encoder", "mean-color", "encode() broke its contract", expected, got)
 
 
 FACES_FINE = [
@@ -186,7 +186,7 @@ def test_detect_and_encode_return_one_faces_per_image(value, got):
     expect(caught, "detector", "square", "a list of 2 Faces, one per image", got)
     with pytest.raises(PluginError) as caught:
         validate.encode(AnyEncoder(value), IMAGES, [TWO, TWO])
-    expect(caught, "encoder", "mean-colour", "a list of 2 Faces, one per image", got)
+    expect(caught, "encoder", "mean-color", "a list of 2 Faces, one per image", got)
 
 
 ENCODED_BROKEN = [
@@ -204,7 +204,7 @@ ENCODED_BROKEN = [
 def test_encode_returns_the_same_faces_with_more_to_them(value, expected, got):
     with pytest.raises(PluginError) as caught:
         validate.encode(AnyEncoder([FULL, value]), IMAGES, [TWO, TWO])
-    expect(caught, "encoder", "mean-colour", "encode() broke its contract", expected, got)
+    expect(caught, "encoder", "mean-color", "encode() broke its contract", expected, got)
 
 
 def test_encode_may_leave_an_image_without_faces_as_it_is():
@@ -230,7 +230,7 @@ EMBEDDED_BROKEN = [
 def test_embed_returns_unit_rows(value, expected, got):
     with pytest.raises(PluginError) as caught:
         validate.embed(AnyEncoder(value), CROPS)
-    expect(caught, "encoder", "mean-colour", "embed() broke its contract", expected, got)
+    expect(caught, "encoder", "mean-color", "embed() broke its contract", expected, got)
 
 
 HALVES = f32([0.5, 0.5], [1, 0], [0.25, 0.75])
@@ -350,8 +350,8 @@ def test_assess_always_gives_a_list(value, expected):
 
 RAISING = [
     (AnyDetector, "detector", "square", "detect", lambda p: validate.detect(p, IMAGES)),
-    (AnyEncoder, "encoder", "mean-colour", "encode", lambda p: validate.encode(p, IMAGES, [TWO, TWO])),
-    (AnyEncoder, "encoder", "mean-colour", "embed", lambda p: validate.embed(p, CROPS)),
+    (AnyEncoder, "encoder", "mean-color", "encode", lambda p: validate.encode(p, IMAGES, [TWO, TWO])),
+    (AnyEncoder, "encoder", "mean-color", "embed", lambda p: validate.embed(p, CROPS)),
     (AnyClassifier, "classifier", "two-moods", "classify", lambda p: validate.classify(p, CROPS)),
     (AnyRule, "rule", "opinion", "assess", lambda p: validate.assess(p, pl.DataFrame(schema=SEEN), CONTEXT)),
 ]

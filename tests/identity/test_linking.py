@@ -74,7 +74,7 @@ def test_look_alikes_are_new_rather_than_wrong(store):
     assert analyzed(store, "two", between)[0] == ["student-03"]
 
 
-def test_a_named_student_of_another_recording_is_recognised(store):
+def test_a_named_student_of_another_recording_is_recognized(store):
     analyzed(store, "one", tracks((face(ADA), [0], 60)), student="Ada")
     assert analyzed(store, "two", THREE)[0] == ["Ada", "student-01", "student-02"]
 
@@ -148,7 +148,7 @@ def test_a_recording_that_moves_leaves_behind_whom_others_know(store):
 
 
 def changing(table, **changes):
-    """The same tracks with a change of so many grey levels, per person (p0, p1, ...)."""
+    """The same tracks with a change of so many gray levels, per person (p0, p1, ...)."""
     person = pl.col("track").str.split("-").list.last()
     levels = {name.removeprefix("p"): level for name, level in changes.items()}
     return table.with_columns(change=person.replace_strict(levels, default=None, return_dtype=pl.Float32))

@@ -1,4 +1,4 @@
-"""Enrolled after the recordings: who was a number is recognised, as if the pictures had been there before."""
+"""Enrolled after the recordings: who was a number is recognized, as if the pictures had been there before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_people import ADA, BEN, CAM, DAN, LIMIT, TOOLS, analyzed, enrol, face, tracks
 
-from fertool.identity.recognition import recognise, together
+from fertool.identity.recognition import recognize, together
 from fertool.storage.store import Store
 
 THREE = tracks((face(ADA), range(5), 60), (face(BEN), range(4), 60), (face(CAM), range(3), 60))
@@ -21,11 +21,11 @@ ONE, TWO, THIRD = (f"student-0{i}" for i in (1, 2, 3))
 
 
 def enrol_late(store, course="signals", named=(), model=TOOLS.model, **pictures):
-    """Who is recognised, and how many were asked about; the rows are moved."""
+    """Who is recognized, and how many were asked about; the rows are moved."""
     enrol(store, course, **pictures)
     roster = store.students
-    found, asked = recognise(roster, course, {*pictures}, model=model, limit=LIMIT, named=named)
-    store.corrections.recognise(course, found)
+    found, asked = recognize(roster, course, {*pictures}, model=model, limit=LIMIT, named=named)
+    store.corrections.recognize(course, found)
     return found, asked
 
 
@@ -35,7 +35,7 @@ def who(store):
     return dict(store.query(sql).rows())
 
 
-def test_who_is_enrolled_later_is_recognised_in_every_recording(store):
+def test_who_is_enrolled_later_is_recognized_in_every_recording(store):
     analyzed(store, "one", THREE)
     analyzed(store, "two", tracks((face(CAM, 5), range(5), 60), (face(DAN), range(2), 60)))
     assert enrol_late(store, Cam=face(CAM, 8), Ada=face(ADA, 8)) == ({ONE: "Ada", THIRD: "Cam"}, 4)

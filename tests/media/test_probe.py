@@ -207,7 +207,7 @@ def test_a_recording_that_begins_within_a_group(videos: ModuleType, tmp_path: Pa
     assert {number - at for at, number in got} == {got[0][1] - got[0][0]}
 
 
-# (name, what becomes of a sound faststart MP4 of 10 s, how many frames can be read at least and at most)
+# (name, damage to a sound faststart MP4 of 10 s, how many frames can be read at least and at most)
 CUT: list[tuple[str, float, int, int]] = [
     ("faststart.mp4", 0.6, 100, 200),  # the index at the front lists frames that are not there
     ("a.mkv", 0.6, 100, 200),
@@ -298,7 +298,7 @@ def sound(videos: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return {n: videos.write(folder / n, 75, options=GROUPS, sound_s=s).read_bytes() for n, s in names.items()}
 
 
-# Files that cannot be analyzed: (name, what becomes of a sound MP4, what the error says)
+# Files that cannot be analyzed: (name, damage to a sound MP4, words of the error)
 UNREADABLE: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("empty.mp4", lambda _: b"", r"the file is empty \(was it copied completely"),
     ("text.mp4", lambda _: b"Dear all,\n" * 500, "cannot be read as a video: Invalid data"),

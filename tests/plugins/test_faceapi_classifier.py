@@ -134,7 +134,7 @@ def test_accuracy_on_fer2013(classifier: FaceApi) -> None:
 def enlarged(webp: bytes) -> np.ndarray:
     """A 48 x 48 gray picture at the size of the net's input."""
     image = cv2.imdecode(np.frombuffer(webp, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:  # OpenCV cannot read a WebP of less than 32 bytes, which is a picture of one colour
+    if image is None:  # OpenCV cannot read a WebP of less than 32 bytes, which is a picture of one color
         image = np.zeros((48, 48, 3), np.uint8)
     return cv2.resize(image, (112, 112))
 

@@ -139,7 +139,7 @@ def test_expressions_equal_the_originals(name: str, exact: bool) -> None:
     ("kind", "size", "key", "apart"),
     [
         (nets.Landmarks68, 112, "landmarks", 1.0),  # pixels
-        # dlib's net hardly cares about colour, so a mistake would not show in how well it tells people apart.
+        # dlib's net hardly cares about color, so a mistake would not show in how well it tells people apart.
         (nets.Recognition, 150, "descriptor", 0.02),
         (nets.Expression, 112, "expression", 1e-3),
     ],

@@ -20,7 +20,7 @@ from fertool_plugins.classifiers.hafnet2025 import Hafnet2025
 from fertool_plugins.classifiers.khalid2025 import Khalid2025
 from fertool_plugins.classifiers.tuyakov2022 import Tuyakov2022
 from fertool_plugins.nets.attention import Cbam, ChannelAttention, SelfAttention, SpatialAttention
-from fertool_plugins.nets.resnet import Basic, Block, Bottleneck, normalise, resnet18, resnet50, shortcut
+from fertool_plugins.nets.resnet import Basic, Block, Bottleneck, normalize, resnet18, resnet50, shortcut
 from fertool_plugins.nets.trained import FER2013_FRAME, Trained
 
 
@@ -124,8 +124,8 @@ def test_a_bias_draws_every_position_to_its_key() -> None:
 # --- residual networks ---------------------------------------------------------------------------
 
 
-def test_normalised_pixels() -> None:
-    torch.testing.assert_close(normalise(torch.tensor([0.508, 0.763])), torch.tensor([0.0, 1.0]))
+def test_normalized_pixels() -> None:
+    torch.testing.assert_close(normalize(torch.tensor([0.508, 0.763])), torch.tensor([0.0, 1.0]))
 
 
 def test_pooled_shortcut_sees_all_four_positions() -> None:
@@ -177,7 +177,7 @@ def convolution(inputs: int, outputs: int, size: int) -> int:
 
 
 def test_parameters_of_resnet18() -> None:
-    """PyTorch's own has 11,689,512 with colour, a 7x7 stem (9,408) and 1,000 classes."""
+    """PyTorch's own has 11,689,512 with color, a 7x7 stem (9,408) and 1,000 classes."""
     count = convolution(1, 64, 3) + 4 * convolution(64, 64, 3)
     for wide in (128, 256, 512):
         count += convolution(wide // 2, wide, 3) + 3 * convolution(wide, wide, 3)
@@ -187,7 +187,7 @@ def test_parameters_of_resnet18() -> None:
 
 
 def test_parameters_of_resnet50() -> None:
-    """PyTorch's own has 25,557,032 with colour (9,408 in its stem, not 3,136) and 1,000 classes."""
+    """PyTorch's own has 25,557,032 with color (9,408 in its stem, not 3,136) and 1,000 classes."""
     count = sum(p.numel() for p in resnet50("paper").parameters())
     assert count == 25_557_032 - (2048 * 1000 + 1000) - (9408 - 3136)
 

@@ -69,7 +69,7 @@ def test_every_page_draws_its_charts_fits_and_can_be_read_by_everybody(
         picture.parent.mkdir(parents=True, exist_ok=True)
         visitor.tab.screenshot(path=picture, full_page=True)
         complaints += [f"{name}: {text}" for text in violations(visitor.tab, RULES)]
-        # Of the same page in the other scheme, only colours can differ.
+        # Of the same page in the other scheme, only colors can differ.
         visitor.tab.emulate_media(color_scheme=OTHER[scheme])
         contrast = violations(visitor.tab, ["color-contrast"])
         complaints += [f"{name}: {OTHER[scheme]}: {text}" for text in contrast]
@@ -228,7 +228,7 @@ def test_the_heat_map_shows_what_is_chosen(visit: Callable[..., Any]) -> None:
     assert not tab.locator(".heat-lost").is_visible()
 
 
-def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
+def test_colors_follow_the_scheme(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/signals.sampling", color_scheme="light")
     bar = "getComputedStyle(document.querySelector('#chart-shares .point path')).fill"
     scroll_through(tab)
@@ -238,9 +238,7 @@ def test_colours_follow_the_scheme(visit: Callable[..., Any]) -> None:
     tab.wait_for_function(f"{bar} !== '{light}'")
 
 
-def test_printing_draws_everything_in_the_colours_for_paper(
-    visit: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_printing_draws_everything_in_the_colors_for_paper(visit: Callable[..., Any], tmp_path: Path) -> None:
     tab = visit("lectures/signals.sampling", color_scheme="dark")
     tab.evaluate("""() => addEventListener('beforeprint', () => {
         window.onPaper = getComputedStyle(document.querySelector('#chart-shares .point path')).fill;

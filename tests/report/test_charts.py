@@ -83,7 +83,7 @@ def test_the_script_that_ships_speaks_the_version_that_is_tested() -> None:
 
 
 def test_figures_are_bare(sampling: Digest) -> None:
-    """No template, no colours: the page brings both."""
+    """No template, no colors: the page brings both."""
     for figure in drawings(sampling):
         text = base.Chart("x", "x", figure).json
         assert '"template"' not in text
@@ -330,7 +330,7 @@ def test_a_trend_of_the_class_leaves_hidden_lectures_out(store: Store) -> None:
     assert len(seen["y"]) == 1
 
 
-# --- colours: contrast and colour blindness -------------------------------------------------------
+# --- colors: contrast and color blindness -------------------------------------------------------
 
 
 def schemes() -> dict[str, str]:
@@ -415,7 +415,7 @@ def test_figures_on_a_heat_map_can_be_read(scheme: str) -> None:
     assert contrast(palette(scheme)["text"], linear) >= 4.5
 
 
-def test_both_schemes_name_the_same_colours() -> None:
+def test_both_schemes_name_the_same_colors() -> None:
     assert set(palette("light")) == set(palette("dark"))
 
 

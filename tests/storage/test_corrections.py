@@ -25,7 +25,7 @@ def decisions(store) -> Corrections:
     return store.corrections
 
 
-def analyse(
+def analyze(
     store: Store, recording: str, who: dict[str, str], run: str = "run", chunks: int = 2
 ) -> dict[str, str]:
     """A finished run in which each person of `who` (place -> label) has one track of three samples per chunk
@@ -127,9 +127,9 @@ ONE, TWO = "student-01", "student-02"
 
 
 def test_rename_reaches_every_table(store: Store, decisions: Corrections) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO}, run="older")
-    analyse(store, "r1", {"a": ONE, "b": TWO})
-    analyse(store, "r2", {"a": ONE})
+    analyze(store, "r1", {"a": ONE, "b": TWO}, run="older")
+    analyze(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r2", {"a": ONE})
     judge(store, ONE, TWO)
     enrol(store, ONE)
     answer(store, ONE, True)
@@ -145,7 +145,7 @@ def test_rename_reaches_every_table(store: Store, decisions: Corrections) -> Non
 
 
 def test_a_decision_is_recorded_with_the_place_and_time_of_every_track(store, decisions) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
     decisions.rename("signals", TWO, "Bob")
     table = decisions.all("signals")
     assert table.schema == DECISIONS
@@ -158,8 +158,8 @@ def test_a_decision_is_recorded_with_the_place_and_time_of_every_track(store, de
 
 
 def test_merge_moves_everything_and_names_the_lectures_to_judge_again(store, decisions) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO})
-    analyse(store, "r2", {"a": ONE})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r2", {"a": ONE})
     judge(store, ONE, TWO)
     enrol(store, ONE, TWO)
     assert decisions.merge("signals", ONE, TWO) == [("signals", "week r1")]
@@ -210,7 +210,7 @@ def test_merged_students_have_one_answer_on_consent(store, decisions, answers, c
     ],
 )
 def test_split_by_time(store, decisions, part: Stretch, moved: set[str]) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
     new, lectures = decisions.split("signals", ONE, part)
     assert (new, lectures) == ("student-03", [("signals", "week r1")])
     assert {track for track, student in labels(store).items() if student == new} == moved
@@ -219,8 +219,8 @@ def test_split_by_time(store, decisions, part: Stretch, moved: set[str]) -> None
 
 
 def test_split_by_recording(store, decisions) -> None:
-    analyse(store, "r1", {"a": ONE})
-    analyse(store, "r2", {"a": ONE})
+    analyze(store, "r1", {"a": ONE})
+    analyze(store, "r2", {"a": ONE})
     new, _ = decisions.split("signals", ONE, Stretch("r2.mp4"))
     assert set(labels(store).values()) == {ONE}
     assert set(labels(store, "r2").values()) == {new}
@@ -228,7 +228,7 @@ def test_split_by_recording(store, decisions) -> None:
 
 def test_all_may_be_split_off_who_is_known_by_more_than_recordings(store, decisions) -> None:
     """A number that was merged into an enrolled student by mistake is a number again."""
-    analyse(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
     answer(store, "Ann", consent=False)
     decisions.merge("signals", "Ann", ONE)
     new, lectures = decisions.split("signals", "Ann", Stretch("r1"))
@@ -241,7 +241,7 @@ def test_all_may_be_split_off_who_is_known_by_more_than_recordings(store, decisi
 
 def test_a_number_is_never_given_twice(store, decisions) -> None:
     """A names file may still know it, and would give somebody the name of somebody else."""
-    analyse(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
+    analyze(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
     decisions.merge("signals", ONE, "student-03")
     assert decisions.newcomers("signals", 2) == ["student-04", "student-05"]
     decisions.rename("signals", "student-05", "Eve")
@@ -252,7 +252,7 @@ def test_a_number_is_never_given_twice(store, decisions) -> None:
 
 
 def test_the_audit_follows_the_label(store, decisions) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
     store.audit.record("export", "signals", [ONE, TWO], "all")
     decisions.rename("signals", ONE, "Ann")
     decisions.merge("signals", "Ann", TWO)
@@ -279,8 +279,8 @@ def test_the_audit_follows_the_label(store, decisions) -> None:
     ],
 )
 def test_what_cannot_be_decided_changes_nothing(store, decisions, call, words: str) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO})
-    analyse(store, "r2", {"a": ONE})
+    analyze(store, "r1", {"a": ONE, "b": TWO})
+    analyze(store, "r2", {"a": ONE})
     before = labels(store), students(store)
     with pytest.raises(FertoolError) as error:
         call(decisions)
@@ -290,13 +290,13 @@ def test_what_cannot_be_decided_changes_nothing(store, decisions, call, words: s
 
 
 def test_the_next_analysis_finds_all_decisions_again(store, decisions) -> None:
-    analyse(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
+    analyze(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
     decisions.merge("signals", ONE, "student-03")
     new, _ = decisions.split("signals", TWO, Stretch(start_s=60.0))
     decisions.rename("signals", TWO, "Bob")
     expected = {"0-a": ONE, "0-b": "Bob", "0-c": ONE, "1-a": ONE, "1-b": new, "1-c": ONE}
     assert labels(store) == expected
-    analyse(store, "r1", {"a": "x", "b": "y", "c": "z"}, run="again")
+    analyze(store, "r1", {"a": "x", "b": "y", "c": "z"}, run="again")
     found = linking.decided(store, "signals", "r1", "again-r1")
     assert {track.split("-", 2)[2]: label for track, label in found.items()} == expected
     assert linking.decided(store, "signals", "r2", "again-r1") == {}

@@ -280,7 +280,7 @@ def test_one_recording_under_the_policy_behaviour_puts_the_lecture_under_it(stor
     analyzed(store, "run2", recording("r2"), policy="behaviour")
     assert store.policy("signals", "week-1") == "behaviour"
     assert store.policy("signals", "week-2") == "full"
-    analyzed(store, "run3", recording("r2"))  # analysed anew: the old run no longer counts
+    analyzed(store, "run3", recording("r2"))  # analyzed anew: the old run no longer counts
     assert store.policy("signals", "week-1") == "full"
 
 
@@ -306,7 +306,7 @@ def test_no_label_can_be_called_as_a_column_that_is_there():
     assert fixed - {*EMOTIONS} == COLUMNS
 
 
-def labelled(store, run, others, rec="r1", lecture="week-1"):
+def labeled(store, run, others, rec="r1", lecture="week-1"):
     """A finished run of Ann, whose classifier gave these further labels (JSON) in both samples."""
     begin(store, run, recording(rec, lecture=lecture))
     tables = chunk(run)
@@ -317,11 +317,11 @@ def labelled(store, run, others, rec="r1", lecture="week-1"):
 
 def test_a_further_label_is_a_column_from_the_run_on_that_brings_it(store):
     usual = store.query("FROM frame_emotions").columns
-    labelled(store, "run1", None)
+    labeled(store, "run1", None)
     assert store.query("FROM frame_emotions").columns == usual
-    labelled(store, "run2", '{"not-sure": 0.5, "contempt": 0.125}', "r2", "week-2")
+    labeled(store, "run2", '{"not-sure": 0.5, "contempt": 0.125}', "r2", "week-2")
     assert store.query("FROM frame_emotions").columns == [*usual, "contempt", "not-sure"]
-    labelled(store, "run3", '{"boredom": 0.25, "contempt": 0.25}', "r3", "week-3")
+    labeled(store, "run3", '{"boredom": 0.25, "contempt": 0.25}', "r3", "week-3")
     asked = (
         'SELECT lecture, happy, boredom, contempt, "not-sure" FROM frame_emotions WHERE sample = 0 ORDER BY 1'
     )
@@ -344,8 +344,8 @@ def test_a_further_label_shows_once_its_run_is_finished(store):
 
 
 def test_a_summary_has_every_label(store):
-    labelled(store, "run1", None)
-    labelled(store, "run2", '{"contempt": 0.125}', "r2")
+    labeled(store, "run1", None)
+    labeled(store, "run2", '{"contempt": 0.125}', "r2")
     assert (store.summary("run1")["happy"], store.summary("run1")["contempt"]) == (0.75, None)
     assert (store.summary("run2")["happy"], store.summary("run2")["contempt"]) == (0.75, 0.125)
 

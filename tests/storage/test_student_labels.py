@@ -1,4 +1,4 @@
-"""Who goes by which number or name in a course, through analyses and moves."""
+"""Labels of students: their one spelling, and their numbers through analyses and moves."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_recording_that_moves_to_another_course_gets_numbers_there(store):
         ("circuits", "student-01", "r2"),
         ("circuits", "student-02", "r1"),
         ("circuits", "student-03", "r1"),
-        ("signals", "Ada", None),  # whoever has a name stays
+        ("signals", "Ada", None),  # a student with a name stays
     ]
 
 

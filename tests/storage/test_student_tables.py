@@ -1,4 +1,4 @@
-"""Every column with a student is declared, and what becomes of its rows is what the declaration says."""
+"""Every column with a student is declared, and its rows are treated as declared."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_table_is_explained_to_the_person_it_is_about() -> None:
     assert list(MEANS) == list(DECLARED)
 
 
-# --- what becomes of the rows ---------------------------------------------------------------------
+# --- rows after a change --------------------------------------------------------------------------
 
 
 def enrol(store: Store, course: str, student: str, *pictures: str) -> None:

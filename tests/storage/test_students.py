@@ -47,7 +47,7 @@ def consents(*rows: tuple) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=CONSENTS, orient="row")
 
 
-def analysed(store: Store, name: str, tracks: list[tuple[str | None, int, float | None]], **more) -> str:
+def analyzed(store: Store, name: str, tracks: list[tuple[str | None, int, float | None]], **more) -> str:
     """A finished run of recording `name` with tracks of (student, samples, angle); returns its id."""
     recording = Recording(name, name * 4, more.get("course", "signals"), "week 1", f"/v/{name}.mp4", name, 1,
                           60.0, 60.0, 640, 360, "h264")  # fmt: skip
@@ -97,8 +97,8 @@ def test_enrolling_twice_changes_nothing(roster: Students, store: Store) -> None
 def test_embeddings_of_another_model_are_not_compared(roster: Students, store: Store) -> None:
     roster.enrol("signals", pictures(("ann", "a.jpg", 10)))
     roster.enrol("signals", pictures(("ann", "a.jpg", 50), model="other"))
-    analysed(store, "r1", [("ann", 5, 12)])
-    analysed(store, "r2", [("ann", 5, 52)], model="other")
+    analyzed(store, "r1", [("ann", 5, 12)])
+    analyzed(store, "r2", [("ann", 5, 52)], model="other")
     assert angles(roster.prototypes("signals", model=MODEL)["ann"]) == [10, 12]
     assert sorted(angles(roster.prototypes("signals", model="other")["ann"])) == [50, 52]
     assert angles(roster.enrolled("signals", model="other")["ann"]) == [50]
@@ -106,9 +106,9 @@ def test_embeddings_of_another_model_are_not_compared(roster: Students, store: S
 
 
 def test_tracks_count_if_they_are_somebody_s_and_of_a_current_run(roster: Students, store: Store) -> None:
-    analysed(store, "r1", [("ann", 5, 1)], run="older")
-    analysed(store, "r1", [("ann", 5, 10), (None, 9, 80), ("bob", 3, None), ("bob", 2, 70)], run="newer")
-    analysed(store, "r2", [("ann", 5, 20)], course="algebra")
+    analyzed(store, "r1", [("ann", 5, 1)], run="older")
+    analyzed(store, "r1", [("ann", 5, 10), (None, 9, 80), ("bob", 3, None), ("bob", 2, 70)], run="newer")
+    analyzed(store, "r2", [("ann", 5, 20)], course="algebra")
     known = roster.prototypes("signals")
     assert {student: angles(rows) for student, rows in known.items()} == {"ann": [10], "bob": [70]}
     assert roster.prototypes("signals", without="r1") == {}
@@ -118,8 +118,8 @@ def test_pictures_first_then_the_longest_tracks_of_every_recording_in_turn(
     roster: Students, store: Store
 ) -> None:
     roster.enrol("signals", pictures(("ann", "a.jpg", 0)))
-    analysed(store, "r1", [("ann", 60 - i, 10 + i) for i in range(20)])
-    analysed(store, "r2", [("ann", 5, 50), ("ann", 6, 51)])
+    analyzed(store, "r1", [("ann", 60 - i, 10 + i) for i in range(20)])
+    analyzed(store, "r2", [("ann", 5, 50), ("ann", 6, 51)])
     found = angles(roster.prototypes("signals")["ann"])
     assert len(found) == PROTOTYPES
     assert found[:5] == [0, 10, 51, 11, 50]

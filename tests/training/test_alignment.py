@@ -44,8 +44,8 @@ def dataset(images: np.ndarray) -> Dataset:
 def roll_deg(encoder: FaceApi, image: np.ndarray) -> float:
     """Slope of the line through the eyes."""
     whole = Faces(np.array([[0, 0, SIDE, SIDE]], np.float32), np.ones(1, np.float32))
-    colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    (found,) = encoder.encode([colour], [whole])
+    color = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    (found,) = encoder.encode([color], [whole])
     assert found.landmarks is not None
     right, left = crops.eyes(found.landmarks)[0]
     return float(np.degrees(np.arctan2(*(left - right)[::-1])))

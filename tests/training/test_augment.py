@@ -338,8 +338,8 @@ def test_a_plane_of_landmarks_moves_with_its_picture_and_keeps_its_light():
 
 
 def crowd(seed=0, count=4000):
-    """Labels that follow two kinds of votes: all for the first expression is labelled 0 or 6, at 3 to 1; half
-    for the fourth is labelled 3."""
+    """Labels that follow two kinds of votes: all for the first expression is labeled 0 or 6, at 3 to 1; half
+    for the fourth is labeled 3."""
     chance = np.random.default_rng(seed)
     kind = chance.integers(0, 2, count)
     votes = np.zeros((count, 7), np.float32)

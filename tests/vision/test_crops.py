@@ -185,12 +185,12 @@ def test_the_middle_of_a_box_stays_the_middle_of_its_crop():
 
 
 def test_eyes_are_level_in_the_picture_itself():
-    """A turned face with coloured eyes: after cutting, both eyes lie on one row, the right one left."""
+    """A turned face with colored eyes: after cutting, both eyes lie on one row, the right one left."""
     landmarks = rotated(sixty_eight(), 35)
     image = np.zeros((200, 240, 3), np.uint8)
     (right, left) = crops.eyes(landmarks)[0]
-    for point, colour in ((right, (0, 0, 255)), (left, (0, 255, 0))):
-        cv2.circle(image, np.round(point).astype(int).tolist(), 5, colour, -1)
+    for point, color in ((right, (0, 0, 255)), (left, (0, 255, 0))):
+        cv2.circle(image, np.round(point).astype(int).tolist(), 5, color, -1)
     (crop,) = crops.cut(image, boxes((60, 60, 140, 140)), landmarks, Crop(112))
     (right_y, right_x), (left_y, left_x) = (np.argwhere(crop[..., c] > 128).mean(axis=0) for c in (2, 1))
     assert right_y == pytest.approx(left_y, abs=1)

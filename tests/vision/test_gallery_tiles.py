@@ -75,7 +75,7 @@ def test_shuffles(rows, times):
 
 
 def test_after_a_shuffle_places_say_nothing():
-    """Whoever happens to be dealt the place of a look-alike is not taken for them."""
+    """A person moved to the tile of a look-alike is not taken for that one."""
     alike = [*FOUR, (4, 4, 0, 59)]
     dealt = [((i + 1) % 4, i, 60, 119) for i in range(4)]
     arguments = gallery(*alike, *dealt, (face(4, 10), 4, 60, 119))

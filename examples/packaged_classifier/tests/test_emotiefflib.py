@@ -41,7 +41,7 @@ def test_says_what_is_missing_and_fetches_nothing(home: Path):
 
 
 def toy(path: Path) -> None:
-    """A network for the colour of a face: red is happy, green neutral, blue sad."""
+    """A network for the color of a face: red is happy, green neutral, blue sad."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     weights = np.zeros((8, 3), np.float32)

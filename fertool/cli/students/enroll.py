@@ -83,20 +83,20 @@ def enroll(
     found = students.enroll(store, chosen.course, graded, people)
     if json:
         rejected = [{"picture": picture, "reason": reason} for picture, reason in graded.bad]
-        recognised = [{"number": number, "student": student} for number, student in found.recognised.items()]
-        unknown = found.asked - len(found.recognised)
+        recognized = [{"number": number, "student": student} for number, student in found.recognized.items()]
+        unknown = found.asked - len(found.recognized)
         print_json(
-            {"enrolled": found.rows, "rejected": rejected, "recognised": recognised, "unrecognised": unknown}
+            {"enrolled": found.rows, "rejected": rejected, "recognised": recognized, "unrecognised": unknown}
         )
     else:
         _print_enrolled(found.rows)
-        _print_recognised(found.recognised, found.asked)
+        _print_recognized(found.recognized, found.asked)
         _print_rejected(graded.bad)
     for line in [*graded.doubts, *_dropped(found.dropped)]:
         plain.warning(line)
     # Of the policy that holds here: pictures of a roster are looked at under `behaviour`.
     here = settings(course=course, db=db)
-    whole = not found.recognised or privacy.catch_up(
+    whole = not found.recognized or privacy.catch_up(
         store, here, found.lectures, chosen.course, Aside(plain) if json else plain
     )
     privacy.apply_consent(store, here, plain)  # answers of this roster
@@ -139,7 +139,7 @@ def _print_enrolled(rows: list[dict[str, object]]) -> None:
     )
 
 
-def _print_recognised(found: dict[str, str], asked: int) -> None:
+def _print_recognized(found: dict[str, str], asked: int) -> None:
     for number, student in found.items():
         print(f"{number} is {student} now")
     if asked:

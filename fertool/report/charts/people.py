@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fertool.report.i18n import Language
 
 DASHES = dict(zip(EMOTIONS, ("solid", "dash", "dot", "solid", "dash", "dot", "solid"), strict=True))
-"""A second cue beside colour: of colours that could be mixed up, no two share a dash."""
+"""A second cue beside color: of colors that could be mixed up, no two share a dash."""
 FURTHER_DASH = "dashdot"
 """Of labels beyond the seven."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """n labelled pictures as a struct of arrays, all in the same order."""
+    """n labeled pictures as a struct of arrays, all in the same order."""
 
     images: Pixels
     """(n, size, size) uint8 gray, or (n, size, size, 3) uint8 BGR."""

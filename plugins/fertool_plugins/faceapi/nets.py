@@ -288,7 +288,7 @@ def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
 
 
 def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:
-    """(n, h, w, 3) uint8 BGR (or float, 0..255) -> (n, 3, h, w), normalised, as `net` wants it."""
+    """(n, h, w, 3) uint8 BGR (or float, 0..255) -> (n, 3, h, w), normalized, as `net` wants it."""
     like = next(net.parameters())
     writable = np.require(images, requirements="W")
     pixels = torch.from_numpy(writable).to(like.device).permute(0, 3, 1, 2).float()

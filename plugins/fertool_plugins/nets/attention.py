@@ -32,7 +32,7 @@ class ChannelAttention(nn.Module):
 class SpatialAttention(nn.Module):
     """Where to look: sigmoid(conv([mean; max])) over channels, one weight per position.
 
-    Woo et al., equation 3: a 7x7 convolution, with neither bias nor normalisation.
+    Woo et al., equation 3: a 7x7 convolution, with neither bias nor normalization.
     """
 
     def __init__(self, size: int = 7) -> None:

@@ -17,7 +17,7 @@ MEAN, DEVIATION = 0.508, 0.255
 WIDTHS = (64, 128, 256, 512)
 
 
-def normalise(images: Tensor) -> Tensor:
+def normalize(images: Tensor) -> Tensor:
     """Pixels in 0..1 to mean 0 and deviation 1 over FER2013."""
     return (images - MEAN) / DEVIATION
 
@@ -85,7 +85,7 @@ class Bottleneck(Block):
 
 
 class ResNet(nn.Sequential):
-    """(n, channels, h, w) normalised pictures -> (n, outputs, h / s, w / s) features.
+    """(n, channels, h, w) normalized pictures -> (n, outputs, h / s, w / s) features.
 
     Stem `paper`: 7x7 convolution of stride 2 and max pooling, s = 32, made for 224 pixels. `small`: a 3x3
     convolution of stride 1, s = 8, which leaves a 48-pixel face a map of 6 x 6.
@@ -128,7 +128,7 @@ def resnet50(
 
 
 class Pooled(nn.Module):
-    """A classifier of pictures in 0..1: normalise, features, mean over positions, linear layer."""
+    """A classifier of pictures in 0..1: normalize, features, mean over positions, linear layer."""
 
     def __init__(self, features: ResNet, classes: int) -> None:
         super().__init__()
@@ -136,5 +136,5 @@ class Pooled(nn.Module):
         self.last = nn.Linear(features.outputs, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.last(self.features(normalise(images)).mean((2, 3)))
+        logits: Tensor = self.last(self.features(normalize(images)).mean((2, 3)))
         return logits

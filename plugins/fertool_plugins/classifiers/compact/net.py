@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fertool_plugins.nets.resnet import Basic, conv_norm, normalise
+from fertool_plugins.nets.resnet import Basic, conv_norm, normalize
 
 STAGES = ((32, 1), (64, 2), (128, 2), (256, 2))
 """Channels and blocks; the side is halved between stages."""
@@ -33,7 +33,7 @@ class CompactNet(nn.Module):
 
     def see(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the label, and of the votes of ten people (FER+)."""
-        seen = self.dropout(self.features(normalise(images)).mean((2, 3)))
+        seen = self.dropout(self.features(normalize(images)).mean((2, 3)))
         label: Tensor = self.label(seen)
         votes: Tensor = self.votes(seen)
         return label, votes

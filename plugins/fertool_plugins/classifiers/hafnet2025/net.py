@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fertool_plugins.nets.resnet import normalise, resnet18
+from fertool_plugins.nets.resnet import normalize, resnet18
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +102,7 @@ class HafNet(nn.Module):
     def see(self, images: Tensor) -> Seen:
         if self.side:
             images = F.interpolate(images, (self.side, self.side), mode="bilinear", align_corners=False)
-        x = self.backbone(normalise(images))
+        x = self.backbone(normalize(images))
         seen, where = zip(*(head(x) for head in self.heads), strict=True)
         return Seen(self.last(fuse(torch.stack(seen, 1))), x.mean((2, 3)), torch.stack(where, 1))
 

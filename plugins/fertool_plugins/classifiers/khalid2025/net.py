@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fertool_plugins.nets.attention import SelfAttention
-from fertool_plugins.nets.resnet import normalise
+from fertool_plugins.nets.resnet import normalize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class KhalidNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 1, 48, 48) in 0..1 -> logits; a second plane is the nearness of landmarks (`Crop.anchors`)."""
-        x = self.backbone(normalise(images[:, :1]))
+        x = self.backbone(normalize(images[:, :1]))
         near = images[:, 1:]
         bias = self.pull * F.adaptive_avg_pool2d(near, x.shape[2:]).flatten(1) if near.shape[1] else None
         logits: Tensor = self.last(self.attention(x, bias))
