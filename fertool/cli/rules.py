@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 app = typer.Typer(
-    no_args_is_help=True, help="About rules: how far their answers hang on thresholds and errors."
+    no_args_is_help=True, help="Sensitivity to thresholds and to errors of the classifier."
 )
 
 
@@ -40,7 +40,7 @@ def register(parent: typer.Typer) -> None:
 
 @app.callback()
 def _group() -> None:
-    """About rules: how far their answers hang on thresholds and errors."""
+    """Sensitivity to thresholds and to errors of the classifier."""
 
 
 @app.command()

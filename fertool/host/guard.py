@@ -149,13 +149,11 @@ def guarded(what: str) -> Iterator[None]:
 def call(plugin: Plugin, method: str, function: Callable[..., Any], *args: Any) -> Any:
     """`function(*args)`, guarded. PluginError with the plugin's name for whatever it raises."""
     who = f"{plugin.kind} {plugin.name!r}"
-    try:
-        with guarded(f"{who} in {method}()"):
+    with guarded(f"{who} in {method}()"):
+        try:
             return function(*args)
-    except PluginError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{who} raised in {method}(): {type(error).__name__}: {error}", ASK) from error
+        except Exception as error:
+            raise PluginError(f"{who} raised in {method}(): {type(error).__name__}: {error}", ASK) from error
 
 
 def available(plugin: Plugin) -> str:
