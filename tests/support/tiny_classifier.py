@@ -7,6 +7,8 @@ import signal
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from fertool import Crop, Recipe, Trainable, hookimpl
 
 
@@ -44,7 +46,7 @@ class Tiny(Trainable):
         import torch
 
         with torch.inference_mode():
-            images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+            images = torch.from_numpy(np.array(crops)).permute(0, 3, 1, 2).float() / 255
             return torch.softmax(self.ready(images), 1).numpy()
 
 
