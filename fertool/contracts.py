@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An entry of the catalogue: one file to fetch."""
+    """An entry of the catalog: one file to fetch."""
 
     name: str
     """As typed: `fertool models pull NAME`."""
@@ -37,7 +37,7 @@ class Model:
     """Where it lies below `models_dir()`; for an archive, the folder it is unpacked into."""
     url: str
     """Pinned (to a commit, a release) so that it cannot change underneath the hash."""
-    licence: str
+    license: str
     sha256: str = ""
     """Of the file at `url`. May be empty only for an archive fetched by https whose publisher names no
     hash: the hashes of its files are then recorded when it is pulled, and held to from then on."""
@@ -46,7 +46,7 @@ class Model:
     archive: bool = False
     """The file at `url` is a zip that is to be unpacked."""
     note: str = ""
-    """What its user must know beside the licence."""
+    """What its user must know beside the license."""
 
     def __post_init__(self) -> None:
         schemes = ("https://", "http://") if self.sha256 else ("https://",)
@@ -183,7 +183,7 @@ class Trainable(Classifier):
         targets: torch.Tensor,
         votes: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The scalar to be minimised, in training mode: `images` as `network` wants them, `targets`
+        """The scalar to be minimized, in training mode: `images` as `network` wants them, `targets`
         (n, len(labels)) float32 probabilities, `votes` likewise, given if the recipe says `votes_apart`.
         Cross-entropy with `targets` unless a paper has more to it. In mixed precision it is called under
         autocast: compute losses in float32."""

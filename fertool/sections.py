@@ -20,7 +20,7 @@ class Given:
     """What a section may look at: what the page it stands on may show.
 
     Figures of the class that are held back are null in `tables`, and `held_back` says why; so are expressions
-    under the policy `behaviour`. Students go by the labels that the page shows.
+    under the policy `behaviour`. Students have the labels that the page shows.
     """
 
     page: PageKind

@@ -128,7 +128,7 @@ def look(path: File, request: Request) -> Source:
     targets = plan(source.index, request.every, request.start_s, request.end_s)
     if not len(targets):
         length = f"the recording is {source.duration_s:.1f} s long"
-        raise VideoError(f"{path}: nothing to analyse between --start and --end", length)
+        raise VideoError(f"{path}: nothing to analyze between --start and --end", length)
     return Source(source, targets, before)
 
 

@@ -205,7 +205,7 @@ def _agreeing(seen: list[Mode], known: list[Level]) -> Level | None:
 
 
 def _open(seen: list[Mode], range_: tuple[float, float], axis: str) -> Level:
-    """All that the level may be where neither this lecture nor another tells."""
+    """All that the level may be where neither this lecture nor another shows it."""
     low, high = range_
     main = max(seen, key=lambda mode: mode.share)
     if axis == "pitch_deg":

@@ -98,7 +98,7 @@ def _watch(
 
     if not files:
         raise ConfigError("--watch needs a file to watch", "--plugin my_rule.py")
-    saved = saves(files)  # from now on, also during the first judgement
+    saved = saves(files)  # from now on, also during the first judgment
     try:
         before = judge(chosen, course, lecture, pairs, files)
         print("watching; Ctrl-C ends it", flush=True)

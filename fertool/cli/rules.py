@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-app = typer.Typer(
-    no_args_is_help=True, help="Sensitivity to thresholds and to errors of the classifier."
-)
+app = typer.Typer(no_args_is_help=True, help="Sensitivity to thresholds and to errors of the classifier.")
 
 
 def register(parent: typer.Typer) -> None:

@@ -57,7 +57,7 @@ LOOKS: dict[str, Look] = {
     "max": Look(4, 0.25, -0.6, -0.2),
     "noa": Look(1, -0.3, -0.6, 0.15),
 }
-"""Fourteen people whom the built-in descriptor tells apart: in tiles of 320 x 180 the closest two are 0.36
+"""Fourteen people that the built-in descriptor keeps apart: in tiles of 320 x 180 the closest two are 0.36
 apart (means), and faces lie within 0.2 of their own mean, but for a rare poor one."""
 ALIKE: dict[str, Look] = {"cam's sister": Look(2, 0.25), "dan's brother": Look(3, 0.0, 0.25)}
 """People whom it takes for cam and dan now and then."""
@@ -248,8 +248,8 @@ def _box(look: Look, tile: tuple[int, int, int, int], moment: float) -> Box:
     x, y, width, height = tile
     wide = 1000.0  # a portrait of any size: the tile decides
     matrix = gallery.motion(wide, wide * gallery.SHAPE, width, height, moment)
-    centre = matrix @ (wide / 2, wide * gallery.SHAPE / 2, 1.0)
+    center = matrix @ (wide / 2, wide * gallery.SHAPE / 2, 1.0)
     side = wide / gallery.VIEW * math.hypot(*matrix[0, :2])
     tall = 1.3 * side / (1 - look.tall)
-    left, top = x + centre[0] - side / 2, y + centre[1] - tall / 2
+    left, top = x + center[0] - side / 2, y + center[1] - tall / 2
     return (left, top, left + side, top + tall)

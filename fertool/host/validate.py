@@ -90,7 +90,7 @@ def assess(rule: Rule, seen: pl.DataFrame, context: Context) -> list[Assessment]
             raise _unfit(rule, "assess", "text as level", _describe(one.level))
         _sayable(rule, "assess", one.message)
         _jsonable(rule, one.evidence)
-        _judgement(rule, one)
+        _judgment(rule, one)
     return results if context.window is None else [_within(rule, one, context.window) for one in results]
 
 
@@ -105,7 +105,7 @@ def _sayable(plugin: Plugin, method: str, said: str | Message) -> None:
         raise _unfit(plugin, method, "a Message with a fit value for every place", repr(error)) from error
 
 
-def _judgement(rule: Rule, one: Assessment) -> None:
+def _judgment(rule: Rule, one: Assessment) -> None:
     """What is said beside the value: coverage, interval, spans, whom it is about."""
     if one.coverage is not None and not (_number(one.coverage) and 0 <= one.coverage <= 1):
         raise _unfit(rule, "assess", "coverage in 0..1, or None", repr(one.coverage))

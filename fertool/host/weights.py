@@ -1,4 +1,4 @@
-"""Weights that do not ship with fertool: catalogue, location, verification, download.
+"""Weights that do not ship with fertool: catalog, location, verification, download.
 
 A plugin declares what it may need in its `models`. Nothing is fetched unless somebody runs
 `fertool models pull NAME`; on a machine without network, `--from DIR` takes the file from a folder.
@@ -53,7 +53,7 @@ def require(model: Model) -> Path:
 
 
 def verify(model: Model) -> Literal["ok", "mismatch", "missing"]:
-    """Holds the files' SHA-256 against the catalogue's; an archive's against those recorded at pull time."""
+    """Holds the files' SHA-256 against the catalog's; an archive's against those recorded at pull time."""
     if path(model) is None:
         return "missing"
     try:

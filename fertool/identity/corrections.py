@@ -1,6 +1,6 @@
 """Corrections of a lecturer, found again in the tracks of another analysis. Pure.
 
-A decision names no track, for a re-analysis makes new ones: it names a place (the centre of a face, in
+A decision names no track, for a re-analysis makes new ones: it names a place (the center of a face, in
 pixels) at a time of a recording. The person there now is meant.
 """
 

@@ -38,7 +38,7 @@ EDGE = 0.2
 """Tracks may overlap by this share of the shorter one and yet be one person: when somebody takes over a tile
 and cannot be made out at first, that tile is still thought to be the former one's for a moment."""
 HINTED = 1.1
-"""A hint counts up to this much of the limit: it settles what is in doubt, and overrules no face."""
+"""A hint counts up to this much of the limit: it decides between uncertain matches, and overrules no face."""
 NO_HINTS: Pairs = np.zeros((0, 2), np.intp)
 MARGIN = 0.05
 """How much nearer than the runner-up a student has to be: what is closer to call stays unknown."""

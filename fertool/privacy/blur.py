@@ -1,7 +1,7 @@
 """A copy of a recording with blurred faces: every frame is written, sound is copied.
 
 Faces are looked for every few frames. What is found is covered from the look before to the look after, and
-on the way between, so that a face which one look misses is still covered by its neighbours.
+on the way between, so that a face which one look misses is still covered by its neighbors.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def _spread(before: Floats, waiting: Sequence[tuple[list[Shot], Floats]]) -> Ite
 
 
 def reach(looks: Sequence[Floats]) -> Floats:
-    """What to cover between looks, with what neighbouring looks found, each (n, 4) pixels, in order of time:
+    """What to cover between looks, with what neighboring looks found, each (n, 4) pixels, in order of time:
     every box with half its size around it, and the way from each to those in the next look that it may have
     become."""
     parts = [enlarge(boxes) for boxes in looks if len(boxes)]

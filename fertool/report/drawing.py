@@ -75,7 +75,7 @@ def _line(name: str, times: Iterable[float], shares: Iterable[int | None], durat
 
 
 def _strip(starts: Iterable[float], shares: Iterable[float], digest: Digest, top: int) -> Markup:
-    """A thick line per shade, in five steps from unseen to seen; neighbours of one shade are one stroke."""
+    """A thick line per shade, in five steps from unseen to seen; neighbors of one shade are one stroke."""
     width = digest.width_s / digest.duration_s * WIDTH
     strokes: list[tuple[int, float, float]] = []  # shade, from, to
     for start, share in zip(starts, shares, strict=True):

@@ -1,4 +1,4 @@
-"""The words of a report: one catalogue file per language, `languages/CODE.toml`."""
+"""The words of a report: one catalog file per language, `languages/CODE.toml`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def load(code: str) -> Language:
     """Raises ConfigError for a language that does not ship."""
     if code not in available():
         raise ConfigError(f"--lang {code}: no such language", f"known: {', '.join(available())}")
-    catalogue = tomllib.loads(FOLDER.joinpath(f"{code}.toml").read_text(encoding="utf-8"))
-    return Language(code, dict(_flat(catalogue)))
+    catalog = tomllib.loads(FOLDER.joinpath(f"{code}.toml").read_text(encoding="utf-8"))
+    return Language(code, dict(_flat(catalog)))
 
 
 class Language:
@@ -61,7 +61,7 @@ class Language:
         return Language(self.code, self.strings, rules)
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """The string of a key with its {places} filled in: the values are escaped, the catalogue is ours.
+        """The string of a key with its {places} filled in: the values are escaped, the catalog is ours.
 
         Where there are `KEY.one` and `KEY.other` instead, `n` chooses between them.
         """
@@ -81,7 +81,7 @@ class Language:
         return self.of(one, "figure.away" if kind == "lost" and not one.expressions else f"figure.{kind}")
 
     def term(self, kind: str, name: str | None) -> str:
-        """What somebody else named, a level or an expression: translated if the catalogue knows it."""
+        """What somebody else named, a level or an expression: translated if the catalog knows it."""
         return self.strings.get(f"{kind}.{name}", name or "–")
 
     def answer(self, level: str) -> str:

@@ -171,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
         return f"{HOST}:{self.server.server_port}", f"localhost:{self.server.server_port}"
 
     def _right(self, token: str) -> bool:
-        """Compared in a time that tells nothing about it."""
+        """Compared in a time that reveals nothing about it."""
         return hmac.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode())
 
     def _cookie(self) -> str:

@@ -35,7 +35,7 @@ DECISIONS: dict[str, pl.DataType] = {
     "decided_at": pl.Datetime("us", "UTC"),
 }
 """One row per track that a decision is about. `kind`: rename, merge, split, or answer (the student said no);
-`student`: who was spoken of; `label`: whose track it is since; `x`, `y`: centre of the face in pixels."""
+`student`: who was spoken of; `label`: whose track it is since; `x`, `y`: center of the face in pixels."""
 
 _ANCHOR = """
     INSERT INTO decisions

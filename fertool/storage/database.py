@@ -250,7 +250,7 @@ def table(con: duckdb.DuckDBPyConnection, sql: str, **params: Any) -> pl.DataFra
 
 
 def insert(con: duckdb.DuckDBPyConnection, into: str, rows: pl.DataFrame) -> None:
-    """Append rows to a table; columns go by name, missing ones get their default."""
+    """Append rows to a table; columns are matched by name, missing ones get their default."""
     con.register("rows_to_insert", rows)
     con.execute(f"INSERT INTO {into} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608  (our own names)
     con.unregister("rows_to_insert")

@@ -92,7 +92,7 @@ MIGRATIONS: list[tuple[str, str]] = [
     (
         "0003_identity",
         """
-        -- mean change of the pixels where the face was, in grey levels: hardly any in a still picture
+        -- mean change of the pixels where the face was, in gray levels: hardly any in a still picture
         ALTER TABLE tracks ADD COLUMN change FLOAT;
         """,
     ),
@@ -135,9 +135,9 @@ MIGRATIONS: list[tuple[str, str]] = [
             path VARCHAR PRIMARY KEY, rendered_at TIMESTAMPTZ NOT NULL,
             course VARCHAR, lecture VARCHAR, k INTEGER
         );
-        -- faces of people without consent, of whom nothing but their number is kept
+        -- faces of people without consent: nothing but their number is kept
         ALTER TABLE samples ADD COLUMN dropped INTEGER DEFAULT 0;
-        -- Whoever may be looked at today: with a run made under `consent = required`, everybody else is
+        -- Those who may be looked at today: with a run made under `consent = required`, everybody else is
         -- out of the public views from the day that consent ends.
         CREATE VIEW consenting AS
             SELECT course, student FROM consents GROUP BY course, student HAVING bool_and(
@@ -204,7 +204,7 @@ MIGRATIONS: list[tuple[str, str]] = [
         """
         -- who could be seen when the lecture was judged, as a hash: see the view `agreed`
         ALTER TABLE lectures ADD COLUMN agreed VARCHAR;
-        -- Of lectures analyzed under `consent = required`: a hash of whom the public views show today.
+        -- Of lectures analyzed under `consent = required`: a hash of the people in the public views today.
         CREATE VIEW agreed AS
             WITH shown AS (
                 SELECT c.course, c.lecture,

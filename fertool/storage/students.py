@@ -81,7 +81,7 @@ class Students(Part):
             students.setdefault(student, []).append(embedding)
         return {student: np.array(found, np.float32) for student, found in students.items()}
 
-    def enrol(self, course: str, pictures: pl.DataFrame) -> None:
+    def enroll(self, course: str, pictures: pl.DataFrame) -> None:
         """Add pictures (columns of ENROLLED); one that a student has already is replaced, so that enrolling
         the same roster twice changes nothing."""
         again = """DELETE FROM enrolled USING pictures p
@@ -99,7 +99,7 @@ class Students(Part):
 
     def numbered(self, course: str, *, model: str) -> pl.DataFrame:
         """student, recording, first_s, last_s, embedding: the tracks in the current runs of numbered students
-        of whom there is nothing else, no picture, no answer, no decision; by student, recording and time.
+        without anything else: no picture, no answer, no decision; by student, recording and time.
 
         `embedding` is null where `model` did not make it.
         """

@@ -103,7 +103,7 @@ def check_encoder(encoder: Encoder) -> None:
 
 
 def check_classifier(classifier: Classifier) -> None:
-    """Probabilities for any number of crops; a crop's answer does not depend on its neighbours."""
+    """Probabilities for any number of crops; a crop's answer does not depend on its neighbors."""
     import numpy as np
 
     labels = classifier.labels

@@ -233,11 +233,11 @@ def _erased(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _band(length: Tensor, pixels: int, generator: Generator) -> Tensor:
-    """(n, 1, 1, pixels) bool: pixels whose centre is in a stretch of that share of the side, anywhere."""
+    """(n, 1, 1, pixels) bool: pixels whose center is in a stretch of that share of the side, anywhere."""
     length = length.clamp(max=1)
     start = _between(0, 1, length, generator) * (1 - length)
-    centres = (torch.arange(pixels, device=length.device) + 0.5) / pixels
-    return (start <= centres) & (centres < start + length)
+    centers = (torch.arange(pixels, device=length.device) + 0.5) / pixels
+    return (start <= centers) & (centers < start + length)
 
 
 def _some(images: Tensor, changed: Tensor, probability: float, generator: Generator) -> Tensor:

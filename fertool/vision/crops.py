@@ -62,12 +62,12 @@ def _nearness(points: Doubles, crop: Crop) -> npt.NDArray[np.uint8]:
 def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
     """(n, 2, 3) float64 affine maps from crop pixels to frame pixels.
 
-    Not aligned, or without landmarks: the square around the centre of the box with its longer side.
+    Not aligned, or without landmarks: the square around the center of the box with its longer side.
     Aligned: a square around eyes and mouth, turned so that the eye line is level, in which their middle lies
     at `crop.center`. A face whose landmarks are not finite, fall into one point or lie too close together
     (`crop.least_side`) is cut by its box. `crop.margin` is then added on every side, as a share of the side.
     """
-    centres = (boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2
+    centers = (boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2
     sides = np.max(boxes[:, 2:] - boxes[:, :2], axis=1).astype(np.float64)
     angles = np.zeros(len(boxes))
     anchors = np.full((len(boxes), 2), 0.5)
@@ -76,12 +76,12 @@ def matrices(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Matrices:
         to_mouth = np.linalg.norm(mouth[:, None] - eyes_, axis=2).mean(axis=1)
         aligned = to_mouth / EYES_TO_MOUTH
         usable = np.isfinite(aligned) & (aligned > 0) & (aligned >= crop.least_side * sides)
-        centres[usable] = (eyes_.sum(axis=1) + mouth)[usable] / 3
+        centers[usable] = (eyes_.sum(axis=1) + mouth)[usable] / 3
         sides[usable] = aligned[usable]
         right, down = (eyes_[:, 1] - eyes_[:, 0])[usable].T
         angles[usable] = np.arctan2(down, right)
         anchors[usable] = crop.center
-    return _similarity(centres, sides, angles, anchors, crop)
+    return _similarity(centers, sides, angles, anchors, crop)
 
 
 def sides(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Doubles:
@@ -89,11 +89,11 @@ def sides(boxes: Floats, landmarks: Floats | None, crop: Crop) -> Doubles:
     return np.asarray(np.linalg.norm(matrices(boxes, landmarks, crop)[:, :, 0], axis=1) * crop.size)
 
 
-def _similarity(centres: Doubles, sides: Doubles, angles: Doubles, anchors: Doubles, crop: Crop) -> Matrices:
-    """Squares of `sides` pixels turned by `angles`, `centres` at the share `anchors` of each; plus margin."""
+def _similarity(centers: Doubles, sides: Doubles, angles: Doubles, anchors: Doubles, crop: Crop) -> Matrices:
+    """Squares of `sides` pixels turned by `angles`, `centers` at the share `anchors` of each; plus margin."""
     cos, sin = np.cos(angles), np.sin(angles)
     turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
-    origin = np.einsum("nij,nj->ni", turn, -(anchors + crop.margin) * sides[:, None]) + centres
+    origin = np.einsum("nij,nj->ni", turn, -(anchors + crop.margin) * sides[:, None]) + centers
     scale = sides * (1 + 2 * crop.margin) / crop.size
     return np.concatenate([turn * scale[:, None, None], origin[:, :, None]], axis=2)
 
@@ -111,7 +111,7 @@ def to_crop(points: Floats, matrices: Matrices) -> Doubles:
 
 
 def eyes(landmarks: Floats) -> Doubles:
-    """(n, 68 | 5, 2) landmarks -> (n, 2, 2) centres of the right and the left eye, "right" as in `Faces`."""
+    """(n, 68 | 5, 2) landmarks -> (n, 2, 2) centers of the right and the left eye, "right" as in `Faces`."""
     if landmarks.shape[1] == 5:
         return landmarks[:, :2].astype(np.float64)
     if landmarks.shape[1] != 68:
@@ -121,6 +121,6 @@ def eyes(landmarks: Floats) -> Doubles:
 
 
 def _mouth(landmarks: Floats) -> Doubles:
-    """(n, 68 | 5, 2) landmarks -> (n, 2) centre of the mouth."""
+    """(n, 68 | 5, 2) landmarks -> (n, 2) center of the mouth."""
     lips = landmarks[:, 3:5] if landmarks.shape[1] == 5 else landmarks[:, 48:68]
     return np.asarray(lips.mean(axis=1, dtype=np.float64))

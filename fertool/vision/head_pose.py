@@ -6,7 +6,7 @@ place on the head. One face fits nobody exactly, and webcams look up or down at 
 bias of 10 to 20 degrees per person (median -13 over 600 portraits of FER2013, quartiles -23 and -1), so
 compare it with a level head of that person before the same camera (`fertool.assessment.head_level`).
 
-The camera is imagined straight in front of each face. A principal point at the centre of the picture
+The camera is imagined straight in front of each face. A principal point at the center of the picture
 would give a person in the corner of a gallery view a yaw of tens of degrees: every tile has its own camera.
 """
 
@@ -34,7 +34,7 @@ _RIGHT_HALF = {
     57: (0.00, -5.37, 5.54),  # lower lip, lower edge: 17
     8: (0.00, -7.94, 5.18),  # chin: 199
 }
-"""iBUG number -> (right in the picture, up, towards the viewer) in centimetres, of the person's right
+"""iBUG number -> (right in the picture, up, towards the viewer) in centimeters, of the person's right
 half. Read off, rounded to 0.1 mm, from the vertices named above of the canonical face of MediaPipe
 (`modules/face_geometry/data/canonical_face_model.obj`, Apache-2.0; A. Ablavatski et al., "Real-time
 Pupil Tracking from Monocular Video for Digital Puppetry", 2020). The chin is the front of the chin bone:
@@ -53,7 +53,7 @@ def _model() -> Doubles:
 
 
 MODEL = _model()
-"""(14, 3) float64: the generic face in `POINTS`' order, centimetres, origin at its mean; x right in the
+"""(14, 3) float64: the generic face in `POINTS`' order, centimeters, origin at its mean; x right in the
 picture, y down, z away from the viewer."""
 
 DISTANCE_CM = 60.0

@@ -27,12 +27,12 @@ MIDDLE = 128.0
 
 
 def equalise(images: Pixels) -> Pixels:
-    """Histogram equalisation: every gray about equally often."""
+    """Histogram equalization: every gray about equally often."""
     return _on_lightness(images, cv2.equalizeHist)
 
 
 def clahe(images: Pixels, clip: float = 2.0, tiles: int = 4) -> Pixels:
-    """Contrast-limited adaptive histogram equalisation (Zuiderveld, 1994), in `tiles` x `tiles` parts."""
+    """Contrast-limited adaptive histogram equalization (Zuiderveld, 1994), in `tiles` x `tiles` parts."""
     return _on_lightness(images, cv2.createCLAHE(clip, (tiles, tiles)).apply)
 
 

@@ -1,7 +1,7 @@
 """Faces that are still pictures, by the change of pixels over time. Pure cv2 and numpy.
 
 A camera never shows the same twice: people breathe, light and sensor flicker. A picture shown in a meeting is
-constant but for what the codec does. A frozen camera is, too, and tells nothing about anybody either.
+constant but for what the codec does. A frozen camera is, too, and shows nothing about anybody either.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVERY_S = 1.0
 SIDE = 32
 """Places are compared at this size: averaging takes most of the noise of camera and codec away."""
 RIM = 0.2
-"""Share of a box left out on every side: there it may show the neighbouring tile."""
+"""Share of a box left out on every side: there it may show the neighboring tile."""
 SAME_PLACE = 0.8
 """Overlap (IoU) with the box that a face had before, above which it is still in its place."""
 STILL = 1.0

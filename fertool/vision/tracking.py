@@ -107,7 +107,7 @@ def split(
     """Cut a path where its embeddings say that one person took another's place.
 
     `usable`: the spots of the path that can be embedded, in order; `known`: embeddings of some of them,
-    the first and the last at least. Where two neighbouring known ones are more than `limit` apart, the
+    the first and the last at least. Where two neighboring known ones are more than `limit` apart, the
     change is found by bisection, at the cost of a logarithm of further calls of `embed`.
     """
     if not usable:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fertool.config import Settings
     from fertool.contracts import Rule
     from fertool.host.toolbox import Toolbox
-    from fertool.identity.enrolment import Picture
+    from fertool.identity.enrollment import Picture
     from fertool.identity.roster_file import Listed
     from fertool.storage.corrections import Stretch
     from fertool.storage.store import Store
@@ -79,15 +79,15 @@ def grade(roster: Path, tools: Toolbox, device: str, columns: Mapping[str, str] 
     FertoolError for a roster that cannot be read.
     """
     from fertool.host import toolbox
-    from fertool.identity import enrolment, roster_file
+    from fertool.identity import enrollment, roster_file
 
     listed = roster_file.read(roster, dict(columns or {}))
-    engine = enrolment.engine(tools, toolbox.device(device))
-    looked = {one.student: [enrolment.look(engine, path) for path in one.pictures] for one in listed}
+    engine = enrollment.engine(tools, toolbox.device(device))
+    looked = {one.student: [enrollment.look(engine, path) for path in one.pictures] for one in listed}
     limit = engine.limit(engine.detector, engine.encoder)
     good = {student: [p for p in pictures if not p.reason] for student, pictures in looked.items()}
     bad = [(str(p.path), p.reason) for pictures in looked.values() for p in pictures if p.reason]
-    return Graded(listed, good, bad, enrolment.alike(good, limit), tools.model, limit)
+    return Graded(listed, good, bad, enrollment.alike(good, limit), tools.model, limit)
 
 
 def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = None) -> Enrolled:
@@ -158,7 +158,7 @@ def _store_roster(
         if one.answer
     ]
     if pictures:
-        roster.enrol(course, frame(pictures, ENROLLED))
+        roster.enroll(course, frame(pictures, ENROLLED))
     if answers:
         store.consents.set_consents(course, frame(answers, CONSENTS))
     record(store, "students enroll", course, sorted(labels.values()))

@@ -56,7 +56,7 @@ class Squares(Detector):
 class Colors(Encoder):
     """Five landmarks at fixed places of the box; the embedding is the color of the crop."""
 
-    name = "colours"
+    name = "colors"
     version = "1"
     crop = Crop(16, align=False)
     same_person = 0.5
@@ -433,7 +433,7 @@ def test_a_change_is_not_told_of_a_single_sample_or_of_who_jumps_about():
 
 
 def test_after_a_shuffle_nobody_passes_for_who_was_there_before():
-    """Five tiles are dealt anew. In one of them a face is too small to be made out at first."""
+    """Five tiles change places. In one of them a face is too small to be made out at first."""
     colors = [ADA, BEN, CAM, (1, 1, 0), (0, 1, 1)]
     corners = [(20 + 110 * i, 40) for i in range(5)]
 

@@ -365,7 +365,7 @@ def test_a_failing_plugin_leaves_nothing(video: Path, store: Store) -> None:
 
 
 def test_nothing_between_start_and_end(video: Path, store: Store) -> None:
-    with pytest.raises(VideoError, match=r"nothing to analyse.*80\.0 s long"):
+    with pytest.raises(VideoError, match=r"nothing to analyze.*80\.0 s long"):
         analyze(video, request_(start_s=500.0), store, Quiet())
 
 

@@ -1,4 +1,4 @@
-"""Windows, policies and failures: what rules are asked, and what becomes of their answers."""
+"""Windows, policies and failures: what rules are asked, and how their answers are stored."""
 
 import json
 from dataclasses import dataclass

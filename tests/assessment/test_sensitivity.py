@@ -1,4 +1,4 @@
-"""What becomes of a rule's answers when a threshold moves, or the classifier errs: counted by hand."""
+"""How a rule's answers change when a threshold moves, or the classifier errs: counted by hand."""
 
 import json
 from dataclasses import dataclass

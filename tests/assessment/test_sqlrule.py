@@ -1,4 +1,4 @@
-"""A rule that is one query: what it may ask, what becomes of the answer, what it can not reach."""
+"""A rule that is one query: what it may ask, how the answer is read, what it can not reach."""
 
 from __future__ import annotations
 

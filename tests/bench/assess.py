@@ -73,7 +73,7 @@ def stored(rules, lectures: int, students: int, samples: int) -> None:
 
 
 def cpu(call) -> float:
-    """Processor time: on a shared machine, the clock on the wall measures the neighbours."""
+    """Processor time: on a shared machine, the clock on the wall measures the neighbors."""
     start = time.process_time()
     call()
     return time.process_time() - start

@@ -3,7 +3,7 @@
 python tests/bench/identity.py [--hours 1] [--lectures 2] [--every 5] [--shuffles 6] [--seed 1] [--out DIR]
 
 Makes lectures of fourteen people (`fertool.demo.lectures`), a third of the time away, whose tiles are
-dealt anew a few times, and analyzes them as a user would, one after the other, in one course. An hour at
+rearranged a few times, and analyzes them as a user would, one after the other, in one course. An hour at
 a sample in five seconds takes some minutes. `--out`: where recordings, truth and database stay.
 """
 

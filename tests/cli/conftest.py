@@ -66,7 +66,7 @@ def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-# --- a class of six, of whom a recording shows four ----------------------------------------------
+# --- a class of six: a recording shows four of them ----------------------------------------------
 
 PEOPLE = tuple(gallery.Person(i, ((0, 12),)) for i in (0, 1, 3, 4))
 """Ann, Bob, Dora and Eve."""

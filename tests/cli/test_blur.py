@@ -57,7 +57,7 @@ def test_who_agreed_stays_to_be_seen(fertool, small_video: Path, tmp_path: Path,
         "embedding": embedding.to_list(),
         "model": model,
     }
-    roster.enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
+    roster.enroll("signals", pl.DataFrame([picture], schema=ENROLLED))
     blur = ("blur", small_video, "--keep", "consenting", "--course", "signals", "--detector", "ssd")
     nobody = fertool(*blur, "--out", "none.mp4")
     assert nobody.code == 2

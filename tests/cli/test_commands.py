@@ -207,7 +207,7 @@ def test_a_pulled_model_becomes_the_detector_of_choice(
     assert fertool("analyze", small_video, "--end", "1").code == 0
     pulled = fertool("models", "pull", "yunet", "--from", copy.parent)
     assert pulled.code == 0
-    assert "licence: Apache-2.0" in pulled.err
+    assert "license: Apache-2.0" in pulled.err
     path = Path(fertool("models", "path", "yunet").out.strip())
     assert hashlib.sha256(path.read_bytes()).hexdigest().startswith("25a606a1")
     assert fertool("models", "verify").code == 0

@@ -1,4 +1,4 @@
-"""Consent from analysis to report: a lecture of two, one of whom has agreed."""
+"""Consent from analysis to report: a lecture of two people; one has agreed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def enrolled(fertool, small_video: Path, tmp_path: Path) -> Store:
     model = other.query("SELECT config ->> '$.model' AS model FROM runs")["model"][0]
     store = Store(tmp_path / "fertool.duckdb")
     picture = {"student": "Ann", "picture": "a.jpg", "sha256": "ab", "embedding": embedding, "model": model}
-    store.students.enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
+    store.students.enroll("signals", pl.DataFrame([picture], schema=ENROLLED))
     answer(store, "Ann", expires=TODAY)
     return store
 
@@ -87,7 +87,7 @@ def test_a_worker_leaves_nothing_of_them_in_the_spool(fertool, enrolled: Store, 
     assert fertool("ingest", "spool").code == 0
     assert tables(enrolled) == {"observations": 6, "tracks": 1, "runs": 1}
 
-    # Whose consent has ended since then gets into no other database that knows of it.
+    # A person whose consent has ended gets into no other database that holds that answer.
     answer(enrolled, "Ann", withdrawn=TODAY)
     enrolled.delete_run(enrolled.runs()["run"][0])
     refused = fertool("ingest", "spool")

@@ -56,7 +56,7 @@ def test_recordings_of_a_lecture_have_a_clock_in_common(fertool, course: Path) -
     change(course, '"2s"', '"0:04.5"')
     again = fertool(*words)
     assert again.code == 0
-    assert sample_times(store) == (ann, later := [0, 2, 4, 4.5, 6.5, 8.5]), "no video is measured anew"
+    assert sample_times(store) == (ann, later := [0, 2, 4, 4.5, 6.5, 8.5]), "no video is measured again"
     assert len(store.runs()) == 3
     # A recording that is analyzed by itself again keeps its place.
     assert (

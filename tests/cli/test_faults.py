@@ -164,7 +164,7 @@ def test_absent_time_stamps_are_estimated_and_said(fertool, videos: ModuleType, 
         (["-o", "threshold=0.4"], ["expected plugin.option=value"]),
         (["--every", "often"], ["sampling 'often'", "write it as 1s"]),
         (["--start", "1:90"], ["time '1:90'"]),
-        (["--start", "9:00"], ["nothing to analyse between --start and --end"]),  # beyond the end
+        (["--start", "9:00"], ["nothing to analyze between --start and --end"]),  # beyond the end
         (["--policy", "none"], ["policy: expected full or behaviour, got 'none'"]),
         (["--device", "tpu"], ["device: expected auto or cpu or cuda or mps, got 'tpu'"]),
         (["--plugin", "gone.py"], ["gone.py: no such file"]),

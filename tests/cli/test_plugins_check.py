@@ -67,11 +67,11 @@ def test_each_file_is_told_of_and_one_bad_one_is_enough(fertool) -> None:
 
 
 def test_one_that_lacks_something_here_is_checked_as_a_class(fertool) -> None:
-    body = RULE.format("0") + "    def available(self): return 'a licence is missing'\n"
+    body = RULE.format("0") + "    def available(self): return 'a license is missing'\n"
     Path("mine.py").write_text(HEAD + body + TAIL)
     done = fertool("plugins", "check", "mine.py")
     assert done.code == 0
-    assert "it cannot run here: a licence is missing" in done.out
+    assert "it cannot run here: a license is missing" in done.out
 
 
 @pytest.mark.parametrize("name", ["mine.py", "./mine.py", ".//mine.py"])

@@ -1,4 +1,4 @@
-"""`fertool segments` and `analyze --segments`: cut anew, judged anew, nothing half done."""
+"""`fertool segments` and `analyze --segments`: cut again, judged again, nothing half done."""
 
 from __future__ import annotations
 

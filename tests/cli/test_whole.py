@@ -36,7 +36,7 @@ def one(number: int, chunks: int = 0, measured: int = 0, name: str = "") -> Prog
 
 
 def drive(*recordings: Progress) -> Drive:
-    """Nobody is hired."""
+    """No worker is started."""
     made = Drive(Processes(), KIT, [], lambda _: False, lambda _: set())
     made.progress = list(recordings)
     return made
@@ -169,7 +169,7 @@ PIECES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r|\n|[^\x1b\r\n]+")
 
 
 def left_on_screen(written: str) -> list[str]:
-    """What a terminal shows in the end: before it writes anew, rich goes up line by line and deletes."""
+    """What a terminal shows in the end: before it writes again, rich goes up line by line and deletes."""
     lines = [""]
     for piece in PIECES.findall(written):
         match piece:

@@ -17,7 +17,7 @@ from fertool.demo.gallery import Person, make_gallery
 # Finds the two tiles without looking. FAULT names a file that says what goes wrong: "crash 3" is the end of a
 # process,
 # once, at its third call; "poison 728" ends it in native code at every picture of that width; "full 5000" is
-# a disk on which no file can be larger; "slow 0.5" makes every call of whoever reads it first take as long.
+# a disk on which no file can be larger; "slow 0.5" makes every call of its first reader take as long.
 DETECTOR = """
 import ctypes, os, resource, signal, time
 from pathlib import Path
@@ -66,7 +66,7 @@ Content = dict[str, list[tuple]]
 @pytest.fixture(scope="session")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three recordings of two chunks each; the same two people, and a third in the last one."""
-    path = tmp_path_factory.mktemp("fleet")
+    path = tmp_path_factory.mktemp("workers")
     shapes = {"one": (0, 3), "two": (3, 0), "three": (3, 5)}
     for length, (name, (left, right)) in enumerate(shapes.items(), start=62):
         people = [Person(left, ((0, length),)), Person(right, ((10, length - 5),))]

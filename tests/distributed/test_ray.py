@@ -107,7 +107,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The head, which does no work itself."""
-    with pytest.MonkeyPatch.context() as patch:  # for whoever asks, too
+    with pytest.MonkeyPatch.context() as patch:  # for every reader
         for name, value in RAY_SETTINGS.items():
             patch.setenv(name, value)
         yield from _cluster(tmp_path_factory)

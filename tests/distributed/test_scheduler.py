@@ -1,4 +1,4 @@
-"""Who does what next, and what becomes of tasks whose workers die: scripted workers on threads."""
+"""Which worker does what next, and where tasks go when workers die: scripted workers on threads."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_who_describes_by_force_is_not_overtaken(
     def script(method, number, chunks):
         if (method, number) == ("describe", 0) and not calls.is_set():
             calls.set()
-            stuck.wait(0.5 if force else 60)  # long after whoever has nothing to do has looked for work
+            stuck.wait(0.5 if force else 60)  # long after idle workers have looked for work
 
     team = Scripted({0: 1, 1: 1}, script)
     jobs = [replace(job(number), force=force) for number in team.chunks]

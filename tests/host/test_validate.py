@@ -218,7 +218,7 @@ EMBEDDED_BROKEN = [
     (UNIT.tolist(), "embeddings of shape (3, any)", "got list"),
     (UNIT[:2], "embeddings of shape (3, any)", "shape (2, 2)"),  # lost one
     (UNIT[0], "embeddings of shape (3, any)", "shape (2,)"),
-    (UNIT.astype(np.int8), "floating point", "int8"),  # quantised
+    (UNIT.astype(np.int8), "floating point", "int8"),  # quantized
     (UNIT * 1.4, "embeddings of length 1", "lengths 1.4 to 1.4"),  # dlib's raw descriptors
     (UNIT * 0, "embeddings of length 1", "lengths 0 to 0"),
     (np.zeros((3, 0), np.float32), "embeddings of length 1", "lengths 0 to 0"),

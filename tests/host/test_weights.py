@@ -306,9 +306,9 @@ def test_a_file_in_the_place_of_the_folder(home, tmp_path):
         ({"url": "https://example.org/x.onnx"}, "a single file needs its sha256"),
     ],
 )
-def test_a_careless_catalogue_entry_is_refused(fields, says):
+def test_a_careless_catalog_entry_is_refused(fields, says):
     with pytest.raises(ValueError, match=re.escape(says)):
-        Model(name="x", file="x", licence="MIT", **fields)
+        Model(name="x", file="x", license="MIT", **fields)
 
 
 def test_where_models_live(monkeypatch, tmp_path):

@@ -74,10 +74,10 @@ def test_a_decision_about_a_face_finds_it_in_the_same_analysis(
     places: list[tuple[float, float, float]],
 ) -> None:
     observations = seen(*((f"track {i}", t, x, y) for i, (t, x, y) in enumerate(places)))
-    centres = observations.select(
+    centers = observations.select(
         "time_s", x=(pl.col("x1") + pl.col("x2")) / 2, y=(pl.col("y1") + pl.col("y2")) / 2
     )
-    decisions = centres.with_columns(label=observations["track"])
+    decisions = centers.with_columns(label=observations["track"])
     # Faces in one and the same place at the same time cannot be told apart; all others must be.
     for row, found in zip(decisions.iter_rows(named=True), observations["track"], strict=True):
         twins = decisions.filter(

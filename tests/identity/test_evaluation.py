@@ -47,7 +47,7 @@ CASES = [
     (STAY, ["1@L ?@R"] * 4, 2 / 3, 1, 0.5, 0, 1, 0.5),
     # ann becomes a third student after the first instant: 1 is ben's 0, 3 is ann's 3 of 4
     (STAY, ["1@L 2@R"] + ["3@L 2@R"] * 3, 7 / 8, 7 / 8, 7 / 8, 1, 1, 1),
-    # the two change names half-way: whoever stands for whom, half of it is wrong
+    # the two change names half-way: either way, half of it is wrong
     (STAY, ["1@L 2@R"] * 2 + ["2@L 1@R"] * 2, 0.5, 0.5, 0.5, 2, 0.5, 1),
     # both are taken for one student, who may stand for one of them only
     (["ann@L", "ann@L", "ben@L"], ["1@L"] * 3, 2 / 3, 2 / 3, 2 / 3, 0, 2 / 3, 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from synthetic_people import ADA, BEN, CAM, DAN, Eyes, Nothing, analyzed, enrol, face, tracks
+from synthetic_people import ADA, BEN, CAM, DAN, Eyes, Nothing, analyzed, enroll, face, tracks
 
 from fertool.host.toolbox import Plugged, Toolbox
 
@@ -62,7 +62,7 @@ def test_embeddings_of_another_model_are_not_compared(store):
 
 
 def test_who_is_seen_together_is_not_one_student(store):
-    """Twins, of whom one was there before."""
+    """Twins: one was there before."""
     analyzed(store, "one", tracks((face(ADA), [0], 60)))
     twins = tracks((face(ADA, 8), [0], 60), (face(ADA, 4), [0], 60))
     assert analyzed(store, "two", twins)[0] == ["student-02", "student-01"]  # the nearer one is she
@@ -87,7 +87,7 @@ def test_a_name_given_here_counts_for_nobody_else_here(store):
 
 
 def test_enrolled_pictures_count(store):
-    enrol(store, Cam=face(CAM, 8), Ben=face(BEN, 8))
+    enroll(store, Cam=face(CAM, 8), Ben=face(BEN, 8))
     assert analyzed(store, "one", THREE)[0] == ["student-01", "Ben", "Cam"]
 
 

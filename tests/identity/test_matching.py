@@ -14,9 +14,9 @@ LIMIT = 0.5
 def people(count, tracks, noise=0.05, size=16, seed=0):
     """`tracks` embeddings of each of `count` well-separated people, one after the other, and who is who."""
     rng = np.random.default_rng(seed)
-    centres = np.eye(size)[:count]
+    centers = np.eye(size)[:count]
     who = rng.permutation(np.repeat(np.arange(count), tracks))
-    rows = centres[who] + rng.normal(0, noise, (len(who), size)) / np.sqrt(size)
+    rows = centers[who] + rng.normal(0, noise, (len(who), size)) / np.sqrt(size)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows.astype(np.float32), who
 
@@ -74,7 +74,7 @@ def test_one_overlap_keeps_two_crowds_of_tracks_apart(monkeypatch, block):
     n = 100
     rng = np.random.default_rng(1)
     apart = np.eye(16)[0] * np.cos(0.2), np.eye(16)[0] * np.cos(0.2) + np.eye(16)[1] * np.sin(0.4)
-    rows = np.concatenate([centre + rng.normal(0, 0.002, (n, 16)) for centre in apart])
+    rows = np.concatenate([center + rng.normal(0, 0.002, (n, 16)) for center in apart])
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     order = np.argsort(np.tile(np.arange(n), 2), kind="stable")  # first, second, first, second, ...
     spans = one_after_the_other(2 * n)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import ADA, BEN, CAM, DAN, LIMIT, TOOLS, analyzed, enrol, face, tracks
+from synthetic_people import ADA, BEN, CAM, DAN, LIMIT, TOOLS, analyzed, enroll, face, tracks
 
 from fertool.identity.recognition import recognize, together
 from fertool.storage.store import Store
@@ -22,7 +22,7 @@ ONE, TWO, THIRD = (f"student-0{i}" for i in (1, 2, 3))
 
 def enrol_late(store, course="signals", named=(), model=TOOLS.model, **pictures):
     """Who is recognized, and how many were asked about; the rows are moved."""
-    enrol(store, course, **pictures)
+    enroll(store, course, **pictures)
     roster = store.students
     found, asked = recognize(roster, course, {*pictures}, model=model, limit=LIMIT, named=named)
     store.corrections.recognize(course, found)
@@ -106,7 +106,7 @@ def test_of_whom_more_is_known_stays_who_it_is(store, kind):
     analyzed(store, "one", THREE)
     named, model = set(), TOOLS.model
     if kind == "picture":
-        enrol(store, **{ONE: face(DAN)})
+        enroll(store, **{ONE: face(DAN)})
     elif kind == "answer":
         store.consents.answer("signals", ONE, given=date(2026, 1, 1))
     elif kind == "decision":
@@ -153,13 +153,14 @@ def groups(store):
 @settings(max_examples=15)
 @given(lectures=LECTURES, enrolled=st.sets(st.sampled_from(range(4))))
 def test_late_is_as_good_as_early(empty, tmp_path_factory, lectures, enrolled):
-    """Where people are told apart clearly. In doubt, order counts: a face that decided later is not asked."""
+    """Where people look clearly different. Where two are close, order counts: a face that decided later is
+    not asked."""
     pictures = {f"P{person}": face(person, 7.0) for person in sorted(enrolled)}
     ends = []
     for early in (True, False):
         store = Store(Path(shutil.copy(empty, tmp_path_factory.mktemp("late"))))
         if early and pictures:
-            enrol(store, **pictures)
+            enroll(store, **pictures)
         for turn, people in enumerate(lectures):
             analyzed(store, f"w{turn}", lecture(people, turn))
         if not early and pictures:

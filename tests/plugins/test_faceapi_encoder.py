@@ -66,7 +66,7 @@ def error(landmarks: np.ndarray, truth: np.ndarray) -> float:
 
 
 def turned(photo: np.ndarray, degrees: float, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """The photo turned clockwise about its centre, and the (2, 3) map from old to new pixels."""
+    """The photo turned clockwise about its center, and the (2, 3) map from old to new pixels."""
     matrix = cv2.getRotationMatrix2D((640, 443), -degrees, scale)
     return cv2.warpAffine(photo, matrix, (1280, 886)), matrix
 

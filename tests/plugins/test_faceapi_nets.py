@@ -45,11 +45,11 @@ def picture(name: str) -> np.ndarray:
     return pictures()[name]
 
 
-def square(image: np.ndarray, centred: bool) -> np.ndarray:
-    """Padded with black as the original does: centred, or on the right and at the bottom only."""
+def square(image: np.ndarray, centered: bool) -> np.ndarray:
+    """Padded with black as the original does: centered, or on the right and at the bottom only."""
     height, width = image.shape[:2]
     side = max(height, width)
-    left, top = ((side - width) // 2, (side - height) // 2) if centred else (0, 0)
+    left, top = ((side - width) // 2, (side - height) // 2) if centered else (0, 0)
     padded = np.zeros((side, side, 3), np.uint8)
     padded[top : top + height, left : left + width] = image
     return padded
@@ -77,7 +77,7 @@ def run(kind: Any, image: np.ndarray, size: int, exact: bool) -> Any:
 
 
 def outputs(kind: Any, name: str, size: int, exact: bool) -> np.ndarray:
-    return run(kind, square(picture(name), centred=True), size, exact)[0].numpy()
+    return run(kind, square(picture(name), centered=True), size, exact)[0].numpy()
 
 
 def tolerance(exact: bool, float32: float, bfloat16: float) -> float:
@@ -95,7 +95,7 @@ precision = pytest.mark.parametrize("exact", [True, False], ids=["float32", "qui
 @pytest.mark.parametrize("name", FRAMES)
 def test_ssd_finds_what_the_original_finds(name: str, exact: bool) -> None:
     image = picture(name)
-    padded = square(image, centred=False)
+    padded = square(image, centered=False)
     found, logits = run(nets.SsdMobilenetV1, padded, 512, exact)
     corners, scores = found[0].numpy(), logits[0].sigmoid().numpy()
     corners, scores = corners[scores > 0.3], scores[scores > 0.3]

@@ -166,7 +166,7 @@ def test_a_pulled_pack_that_was_tampered_with_is_refused(tmp_path, monkeypatch):
 
 def test_the_licence_is_stated_loudly():
     for model in PACKS.values():
-        assert "NON-COMMERCIAL RESEARCH ONLY" in model.licence
+        assert "NON-COMMERCIAL RESEARCH ONLY" in model.license
     for text in (plugin.__doc__, Insightface.__doc__):
         assert "NON-COMMERCIAL RESEARCH ONLY" in text
 

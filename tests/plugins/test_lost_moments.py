@@ -33,7 +33,7 @@ MOMENTS = [
     (("neutral*60 sad*30 neutral*60", CALM, CALM), []),  # one alone is not together
     (("neutral*60 sad*15 neutral*75",) * 2, []),  # exactly half of the part
     (("neutral*60 sad*16 neutral*74",) * 2, [(60.0, 90.0, 1.0)]),
-    (("neutral*60 sad*60 neutral*30",) * 2, [(60.0, 120.0, 1.0)]),  # neighbours are one moment
+    (("neutral*60 sad*60 neutral*30",) * 2, [(60.0, 120.0, 1.0)]),  # neighbors are one moment
     # the longer one first
     (("sad*30 neutral*30 sad*60 neutral*90",) * 2, [(60.0, 120.0, 1.0), (0.0, 30.0, 1.0)]),
     # equally bad: the earlier first

@@ -38,15 +38,15 @@ def test_the_course_with_the_most_happy_or_surprised_samples():
     assert one.interval[0] <= 0.8 <= one.interval[1]
 
 
-ART = Course("Ada", ("colour", "form"))
+ART = Course("Ada", ("color", "form"))
 RECOMMENDED = [
     # courses known, what is recommended
     ({}, "courses with its topics or by its instructor"),
-    ({"law": Course("Ada", ("colour",))}, "courses with its topics or by its instructor"),  # of art: nothing
-    ({"art": ART}, "courses about colour, form or by Ada"),
+    ({"law": Course("Ada", ("color",))}, "courses with its topics or by its instructor"),  # of art: nothing
+    ({"art": ART}, "courses about color, form or by Ada"),
     ({"art": Course("Ada")}, "courses by Ada"),
     ({"art": Course("", ("form",))}, "courses about form"),
-    ({"art": ART, "law": Course("Ada", ("colour",))}, "courses about colour, form or by Ada"),  # taken
+    ({"art": ART, "law": Course("Ada", ("color",))}, "courses about color, form or by Ada"),  # taken
     ({"art": ART, "dance": Course("Bob", ("form",))}, "dance (about form)"),
     ({"art": ART, "dance": Course("Ada", ("time",))}, "dance (by Ada)"),
     ({"art": ART, "dance": Course("Ada", ("form", "time"))}, "dance (about form, by Ada)"),
@@ -56,10 +56,10 @@ RECOMMENDED = [
             "art": ART,
             "chess": Course("Ada", ()),
             "dance": Course("Bob", ("form",)),
-            "film": Course("Cy", ("form", "colour")),
+            "film": Course("Cy", ("form", "color")),
             "golf": Course("Cy", ("grass",)),
         },
-        "film (about form, colour), dance (about form), chess (by Ada)",
+        "film (about form, color), dance (about form), chess (by Ada)",
     ),
     ({"art": Course(), "dance": Course()}, "courses with its topics or by its instructor"),  # both unknown
 ]

@@ -49,7 +49,7 @@ def shot(photo: np.ndarray, head: np.ndarray, height: float, size: tuple[int, in
     shift = np.array(size) / 2 - scale * np.array([x1 + x2, y1 + y2]) / 2
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     view = cv2.warpAffine(photo, matrix, size, flags=cv2.INTER_AREA)
-    # The neighbours are painted over: half a face is neither right nor wrong to find.
+    # The neighbors are painted over: half a face is neither right nor wrong to find.
     seen = np.abs(np.arange(size[0]) - size[0] / 2) < 0.9 * scale * (x2 - x1)
     return np.where(seen[None, :, None], view, np.uint8(90))
 

@@ -72,7 +72,7 @@ PARTS = [
     # timeline, spans of negative parts of 30 s
     ("neutral*30 sad*16 neutral*14 neutral*30", ((30.0, 60.0),)),
     ("neutral*30 sad*15 neutral*15 neutral*30", ()),  # exactly half of a part
-    ("sad*60 neutral*30 fear*30", ((0.0, 60.0), (90.0, 120.0))),  # neighbours are one span
+    ("sad*60 neutral*30 fear*30", ((0.0, 60.0), (90.0, 120.0))),  # neighbors are one span
     ("sad*1 absent*29 neutral*60", ((0.0, 30.0),)),  # of what was measured in it
     ("absent*30 neutral*60", ()),
 ]

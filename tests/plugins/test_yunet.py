@@ -113,7 +113,7 @@ class TestWithWeights:
         found = {t: len(ready(threshold=t).detect([photo])[0]) for t in (0.6, 0.91, 0.999)}
         assert found[0.6] > found[0.91] > found[0.999] == 0
 
-    def test_weights_are_those_of_the_catalogue(self):
+    def test_weights_are_those_of_the_catalog(self):
         assert Yunet().weights() == {YUNET.file: YUNET.sha256}
         assert Yunet().available() == ""
 
@@ -133,7 +133,7 @@ def test_without_weights_it_says_what_to_run(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir()), "nothing is fetched unasked"
 
 
-def test_the_catalogue_entry_is_pinned():
+def test_the_catalog_entry_is_pinned():
     assert "/02246e79b1e976c83d1e135a85e0628120c93769/" in YUNET.url
-    assert YUNET.licence == "Apache-2.0"
+    assert YUNET.license == "Apache-2.0"
     assert Yunet.models == (YUNET,)

@@ -77,7 +77,7 @@ def _enrolled(store: Store, student: str, seed: int = 9) -> bytes:
         "embedding": row.tolist(),
         "model": "m",
     }
-    store.students.enrol("signals", pl.DataFrame([picture], schema=ENROLLED))
+    store.students.enroll("signals", pl.DataFrame([picture], schema=ENROLLED))
     answer = {"student": student, "consent": True, "given": None, "expires": None, "withdrawn": None}
     store.consents.set_consents("signals", pl.DataFrame([answer], schema=CONSENTS))
     return row.tobytes()

@@ -58,7 +58,7 @@ def test_every_nth_picture_and_the_last_are_looked_at(count, step, expected):
     assert run({}, count, step)[0] == expected
 
 
-def test_what_one_look_finds_is_covered_in_its_neighbourhood():
+def test_what_one_look_finds_is_covered_in_its_neighborhood():
     found = run({10: boxes([10, 10, 20, 20])}, 40, 5)[1]
     assert [i for i, here in enumerate(found) if len(here)] == list(range(20))
 

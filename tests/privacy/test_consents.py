@@ -221,7 +221,7 @@ def test_a_no_without_a_picture_is_about_faces_in_places(
         store_lecture(store, "signals", name, both, recording_name=name)
     if pictures:
         row = {"student": who, "picture": "a.jpg", "sha256": "ab", "embedding": [1.0, 0.0], "model": "m"}
-        store.students.enrol("signals", pl.DataFrame([row], schema=ENROLLED))
+        store.students.enroll("signals", pl.DataFrame([row], schema=ENROLLED))
     store.consents.answer("signals", who, **answer)
     found = store.corrections.all("signals")
     assert found.select("kind", "student", "label").rows() == [("answer", who, who)] * anchors

@@ -104,7 +104,7 @@ def test_one_small_segment_takes_another_along(store: Store) -> None:
 
 
 def test_the_time_outside_of_segments_is_a_part_too(store: Store) -> None:
-    """Without part 1, the lecture less parts 0 and 2 would show it: whoever is seen in it alone."""
+    """Without part 1, the lecture less parts 0 and 2 would show it: those who are seen in it alone."""
     with store.database.transaction() as con:
         con.execute("DELETE FROM segments WHERE segment = 1")
         con.execute("DELETE FROM observations WHERE sample BETWEEN 10 AND 19 AND track IN"

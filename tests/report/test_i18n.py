@@ -61,7 +61,7 @@ def test_no_word_is_left_over() -> None:
 
 
 def test_templates_hold_no_words_of_their_own() -> None:
-    """Text between tags comes from the catalogue; the contact sheet is no part of a report."""
+    """Text between tags comes from the catalog; the contact sheet is no part of a report."""
     for path in REPORT.joinpath("templates").iterdir():
         if path.name == "contact.html":
             continue
@@ -73,7 +73,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
         assert left == [], path.name
 
 
-def test_what_is_filled_in_is_escaped_and_the_catalogue_is_not() -> None:
+def test_what_is_filled_in_is_escaped_and_the_catalog_is_not() -> None:
     said = EN("step.explain", point="<i>", segment="&", lecture="x", time="0:01:00")
     assert "<strong>&lt;i&gt;</strong>" in said
     assert "in &amp; (x)" in said

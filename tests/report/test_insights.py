@@ -215,7 +215,7 @@ def test_the_latest_lecture_against_the_past(tmp_path: Path) -> None:
     assert presence.measure == "presence"
     assert presence.difference == pytest.approx(-0.4)
     assert presence.clear
-    assert presence.latest.people == 5, "whoever is new has no past"
+    assert presence.latest.people == 5, "a new student has no past"
 
 
 def test_a_change_of_too_few_is_not_told(tmp_path: Path) -> None:

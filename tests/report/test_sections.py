@@ -1,4 +1,4 @@
-"""Sections of plugins: what they are given, what becomes of what they say, and of those that fail."""
+"""Sections of plugins: what they are given, what a page shows of their answers, and of those that fail."""
 
 from __future__ import annotations
 
@@ -143,9 +143,7 @@ def test_a_drawing_has_gaps_percents_and_plain_names() -> None:
     figure = draw(Chart("Seen", ROWS, "week", ("seen", "n"), kind="line", share=False), {})
     assert [trace["y"] for trace in figure["data"]] == [[0.5, None], [3, 4]]
     assert figure["data"][0]["x"] == ["a", "&lt;script&gt;alert(1)&lt;/script&gt;"]
-    assert figure["data"][0]["line"]["dash"] != figure["data"][1]["line"]["dash"], (
-        "colour is not the only cue"
-    )
+    assert figure["data"][0]["line"]["dash"] != figure["data"][1]["line"]["dash"], "color is not the only cue"
     assert draw(Chart("Seen", ROWS, "week", ("seen",), share=True), {})["data"][0]["y"] == [50, None]
 
 

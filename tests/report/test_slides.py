@@ -49,7 +49,7 @@ def test_a_face_at_the_region(boxes: list, region: tuple | None, shown: bool) ->
 
 
 NEAR = [
-    # times, which of them are in doubt, which remain: 5 s, and one sample, on either side are near
+    # times, which of them are uncertain, which remain: 5 s, and one sample, on either side are near
     ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [5], [11]),
     ([0, 1, 2, 3, 4, 5, 6, 7, 8], [0], [6, 7, 8]),
     ([0, 10, 20, 30, 40], [20], [0, 40]),  # few samples: the one before and the one after

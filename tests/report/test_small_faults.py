@@ -70,8 +70,6 @@ ODD = (
     "Said of the whole course",
     "against the own past",
     "needs nothing more",
-    "measured anew",
-    "whoever was",
 )
 
 

@@ -122,7 +122,7 @@ def test_a_plain_name_is_its_own_slug() -> None:
     assert text.slugs(["week-03", "con"]) | {"con": ""} == {"week-03": "week-03", "con": ""}
 
 
-def test_a_slug_does_not_depend_on_its_neighbours() -> None:
+def test_a_slug_does_not_depend_on_its_neighbors() -> None:
     assert text.slugs(["Week 3"])["Week 3"] == text.slugs(["Week 3", "week 3", "week-3"])["Week 3"]
 
 

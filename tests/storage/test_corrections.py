@@ -104,7 +104,7 @@ def judged(store: Store) -> list[str]:
     return store.query("SELECT student FROM assessments ORDER BY 1")["student"].to_list()
 
 
-def enrol(store: Store, *who: str, sha256: str = "") -> None:
+def enroll(store: Store, *who: str, sha256: str = "") -> None:
     rows = [
         {
             "student": s,
@@ -115,7 +115,7 @@ def enrol(store: Store, *who: str, sha256: str = "") -> None:
         }
         for s in who
     ]
-    store.students.enrol("signals", frame(rows, ENROLLED))
+    store.students.enroll("signals", frame(rows, ENROLLED))
 
 
 def answer(store: Store, student: str, consent: bool, expires: date | None = None) -> None:
@@ -131,7 +131,7 @@ def test_rename_reaches_every_table(store: Store, decisions: Corrections) -> Non
     analyze(store, "r1", {"a": ONE, "b": TWO})
     analyze(store, "r2", {"a": ONE})
     judge(store, ONE, TWO)
-    enrol(store, ONE)
+    enroll(store, ONE)
     answer(store, ONE, True)
     assert decisions.rename("signals", ONE, "Ann") == []
     assert labels(store) == {"0-a": "Ann", "0-b": TWO, "1-a": "Ann", "1-b": TWO}
@@ -161,7 +161,7 @@ def test_merge_moves_everything_and_names_the_lectures_to_judge_again(store, dec
     analyze(store, "r1", {"a": ONE, "b": TWO})
     analyze(store, "r2", {"a": ONE})
     judge(store, ONE, TWO)
-    enrol(store, ONE, TWO)
+    enroll(store, ONE, TWO)
     assert decisions.merge("signals", ONE, TWO) == [("signals", "week r1")]
     assert set(labels(store).values()) == {ONE}
     assert judged(store) == [ONE], "what was said of half a person is gone"
@@ -172,7 +172,7 @@ def test_merge_moves_everything_and_names_the_lectures_to_judge_again(store, dec
 
 
 def test_a_picture_of_both_is_kept_once(store, decisions) -> None:
-    enrol(store, ONE, TWO, sha256="same bytes")
+    enroll(store, ONE, TWO, sha256="same bytes")
     decisions.merge("signals", ONE, TWO)
     assert len(store.students.enrolled("signals")[ONE]) == 1
 
@@ -188,7 +188,7 @@ def test_a_picture_of_both_is_kept_once(store, decisions) -> None:
     ],
 )
 def test_merged_students_have_one_answer_on_consent(store, decisions, answers, consent) -> None:
-    enrol(store, ONE, TWO)
+    enroll(store, ONE, TWO)
     for student, said in answers.items():
         answer(store, student, said)
     if consent is None:

@@ -459,7 +459,7 @@ def test_a_kept_file_has_transactions_as_ever(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError), database.transaction() as con:
             con.execute("INSERT INTO courses VALUES ('not kept')")
             raise ZeroDivisionError
-    with database.transaction() as con:  # opened anew
+    with database.transaction() as con:  # opened again
         assert con.execute("SELECT course FROM courses").fetchall() == [("kept",)]
 
 

@@ -280,7 +280,7 @@ def test_one_recording_under_the_policy_behaviour_puts_the_lecture_under_it(stor
     analyzed(store, "run2", recording("r2"), policy="behaviour")
     assert store.policy("signals", "week-1") == "behaviour"
     assert store.policy("signals", "week-2") == "full"
-    analyzed(store, "run3", recording("r2"))  # analyzed anew: the old run no longer counts
+    analyzed(store, "run3", recording("r2"))  # analyzed again: the old run no longer counts
     assert store.policy("signals", "week-1") == "full"
 
 

@@ -45,10 +45,10 @@ def test_every_table_is_explained_to_the_person_it_is_about() -> None:
 # --- rows after a change --------------------------------------------------------------------------
 
 
-def enrol(store: Store, course: str, student: str, *pictures: str) -> None:
+def enroll(store: Store, course: str, student: str, *pictures: str) -> None:
     same = {"student": student, "embedding": [0.6, 0.8], "model": "m"}
     rows = [same | {"picture": f"{name}.jpg", "sha256": name} for name in pictures]
-    store.students.enrol(course, frame(rows, ENROLLED))
+    store.students.enroll(course, frame(rows, ENROLLED))
     yes = pl.DataFrame([{"student": student, "consent": True}], schema=CONSENTS)
     store.consents.set_consents(course, yes)
 
@@ -58,9 +58,9 @@ def people(store: Store) -> Store:
     """Ann and Bob in signals, with a picture of both; another Ann in optics, whose rows must never change."""
     analyzed(store, "run1", people=("a", "b"), students={"a": "Ann", "b": "Bob"})
     analyzed(store, "run2", recording("r2", course="optics"), students={"a": "Ann"})
-    enrol(store, "signals", "Ann", "portrait", "both")
-    enrol(store, "signals", "Bob", "both")
-    enrol(store, "optics", "Ann", "portrait")
+    enroll(store, "signals", "Ann", "portrait", "both")
+    enroll(store, "signals", "Bob", "both")
+    enroll(store, "optics", "Ann", "portrait")
     said = assessments(("presence", 0.5), ("presence", 0.25), ("trend", 1.0))
     said = said.with_columns(
         student=pl.Series(["Ann", "Bob", "Ann"]),

@@ -75,9 +75,9 @@ def test_nobody_is_known_at_first(roster: Students) -> None:
 
 
 def test_enrolled_pictures_come_back_as_unit_rows_in_order_of_label(roster: Students) -> None:
-    roster.enrol("signals", pictures(("student-10", "b.jpg", 20), ("student-9", "a.jpg", 10)))
-    roster.enrol("signals", pictures(("student-9", "c.jpg", 30)))
-    roster.enrol("algebra", pictures(("ann", "d.jpg", 40)))
+    roster.enroll("signals", pictures(("student-10", "b.jpg", 20), ("student-9", "a.jpg", 10)))
+    roster.enroll("signals", pictures(("student-9", "c.jpg", 30)))
+    roster.enroll("algebra", pictures(("ann", "d.jpg", 40)))
     known = roster.enrolled("signals")
     assert list(known) == ["student-9", "student-10"]
     assert angles(known["student-9"]) == [10, 30]
@@ -89,14 +89,14 @@ def test_enrolling_twice_changes_nothing(roster: Students, store: Store) -> None
     rows = pictures(("ann", "a.jpg", 10), ("ann", "a copy.jpg", 10))
     rows = rows.with_columns(sha256=pl.lit("same bytes"))
     for _ in range(2):
-        roster.enrol("signals", rows)
+        roster.enroll("signals", rows)
         assert angles(roster.enrolled("signals")["ann"]) == [10]
     assert store.query("SELECT * FROM students").rows() == [("signals", "ann", None)]
 
 
 def test_embeddings_of_another_model_are_not_compared(roster: Students, store: Store) -> None:
-    roster.enrol("signals", pictures(("ann", "a.jpg", 10)))
-    roster.enrol("signals", pictures(("ann", "a.jpg", 50), model="other"))
+    roster.enroll("signals", pictures(("ann", "a.jpg", 10)))
+    roster.enroll("signals", pictures(("ann", "a.jpg", 50), model="other"))
     analyzed(store, "r1", [("ann", 5, 12)])
     analyzed(store, "r2", [("ann", 5, 52)], model="other")
     assert angles(roster.prototypes("signals", model=MODEL)["ann"]) == [10, 12]
@@ -117,7 +117,7 @@ def test_tracks_count_if_they_are_somebody_s_and_of_a_current_run(roster: Studen
 def test_pictures_first_then_the_longest_tracks_of_every_recording_in_turn(
     roster: Students, store: Store
 ) -> None:
-    roster.enrol("signals", pictures(("ann", "a.jpg", 0)))
+    roster.enroll("signals", pictures(("ann", "a.jpg", 0)))
     analyzed(store, "r1", [("ann", 60 - i, 10 + i) for i in range(20)])
     analyzed(store, "r2", [("ann", 5, 50), ("ann", 6, 51)])
     found = angles(roster.prototypes("signals")["ann"])
@@ -139,7 +139,7 @@ def course(store: Store) -> Store:
     store_lecture(store, "signals", "week 1", two, recording_name="w1.mp4")
     store_lecture(store, "signals", "week 2", {"Ann": timeline("happy*11")}, recording_name="w2.mp4")
     roster = store.students
-    roster.enrol("signals", pictures(("Ann", "a.jpg", 0), ("Ann", "b.jpg", 9)))
+    roster.enroll("signals", pictures(("Ann", "a.jpg", 0), ("Ann", "b.jpg", 9)))
     store.consents.set_consents(
         "signals", consents(("Ann", True, FROM, TO, None), ("Cem", True, None, None, None))
     )

@@ -33,8 +33,8 @@ def picture(number: int, width: int = 160, height: int = 96) -> Image:
 
 def number_of(image: Image) -> int:
     """The number that `picture` drew, read back from an upright frame."""
-    centres = image[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
-    return sum(int(bright) << bit for bit, bright in enumerate(centres > 128))
+    centers = image[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
+    return sum(int(bright) << bit for bit, bright in enumerate(centers > 128))
 
 
 def encode(

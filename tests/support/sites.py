@@ -57,7 +57,7 @@ def enroll(store, *students, **dates):
         }
         for who in students
     ]
-    store.students.enrol("signals", frame(rows, ENROLLED))
+    store.students.enroll("signals", frame(rows, ENROLLED))
     consents = [{"student": who, "consent": True, "given": day} for who, day in dates.items()]
     store.consents.set_consents("signals", frame(consents, CONSENTS))
 

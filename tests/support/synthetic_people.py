@@ -83,11 +83,11 @@ def analyzed(store, name, table, *, course="signals", student=None, tools=TOOLS,
     return [of[person] for person in sorted(of)], notes
 
 
-def enrol(store, course="signals", **pictures):
+def enroll(store, course="signals", **pictures):
     """student=embedding, a picture of each."""
     rows = [
         {"student": who, "picture": f"{who}.jpg", "sha256": who, "embedding": row.tolist()}
         for who, row in pictures.items()
     ]
     rows = [row | {"model": TOOLS.model} for row in rows]
-    store.students.enrol(course, frame(rows, ENROLLED))
+    store.students.enroll(course, frame(rows, ENROLLED))

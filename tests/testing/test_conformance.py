@@ -76,10 +76,10 @@ class Half(Classifier):
         return np.full((len(crops), 7), 1 / 14, np.float32)
 
 
-class Neighbours(Classifier):
+class Neighbors(Classifier):
     """A crop's answer depends on how many come with it."""
 
-    name, version, crop, labels = "neighbours", "1", Crop(8), ("yes", "no")
+    name, version, crop, labels = "neighbors", "1", Crop(8), ("yes", "no")
 
     def classify(self, crops):
         p = 1 / (1 + len(crops))
@@ -110,7 +110,7 @@ class Blind(Encoder):
         (Unfinished, "does not define assess"),
         (Dice, "the same pictures twice"),
         (Half, "sum to 1"),
-        (Neighbours, "another answer in a batch"),
+        (Neighbors, "another answer in a batch"),
         (Blind, "landmarks and pose_deg filled in"),
         (int, "cannot be registered"),
     ],

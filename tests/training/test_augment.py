@@ -201,8 +201,8 @@ def test_next_to_no_movement_is_next_to_no_change(how):
     torch.testing.assert_close(augmented(floats(), **how), floats(), atol=1e-3, rtol=0)
 
 
-def dot_centre(images):
-    """(n, 2): centre of brightness, x and y in pixels from the picture's middle."""
+def dot_center(images):
+    """(n, 2): center of brightness, x and y in pixels from the picture's middle."""
     side = images.shape[-1]
     at = torch.arange(side) - (side - 1) / 2
     mass = images[:, 0] / images[:, 0].sum(dim=(1, 2), keepdim=True)
@@ -217,14 +217,14 @@ def dots(x, y, count=300, side=64):
 
 
 def test_shift_reaches_its_share_of_the_side_and_no_further():
-    moved = dot_centre(augmented(dots(0, 0), shift=0.2))
+    moved = dot_center(augmented(dots(0, 0), shift=0.2))
     assert moved.abs().max() < 0.2 * 64 + 0.1
     assert (moved.amax(dim=0) > 11).all()
     assert (moved.amin(dim=0) < -11).all()
 
 
 def test_rotation_keeps_the_distance_and_its_bounds():
-    moved = dot_centre(augmented(dots(16, 0), rotate_deg=30))
+    moved = dot_center(augmented(dots(16, 0), rotate_deg=30))
     torch.testing.assert_close(moved.norm(dim=1), torch.full((300,), 16.0), atol=0.2, rtol=0)
     angles = torch.rad2deg(torch.atan2(moved[:, 1], moved[:, 0]))
     assert 28 < angles.max() < 30.5
@@ -232,7 +232,7 @@ def test_rotation_keeps_the_distance_and_its_bounds():
 
 
 def test_scale_moves_along_the_ray_within_its_bounds():
-    moved = dot_centre(augmented(dots(16, 0), scale=0.25))
+    moved = dot_center(augmented(dots(16, 0), scale=0.25))
     assert moved[:, 1].abs().max() < 0.1
     assert 11.8 < moved[:, 0].min() < 12.5
     assert 19.5 < moved[:, 0].max() < 20.2

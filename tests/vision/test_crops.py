@@ -22,7 +22,7 @@ def five(right=RIGHT_EYE, left=LEFT_EYE, mouth=MOUTH):
 
 
 def sixty_eight(right=RIGHT_EYE, left=LEFT_EYE, mouth=MOUTH):
-    """(1, 68, 2) landmarks whose eyes and mouth have the same centres; the rest lies elsewhere."""
+    """(1, 68, 2) landmarks whose eyes and mouth have the same centers; the rest lies elsewhere."""
     points = np.full((1, 68, 2), 7.0, np.float32)
     turn = np.linspace(0, 2 * np.pi, 6, endpoint=False)
     ring = 4 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
@@ -31,10 +31,10 @@ def sixty_eight(right=RIGHT_EYE, left=LEFT_EYE, mouth=MOUTH):
     return points
 
 
-def rotated(points, degrees, centre=(100.0, 100.0)):
+def rotated(points, degrees, center=(100.0, 100.0)):
     a = np.radians(degrees)
     turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    return ((points - centre) @ turn.T + centre).astype(np.float32)
+    return ((points - center) @ turn.T + center).astype(np.float32)
 
 
 def ramp(height=200, width=240):
@@ -60,7 +60,7 @@ def in_crop(matrix, point):
     [
         ((50, 60, 114, 124), Crop(64, align=False), (50, 60), 1.0),  # the very pixels
         ((50, 60, 114, 124), Crop(32, align=False), (50, 60), 2.0),  # halved: every second pixel
-        ((50, 60, 90, 124), Crop(64, align=False), (38, 60), 1.0),  # tall: widened around its centre
+        ((50, 60, 90, 124), Crop(64, align=False), (38, 60), 1.0),  # tall: widened around its center
         ((50, 60, 114, 80), Crop(64, align=False), (50, 38), 1.0),  # wide: heightened
         ((50, 60, 114, 124), Crop(64, 0.25, align=False), (34, 44), 1.5),  # a quarter more on every side
         ((50.5, 60.25, 114.5, 124.25), Crop(64, align=False), (50.5, 60.25), 1.0),  # fractions are kept
@@ -126,9 +126,9 @@ def test_aligned_square_is_face_apis(landmarks):
     """Worked out by hand: eyes at (80, 90) and (120, 90), mouth at (100, 130)."""
     (matrix,) = crops.matrices(boxes((0, 0, 10, 10)), landmarks, Crop(100))
     side = np.hypot(20, 40) / 0.45  # eye to mouth over relScale
-    centre = (100, (90 + 90 + 130) / 3)
+    center = (100, (90 + 90 + 130) / 3)
     scale = side / 100
-    want = [[scale, 0, centre[0] - 0.5 * side], [0, scale, centre[1] - 0.43 * side]]
+    want = [[scale, 0, center[0] - 0.5 * side], [0, scale, center[1] - 0.43 * side]]
     np.testing.assert_allclose(matrix, want, rtol=1e-6)
 
 

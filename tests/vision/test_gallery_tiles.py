@@ -77,8 +77,8 @@ def test_shuffles(rows, times):
 def test_after_a_shuffle_places_say_nothing():
     """A person moved to the tile of a look-alike is not taken for that one."""
     alike = [*FOUR, (4, 4, 0, 59)]
-    dealt = [((i + 1) % 4, i, 60, 119) for i in range(4)]
-    arguments = gallery(*alike, *dealt, (face(4, 10), 4, 60, 119))
+    shuffled = [((i + 1) % 4, i, 60, 119) for i in range(4)]
+    arguments = gallery(*alike, *shuffled, (face(4, 10), 4, 60, 119))
     found = changes(*arguments, LIMIT)
     assert found[-1].same
     assert hints(found, arguments[1]).shape == (0, 2)
@@ -117,7 +117,7 @@ def test_hints_are_of_one_place_and_one_after_the_other(rows):
 
 
 @pytest.mark.parametrize(
-    ("times", "dealt"),
+    ("times", "shuffled"),
     [
         ([], []),
         ([5, 5], []),
@@ -128,5 +128,5 @@ def test_hints_are_of_one_place_and_one_after_the_other(rows):
         ([5, 5, 5, 5, 20, 21, 22], [5, 20]),
     ],
 )
-def test_at_once(times, dealt):
-    assert gallery_tiles.at_once(times) == dealt
+def test_at_once(times, shuffled):
+    assert gallery_tiles.at_once(times) == shuffled

@@ -102,7 +102,7 @@ def test_paths_name_the_samples_they_were_given():
     assert tracker.paths == [[(7, 0), (9, 0), (11, 0)], [(7, 1), (9, 1), (11, 1)]]
 
 
-def test_enlarged_boxes_keep_their_centre():
+def test_enlarged_boxes_keep_their_center():
     box = np.array([[10, 20, 30, 60]], np.float32)
     np.testing.assert_allclose(enlarge(box), [[10 - 20 * BUFFER, 20 - 40 * BUFFER, 30 + 10, 60 + 20]])
     assert enlarge(boxes()).shape == (0, 4)
@@ -239,7 +239,7 @@ def test_every_change_between_two_anchors_is_found():
     np.testing.assert_allclose(parts[3].embedding, ADA)  # the same person again is a part of its own
 
 
-def test_a_change_between_neighbours_needs_no_question():
+def test_a_change_between_neighbors_needs_no_question():
     embedder = Embedder([ADA, BEN])
     assert [part.spots for part in embedder.split([0, 1])] == [((0, 0),), ((1, 0),)]
     assert embedder.asked == []

@@ -54,7 +54,7 @@ def slide_edges(path: File, region: Region | None = None, view: View = AS_DECLAR
     detector = ContentDetector(threshold=CHANGED, min_scene_len=0, weights=weights)
     times, edges = plan(film.index, EVERY_S), [0.0]
     for sample in Samples(film.path, film.index, times, view=film.view):
-        # The detector compares neighbours and wants only a running number: time is the sample's own.
+        # The detector compares neighbors and wants only a running number: time is the sample's own.
         if detector.process_frame(FrameTimecode(sample.index, fps=1.0), _shared(sample.image, region)):
             edges.append(sample.time_s)
     end_s = max(film.duration_s, float(film.index.times[-1]))

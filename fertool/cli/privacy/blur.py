@@ -61,7 +61,7 @@ def blur(
     from fertool.cli.terminal.progress import progress
     from fertool.errors import ConfigError
     from fertool.host import toolbox
-    from fertool.identity import enrolment
+    from fertool.identity import enrollment
     from fertool.media import probe as videos
     from fertool.media.display import View, parse_rotate, parse_stream
     from fertool.privacy import blur as blurring
@@ -77,7 +77,7 @@ def blur(
     tools = toolbox.toolbox(chosen, option or [], plugin or [])
     gate = _gate(chosen, tools, video) if keep == "consenting" else None
     source = videos.probe(video, view)
-    engine = enrolment.engine(tools, toolbox.device(chosen.device))
+    engine = enrollment.engine(tools, toolbox.device(chosen.device))
     look = blurring.everybody(engine) if gate is None else blurring.strangers(engine, gate)
     with progress() as shown:
         shown.video(video)

@@ -24,11 +24,11 @@ def register(parent: typer.Typer) -> None:
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """What can be pulled, under which licence, and what is here."""
+    """What can be pulled, under which license, and what is here."""
     from fertool.host import weights
 
-    rows = [(m.name, weights.verify(m), _size(m), m.licence, m.url, m.note) for m in _catalogue().values()]
-    columns = ["name", "state", "size", "licence", "from", "note"]
+    rows = [(m.name, weights.verify(m), _size(m), m.license, m.url, m.note) for m in _catalog().values()]
+    columns = ["name", "state", "size", "license", "from", "note"]
     if json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -46,17 +46,17 @@ def pull(
     from fertool.host import weights
 
     model = _model(name)
-    for line in filter(None, (f"licence: {model.licence}", model.note)):
+    for line in filter(None, (f"license: {model.license}", model.note)):
         print(line, file=sys.stderr)
     print(weights.pull(model, source, _shown))
 
 
 @app.command()
 def verify(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None) -> None:
-    """Hold what is here against the catalogue's hashes."""
+    """Hold what is here against the catalog's hashes."""
     from fertool.host import weights
 
-    chosen = [_model(name)] if name else list(_catalogue().values())
+    chosen = [_model(name)] if name else list(_catalog().values())
     states = [(m.name, weights.verify(m)) for m in chosen]
     print_table(["name", "state"], states)
     if any(state == "mismatch" for _, state in states) or (name and states[0][1] != "ok"):
@@ -71,7 +71,7 @@ def path(name: Name) -> None:
     print(weights.require(_model(name)))
 
 
-def _catalogue() -> dict[str, Model]:
+def _catalog() -> dict[str, Model]:
     from fertool.host.registry import KINDS, load_plugins
 
     registry = load_plugins()
@@ -83,7 +83,7 @@ def _model(name: str) -> Model:
 
     from fertool.errors import FertoolError
 
-    known = _catalogue()
+    known = _catalog()
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

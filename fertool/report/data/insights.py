@@ -1,4 +1,4 @@
-"""Insights: who needs help, and what to do next. Pure; the words are in the catalogue."""
+"""Insights: who needs help, and what to do next. Pure; the words are in the catalog."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody needs attention, or what to do: a string of the catalogue with its values."""
+    """Why somebody needs attention, or what to do: a string of the catalog with its values."""
 
     key: str
     values: dict[str, Any]

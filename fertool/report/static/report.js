@@ -1,4 +1,4 @@
-// Draws each chart when it comes into view, in the colours that the stylesheet names for light and dark.
+// Draws each chart when it comes into view, in the colors that the stylesheet names for light and dark.
 "use strict";
 (() => {
   const charts = [...document.querySelectorAll("[data-chart]")];
@@ -124,7 +124,7 @@
   }
   dark.addEventListener("change", redraw);
 
-  // Paper: everything drawn, in the colours for paper, and scaled to its width.
+  // Paper: everything drawn, in the colors for paper, and scaled to its width.
   function scale() {
     for (const chart of charts) {
       const { clientWidth: width, clientHeight: height } = chart.querySelector(".svg-container");

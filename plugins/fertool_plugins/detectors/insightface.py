@@ -1,6 +1,6 @@
 """insightface's model packs: the most accurate faces, landmarks, pose and embeddings in one go.
 
-The packs are licensed for NON-COMMERCIAL RESEARCH ONLY, whatever the licence of the software around
+The packs are licensed for NON-COMMERCIAL RESEARCH ONLY, whatever the license of the software around
 them; so they are never fetched unless somebody asks for them by name.
 """
 
@@ -22,9 +22,9 @@ RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zo
 
 
 def _pack(name: str, file: str, note: str) -> Model:
-    licence = "insightface model licence: NON-COMMERCIAL RESEARCH ONLY"
+    license = "insightface model license: NON-COMMERCIAL RESEARCH ONLY"
     folder = f"insightface/models/{file}"
-    return Model(name, folder, f"{RELEASE}/{file}.zip", licence, archive=True, note=note)
+    return Model(name, folder, f"{RELEASE}/{file}.zip", license, archive=True, note=note)
 
 
 PACKS = {

@@ -19,7 +19,7 @@ YUNET = Model(
     url=f"https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/{COMMIT}/onnx/yunet_n_640_640.onnx",
     sha256="25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
     size=317466,
-    licence="Apache-2.0",
+    license="Apache-2.0",
     note="trained on WIDER FACE",
 )
 

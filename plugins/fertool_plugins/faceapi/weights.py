@@ -1,4 +1,4 @@
-"""The shipped weights: read from the package, identified by hash, dequantised. See README.md."""
+"""The shipped weights: read from the package, identified by hash, dequantized. See README.md."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Khalid2025(Trained):
     - a max pooling between the convolution of 32 and the pairs is named too; with it, 9 positions would be
       left to attend to, so there is one after each pair only, which leaves 36.
     - batch norm is not mentioned: it is on, and `norm=false` is the network as printed.
-    - equation 7 does not say what becomes of the attended values: they are added to what came in. The width
+    - equation 7 does not say where the attended values go: they are added to what came in. The width
       of keys (d_k) is not given: a quarter of the channels. The text names attention over channels too, and
       several layers of it, without a formula: here one layer attends, over positions.
     - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by

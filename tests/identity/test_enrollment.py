@@ -11,14 +11,14 @@ import pytest
 from fertool.config import Settings
 from fertool.demo import gallery
 from fertool.host import toolbox
-from fertool.identity import enrolment
-from fertool.identity.enrolment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
+from fertool.identity import enrollment
+from fertool.identity.enrollment import MAX_PICTURE_PX, MIN_SHARPNESS, MIN_SIDE_PX, look, sharpness, unfit
 from fertool.types import Faces
 
 
 @pytest.fixture(scope="module")
 def engine():
-    return enrolment.engine(toolbox.toolbox(Settings(detector="ssd")), "cpu")
+    return enrollment.engine(toolbox.toolbox(Settings(detector="ssd")), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +129,10 @@ def test_sharpness_falls_with_every_blur(portraits) -> None:
         assert figures[0] > 3 * MIN_SHARPNESS > figures[-1]
 
 
-def picture(name: str, *angles: float) -> enrolment.Picture:
+def picture(name: str, *angles: float) -> enrollment.Picture:
     radians = np.radians(angles[0]) if angles else None
     vector = None if radians is None else np.array([np.cos(radians), np.sin(radians)], np.float32)
-    return enrolment.Picture(Path(name), embedding=vector, reason="" if angles else "shows no face")
+    return enrollment.Picture(Path(name), embedding=vector, reason="" if angles else "shows no face")
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def picture(name: str, *angles: float) -> enrolment.Picture:
     ],
 )
 def test_students_who_look_alike_are_named_with_their_pictures(students: dict, pairs: list[str]) -> None:
-    assert enrolment.alike(students, 0.5) == pairs
+    assert enrollment.alike(students, 0.5) == pairs
