@@ -22,7 +22,7 @@ AVOID = re.compile(rf"\b({'|'.join(AVOIDED)})\b", re.IGNORECASE)
 
 def texts() -> list[Path]:
     inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in KINDS)
-    found = [*ROOT.glob("*.md"), ROOT / "pyproject.toml", *sorted(inside)]
+    found = [*ROOT.glob("*.md"), *sorted(inside)]
     return [path for path in found if path != Path(__file__) and not path.name.endswith(".min.js")]
 
 
