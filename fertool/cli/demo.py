@@ -23,6 +23,7 @@ def demo(
 ) -> None:
     """Make a gallery-view lecture of six people who come and go, analyze it, simulate the rest of their
     course, and write its report."""
+    from fertool import files
     from fertool.cli import analyze, assess, report
     from fertool.cli.terminal.options import bring_up_to_date, open_store
     from fertool.config import Settings
@@ -38,9 +39,8 @@ def demo(
     video, db = out / "lecture.mp4", out / "fertool.duckdb"
     if not video.exists():
         print(f"making {video} (one minute, six people)")
-        part = video.with_suffix(".part.mp4")
-        make_gallery(part)
-        part.replace(video)
+        with files.swapped(video) as draft:
+            make_gallery(draft)
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE, detector="ssd")
     analyze.run(Arguments((str(video),), lecture=GALLERY), chosen)

@@ -6,7 +6,6 @@ one broken plugin is listed with its reason and raised only when somebody asks f
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 import re
@@ -27,6 +26,7 @@ import pluggy
 from fertool import hookspecs
 from fertool.contracts import Plugin
 from fertool.errors import PluginError
+from fertool.files import sha256
 from fertool.host.guard import guarded
 from fertool.sections import PageKind
 from fertool.types import EMOTIONS, Scope, Signal, Subject, is_label
@@ -186,7 +186,7 @@ def _entry_points() -> list[tuple[EntryPoint, str]]:
 def _load_file(registry: Registry, file: Path) -> None:
     if not file.is_file():
         raise PluginError(f"--plugin {file}: no such file", "give the path of a Python file")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = sha256(file)
     name = f"fertool_plugin_{digest[:12]}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -7,11 +7,13 @@ A plugin declares what it may need in its `models`. Nothing is fetched unless so
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from fertool.errors import FertoolError
+from fertool.files import sha256 as sha256  # for plugins, which import this module alone
+from fertool.files import swapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,41 +82,35 @@ def pull(model: Model, from_dir: Path | None = None, progress: Progress | None =
     the target's name, in one step. Whatever goes wrong is a FertoolError and leaves nothing behind,
     and an older copy as it was.
     """
-    import shutil
-    import tempfile
-
     target = models_dir() / model.file
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        hint = "set FERTOOL_MODELS to a folder you can write to"
-        raise FertoolError(f"cannot write to {target.parent}: {_reason(error)}", hint) from error
-    try:
-        fetched = work / model.download
-        _fetch(model, fetched, from_dir, progress)
-        if model.archive:
-            fetched = _unpack(model, fetched, work / "unpacked")
-        if target.is_dir():
-            target.rename(work / "old")  # a folder cannot be replaced in one step
-        fetched.replace(target)
+        with ExitStack() as stack:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                draft = stack.enter_context(swapped(target))
+            except OSError as error:
+                hint = "set FERTOOL_MODELS to a folder you can write to"
+                raise FertoolError(f"cannot write to {target.parent}: {_reason(error)}", hint) from error
+            if model.archive:
+                archive = draft.with_name(f"{draft.name}.download")
+                _fetch(model, archive, from_dir, progress)
+                _unpack(model, archive, draft)
+            else:
+                _fetch(model, draft, from_dir, progress)
+                if target.is_dir():  # no copy of the model, whatever it is
+                    target.rename(draft.with_name(f"{draft.name}.old"))
     except OSError as error:
         raise FertoolError(f"cannot store {target}: {_reason(error)}", "is the disk full?") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return target
 
 
 def _fetch(model: Model, to: Path, from_dir: Path | None, progress: Progress | None) -> None:
     """Stream the file to `to`; FertoolError unless it arrived whole and with the right hash."""
-    import hashlib
-
-    digest, received = hashlib.sha256(), 0
+    received = 0
     with _source(model, from_dir) as (stream, announced), to.open("wb") as out:
         size = model.size or announced
         while chunk := _read(stream, model, from_dir):
             out.write(chunk)
-            digest.update(chunk)
             received += len(chunk)
             if progress:
                 progress(received, size)
@@ -123,8 +119,8 @@ def _fetch(model: Model, to: Path, from_dir: Path | None, progress: Progress | N
     if size and received != size:
         found = "more" if received > size else received
         raise _unusable(model, from_dir, f"expected {size} bytes, got {found}")
-    if model.sha256 and digest.hexdigest() != model.sha256:
-        raise _unusable(model, from_dir, f"expected SHA-256 {model.sha256}, got {digest.hexdigest()}")
+    if model.sha256 and (digest := sha256(to)) != model.sha256:
+        raise _unusable(model, from_dir, f"expected SHA-256 {model.sha256}, got {digest}")
 
 
 @contextmanager
@@ -184,7 +180,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or error)
 
 
-def _unpack(model: Model, archive: Path, into: Path) -> Path:
+def _unpack(model: Model, archive: Path, into: Path) -> None:
     """Unpack a zip and record the hash of every file in it."""
     import zipfile
 
@@ -195,7 +191,6 @@ def _unpack(model: Model, archive: Path, into: Path) -> Path:
         raise FertoolError(f"model {model.name!r}: {model.download} is no whole zip file: {error}") from error
     sums = "".join(f"{digest}  {name}\n" for name, digest in _folder_digests(into).items())
     (into / SUMS).write_text(sums, encoding="utf-8")
-    return into
 
 
 def _recorded(model: Model) -> dict[str, str]:
@@ -209,11 +204,3 @@ def _folder_digests(folder: Path) -> dict[str, str]:
     """Name below the folder -> SHA-256 of every file but the list of sums, in order of the names."""
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / SUMS)
     return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
-
-
-def sha256(file: Path) -> str:
-    """Of the file's content, in hexadecimal."""
-    import hashlib
-
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -7,7 +7,6 @@ from it in every container.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from fertool import files
 from fertool.errors import VideoError
 from fertool.media import display
 from fertool.media.decode import Samples, choose, open_video, packets_of, pictures_in
@@ -177,17 +177,11 @@ def _reachable(path: Remote) -> Remote:
 
 def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> str:
     """Hexadecimal SHA-256 of the file's bytes; `progress` receives the number of bytes read so far."""
-    digest, done = hashlib.sha256(), 0
     try:
         with path.open() if isinstance(path, Remote) else Path(path).open("rb", buffering=0) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-                done += len(block)
-                if progress:
-                    progress(done)
+            return files.sha256(file, progress)
     except OSError as error:
         raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def probe(path: File | str, view: View = AS_DECLARED) -> Recording:

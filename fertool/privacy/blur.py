@@ -6,7 +6,6 @@ on the way between, so that a face which one look misses is still covered by its
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from contextlib import contextmanager
 from fractions import Fraction
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 
+from fertool import files
 from fertool.errors import VideoError
 from fertool.host import validate
 from fertool.media.decode import choose
@@ -93,8 +93,7 @@ def blur(
         raise VideoError(f"{out}: is there already", "give another --out, or remove it first")
     if not out.parent.is_dir():
         raise VideoError(f"{out}: no such folder: {out.parent}", "create it, or give another --out")
-    with tempfile.TemporaryDirectory(prefix=".fertool-", dir=out.parent) as folder:
-        draft = Path(folder, f"blurred{out.suffix}")
+    with files.swapped(out, private=True) as draft:
         with _opened(path) as source:
             pictures = choose(path, source, view.stream)
             try:
@@ -104,8 +103,6 @@ def blur(
                 raise VideoError(f"{out}: could not be written: {error}", hint) from error
         if not frames:
             raise VideoError(f"{path}: no picture could be decoded")
-        draft.chmod(0o600)
-        draft.replace(out)
     return frames
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-import shutil
-import tempfile
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import fertool
 from fertool.config import SMALLEST_GROUP
 from fertool.errors import FertoolError
+from fertool.files import swapped
 from fertool.host.registry import load_plugins
 from fertool.report import data, i18n, shots, text
 from fertool.report.data.course import Course, describe, gathered
@@ -131,7 +129,10 @@ def render(
             noted(note)
 
     try:
-        with _swapped_in(out) as folder:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # Private: figures about students are in it.
+        with swapped(out, private=True) as folder:
+            folder.mkdir()
             exports.write(
                 folder,
                 formats,
@@ -300,30 +301,6 @@ def _check_target(out: Path) -> None:
         raise FertoolError(
             f"{out}: not empty and not a fertool report, so it is left alone", "give a new or an empty folder"
         )
-
-
-@contextlib.contextmanager
-def _swapped_in(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place when the block ends well, and vanishes otherwise.
-
-    Readable by its owner only, as temporary folders are: figures about students are in it.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        new, old = work / "new", work / "old"
-        new.mkdir(mode=0o700)
-        yield new
-        if out.exists():
-            out.rename(old)
-        try:
-            new.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _nothing(course: str | None, lecture: str | None) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import FertoolError
+from fertool.files import swapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,14 +40,11 @@ def write(out: Path, course: str, student: str, held: Mapping[str, pl.DataFrame]
         raise FertoolError(f"{out}: not an empty folder", "give a new one with --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        try:
+        with swapped(out, private=True) as folder:
+            folder.mkdir()
             for name, text in files(course, student, held).items():
-                (work / name).write_text(text, encoding="utf-8")
-                (work / name).chmod(0o600)
-            work.replace(out)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+                (folder / name).write_text(text, encoding="utf-8")
+                (folder / name).chmod(0o600)
     except OSError as error:
         raise FertoolError(f"{out}: could not be written: {error}", "check space and permissions") from error
 

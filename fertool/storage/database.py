@@ -8,18 +8,17 @@ takes tens of milliseconds; hundreds of transactions in a row share one connecti
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import duckdb
 import polars as pl
 
+from fertool import files
 from fertool.errors import StoreError
 from fertool.storage.schema import MIGRATIONS, frame_emotions
 from fertool.types import is_label
@@ -158,11 +157,9 @@ class Database:
         """An empty database, made under another name and put in its place whole: DuckDB looks whether a
         file is there before it locks it, so two processes would write over each other."""
         try:
-            with TemporaryDirectory(prefix=".fertool-", dir=self.path.parent) as folder:
-                draft = Path(folder, self.path.name)
+            # Private: faces of students. If another process makes one meanwhile, that one stays.
+            with files.swapped(self.path, private=True, replace=False) as draft:
                 duckdb.connect(str(draft)).close()
-                draft.chmod(0o600)  # faces of students: the owner's eyes only
-                _place(draft, self.path)
         except duckdb.IOException as error:
             raise self._explain(error) from error
         except OSError as error:
@@ -293,13 +290,3 @@ def further_labels(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 def show_labels(con: duckdb.DuckDBPyConnection) -> None:
     """Make the view `frame_emotions` again, for the labels that there are now."""
     con.execute(frame_emotions(further_labels(con)))
-
-
-def _place(draft: Path, target: Path) -> None:
-    """Move a file, but never onto another one."""
-    try:
-        os.link(draft, target)
-    except FileExistsError:  # another process was faster
-        return
-    except OSError:  # a file system without links
-        draft.rename(target)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
+from fertool import files
 from fertool.errors import StoreError
 from fertool.storage.audit import Audit
 from fertool.storage.schema import MIGRATIONS
@@ -49,12 +50,9 @@ def rewrite(database: Database) -> None:
     path = database.path
     check_room(database, copies=1)
     try:
-        with TemporaryDirectory(prefix=".fertool-", dir=path.parent) as folder:
-            fresh = Path(folder, path.name)
-            with database.exclusive() as con:
-                _copy(con, fresh)
-                fresh.chmod(0o600)
-                fresh.replace(path)  # still locked: no process writes into the old file
+        # Swapped in while locked: no process writes into the old file.
+        with database.exclusive() as con, files.swapped(path, private=True) as fresh:
+            _copy(con, fresh)
         log.info("%s: rewritten without what was deleted", path)
     except OSError as error:
         hint = "nothing was lost; free some space and give the command again"

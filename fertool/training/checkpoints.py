@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from fertool import files
 from fertool.errors import FertoolError
 from fertool.host import quantized
 
@@ -141,10 +142,8 @@ def _take(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """All or nothing: the file appears under its name when it is whole."""
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata=about)
-    part.replace(path)
+    with files.swapped(path) as draft:
+        save_file(tensors, draft, metadata=about)
 
 
 def _metadata(path: Path) -> dict[str, str]:

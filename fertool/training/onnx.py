@@ -12,6 +12,7 @@ import onnxruntime
 import torch
 from torch import nn
 
+from fertool import files
 from fertool.errors import FertoolError
 from fertool.training.checkpoints import restored
 
@@ -48,17 +49,13 @@ def export(plugin: Trainable, file: Path) -> float:
     network, about = restored(plugin, plugin.path)
     whole = Probabilities(network, about.pop("temperature")).eval()
     faces = torch.rand(TRIED, plugin.crop.planes, plugin.crop.size, plugin.crop.size)
-    part = file.with_suffix(".part")
-    try:
-        _write(whole, faces, part)
-        _describe(part, plugin, about)
-        difference = _difference(whole, faces, part)
+    with files.swapped(file) as draft:
+        _write(whole, faces, draft)
+        _describe(draft, plugin, about)
+        difference = _difference(whole, faces, draft)
         if not difference <= AGREE:
             what = f"{file}: not written: {difference:.1e} from the network, expected at most {AGREE:.0e}"
             raise FertoolError(what, "please report this, with the versions that `fertool doctor` shows")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
     return difference
 
 

@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load_file
 
 from fertool.errors import FertoolError
+from fertool.files import sha256
 from fertool.host import options, quantized
-from fertool.host.weights import sha256
 from fertool.training import augment, checkpoints, cuda_graphs, ema, metrics
 from fertool.training.checkpoints import Epoch, State
 from fertool.vision import devices

@@ -337,7 +337,7 @@ def test_of_two_who_create_one_file_the_slower_keeps_what_the_faster_made(path, 
             insert(Database(path), "signals")
         os.link(draft, target)
 
-    monkeypatch.setattr("fertool.storage.database.os.link", overtaken)
+    monkeypatch.setattr("fertool.files.os.link", overtaken)
     slower = Database(path)
     assert faster
     assert courses(slower) == ["signals"]
@@ -347,7 +347,7 @@ def test_a_file_system_without_links(path, monkeypatch):
     def refuse(draft, target):
         raise PermissionError("Operation not permitted")
 
-    monkeypatch.setattr("fertool.storage.database.os.link", refuse)
+    monkeypatch.setattr("fertool.files.os.link", refuse)
     insert(Database(path), "signals")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, Plugin, hookimpl
+from fertool import Detector, Faces, Plugin, hookimpl, weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +40,7 @@ class Haar(Detector):
             raise ValueError(f"scale must be greater than 1, got {self.scale}")
 
     def weights(self) -> dict[str, str]:
-        import hashlib
-
-        return {CASCADE: hashlib.sha256(_cascade().read_bytes()).hexdigest()}
+        return {CASCADE: weights.sha256(_cascade())}
 
     def load(self, device: str) -> None:
         import cv2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cache
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
+
+from fertool import weights
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -25,8 +26,8 @@ def _file(net: str) -> Traversable:
 @cache
 def sha256(net: str) -> dict[str, str]:
     """File name -> SHA-256 of the weights of `net`, as `Plugin.weights` wants it (a few milliseconds)."""
-    file = _file(net)
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()}
+    with as_file(_file(net)) as path:
+        return {path.name: weights.sha256(path)}
 
 
 def load(net: str) -> Weights:
