@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from fertool.errors import ConfigError
+from fertool.text import did_you_mean
 
 FILE = "fertool.toml"
 LIMIT = "FERTOOL_PLUGIN_LIMIT"
@@ -98,8 +98,7 @@ def _file(path: Path) -> dict[str, Any]:
     kinds = {name: type(getattr(Settings(), name)) for name in Settings.__slots__}
     for key, value in content.items():
         if key not in kinds:
-            near = get_close_matches(key, kinds, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(kinds)}"
+            hint = did_you_mean(key, kinds, f"known: {', '.join(kinds)}")
             raise ConfigError(f"{path}: unknown key {key!r}", hint)
         if not isinstance(value, kinds[key]):
             what = f"{path}: {key}: expected {kinds[key].__name__}, got {type(value).__name__} {value!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fertool.errors import ConfigError
+from fertool.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,9 @@ def checked(where: str, mark: str) -> str:
 
 
 def _hint(mark: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(mark.casefold().split()[-1], _DIFFICULT + _OTHER, n=1)
+    near = did_you_mean(mark.casefold().split()[-1], _DIFFICULT + _OTHER, "")
     return (
-        f"{f'did you mean {near[0]!r}? ' if near else ''}difficult: {', '.join(_DIFFICULT)}; "
+        f"{f'{near} ' if near else ''}difficult: {', '.join(_DIFFICULT)}; "
         f"not difficult: {', '.join(_OTHER)}; {', '.join(_DEGREES)} may stand before them; or a number from "
         f"{LOWEST} to {HIGHEST}, difficult from {HARD_FROM} on"
     )

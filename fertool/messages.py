@@ -8,6 +8,7 @@ from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from fertool.text import clock
 from fertool.types import Message
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def english(value: Plain, style: str) -> str:
     if style == "share":
         return whole_percent(value)
     if style == "clock":
-        return clock(value)
+        return clock(math.floor(value + 0.5), hours=False)
     return f"{value:.2f}" if style == "number" else f"{value:g}"
 
 
@@ -73,13 +74,6 @@ def whole_percent(share: float, gap: str = "") -> str:
     if 0.995 <= share < 1:
         return f"> 99{gap}%"
     return f"{share * 100:.0f}{gap}%"
-
-
-def clock(seconds: float) -> str:
-    """`754` -> `12:34`."""
-    minutes, rest = divmod(math.floor(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 @lru_cache(maxsize=1024)

@@ -13,11 +13,11 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
 
 from fertool.errors import ConfigError
+from fertool.text import clock, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -196,7 +196,7 @@ def _typed(cell: str) -> str:
     if match := _DAY_TIME.fullmatch(cell):
         since = datetime.fromisoformat(cell) - datetime(1899, 12, 31)
         seconds = since.days * 86400 + since.seconds
-        return f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}{match[1] or ''}"
+        return f"{clock(seconds)}{match[1] or ''}"
     return cell[:10] if _MIDNIGHT.fullmatch(cell) else cell
 
 
@@ -215,8 +215,7 @@ def _found(
         if column in named:
             words = (plain(named[column]),)
             if words[0] not in headings:
-                near = get_close_matches(words[0], headings, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(filter(None, cells))}"
+                hint = did_you_mean(words[0], headings, f"it has {', '.join(filter(None, cells))}")
                 raise ConfigError(f"{where}: no column {named[column]!r}", hint)
         for word in words:
             places = [at for at, heading in enumerate(headings) if heading == word]

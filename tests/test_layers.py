@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOT_MODULES = ("errors", "types", "difficulty", "messages", "sections", "recipes", "contracts", "hookspecs")
-ROOT_MODULES += ("files", "sheets", "config")
+ROOT_MODULES = ("errors", "types", "difficulty", "text", "messages", "sections", "recipes", "contracts")
+ROOT_MODULES += ("hookspecs", "files", "sheets", "config")
 PACKAGES = {
     "vision": "pure steps on pictures, boxes and poses",
     "media": "from files to pictures at their times",

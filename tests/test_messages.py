@@ -56,8 +56,8 @@ CLOCKS = [(0, "0:00"), (754, "12:34"), (59.4, "0:59"), (59.5, "1:00"), (59.6, "1
 
 
 @pytest.mark.parametrize(("seconds", "text"), CLOCKS)
-def test_clock(seconds, text):
-    assert messages.clock(seconds) == text
+def test_times_are_rounded(seconds, text):
+    assert messages.english(seconds, "clock") == text
 
 
 WRONG = [

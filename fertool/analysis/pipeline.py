@@ -31,6 +31,7 @@ from fertool.media.remote import located, size
 from fertool.privacy import consent_gate
 from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.tables import segment_table
+from fertool.text import plural
 from fertool.types import Segment
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _let_go(store: Store, analysis: Analysis) -> list[str]:
     behaviour, gated = analysis.policy == "behaviour", analysis.gate_state is not None
     count = removal.drop_superseded(run.recording, run.run, expression=behaviour, ungated=gated)
     why = "without consent" if gated else "with expressions"
-    return [f"{count} earlier run{'' if count == 1 else 's'} {why} deleted"] if count else []
+    return [f"{plural(count, 'earlier run')} {why} deleted"] if count else []
 
 
 def assess(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from fertool.difficulty import checked
@@ -13,6 +12,7 @@ from fertool.errors import ConfigError
 from fertool.media.display import parse_rotate, parse_stream
 from fertool.media.sampling import parse_time
 from fertool.storage.student_labels import clean_label
+from fertool.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,8 +139,7 @@ def _check(where: str, table: Any, known: Mapping[str, Any], needed: tuple[str, 
         raise ConfigError(f"{where}: expected a table, got {table!r}", EXAMPLE)
     for key, value in table.items():
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            hint = did_you_mean(key, known, f"known: {', '.join(known)}")
             raise ConfigError(f"{where}: unknown key {key!r}", hint)
         if not isinstance(value, known[key]) or value == "":
             kind = getattr(known[key], "__name__", known[key])

@@ -9,7 +9,6 @@ from fertool.cli.terminal.options import (
     Db,
     Json,
     Lecture,
-    clock,
     narrowed,
     open_store,
     print_json,
@@ -17,6 +16,7 @@ from fertool.cli.terminal.options import (
     settings,
     warn_of_changes,
 )
+from fertool.text import clock
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.terminal.options import clock, print_json, print_line, print_table
+from fertool.cli.terminal.options import print_json, print_line, print_table
+from fertool.text import clock
 from fertool.types import EMOTIONS
 from fertool.workflows.analyze import BECAME
 

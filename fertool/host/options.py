@@ -6,12 +6,12 @@ import inspect
 import sys
 import typing
 from dataclasses import MISSING, Field, fields
-from difflib import get_close_matches
 from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from fertool.errors import ConfigError
 from fertool.host.guard import guarded
+from fertool.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,8 +67,7 @@ def build(plugin: type[Plugin], given: Mapping[str, Any]) -> Plugin:
     values = {}
     for name, value in given.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(known)) or 'none'}"
+            hint = did_you_mean(name, known, f"it has: {', '.join(sorted(known)) or 'none'}")
             raise ConfigError(f"{plugin.kind} {plugin.name!r} has no option {name!r}", hint)
         values[name] = _convert(value, _hint(plugin, known[name]), f"{plugin.name}.{name}")
     try:
@@ -93,8 +92,7 @@ def check_names(
     names = sorted(known)
     for name in given:
         if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"in use: {', '.join(names)}"
+            hint = did_you_mean(name, names, f"in use: {', '.join(names)}")
             if kind := installed.get(name):
                 hint = f"add --{kind} {name}, or leave this option out"
             raise ConfigError(f"-o {name}.…: plugin {name!r} is not in use", hint)

@@ -14,7 +14,6 @@ import traceback
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
@@ -29,6 +28,7 @@ from fertool.errors import PluginError
 from fertool.files import sha256
 from fertool.host.guard import guarded
 from fertool.sections import PageKind
+from fertool.text import did_you_mean, nearest
 from fertool.types import EMOTIONS, Scope, Signal, Subject, is_label
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ KINDS = ("detector", "encoder", "classifier", "rule", "section")
 SEVERAL = {"signals", "pages"}
 """Of the attributes in WORDS, those that hold several."""
 NEAR = 0.8
-"""Likeness (difflib's ratio) from which a name counts as a misspelt one."""
+"""Likeness (see `fertool.text`) from which a name counts as a misspelt one."""
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 WORDS: dict[str, dict[str, Any]] = {
     "rule": {"signals": Signal, "scope": Scope, "subject": Subject},
@@ -91,8 +91,7 @@ class Registry:
                 what = f"{kind} {name!r} is broken: {broken.reason}"
                 raise PluginError(what, f"it comes from {broken.source}")
         known = [found.plugin.name for found in self.of_kind(kind)]
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+        hint = did_you_mean(name, known, f"known: {', '.join(known) or 'none'}")
         raise PluginError(f"unknown {kind} {name!r}", hint)
 
     def add_module(self, module: ModuleType, name: str, source: str, digest: str = "") -> None:
@@ -209,8 +208,7 @@ def _classes(module: Any, name: str) -> list[type[Plugin]]:
     functions = {n: f for n, f in vars(module).items() if type(f) is FunctionType}
     for hook, function in functions.items():
         if hasattr(function, "fertool_impl") and hook not in HOOKS:
-            near = get_close_matches(hook, HOOKS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(HOOKS)}"
+            hint = did_you_mean(hook, HOOKS, f"known: {', '.join(HOOKS)}")
             code = function.__code__
             raise PluginError(f"hook {hook!r} is unknown [{code.co_filename}:{code.co_firstlineno}]", hint)
     manager.register(SimpleNamespace(**functions), name)
@@ -278,10 +276,10 @@ def _misspelt_need(needs: Any) -> str:
     if not isinstance(needs, tuple | list):
         return f"needs {needs!r}: expected a tuple of labels, for example ('happy',)"
     for label in needs:
-        near = get_close_matches(str(label), EMOTIONS, n=1, cutoff=NEAR)
+        near = nearest(str(label), EMOTIONS, NEAR)
         if not (isinstance(label, str) and is_label(label)) or (near and label not in EMOTIONS):
             known = f"{', '.join(EMOTIONS)}, or a further label of a classifier"
-            return f"needs {label!r}: expected {known}" + (f"; did you mean {near[0]!r}?" if near else "")
+            return f"needs {label!r}: expected {known}" + (f"; did you mean {near!r}?" if near else "")
     return ""
 
 
@@ -303,8 +301,8 @@ def misspelt_attribute(plugin: type[Plugin]) -> str:
         if name.startswith("_") or name in contract or name in getattr(plugin, "__dataclass_fields__", ()):
             continue
         alike = [n for n in free if callable(getattr(plugin, n, None)) == callable(value)]
-        if near := get_close_matches(name, alike, n=1, cutoff=NEAR):
-            what = f"{plugin.__name__} has `{name}`, which nothing reads: did you mean `{near[0]}`?"
+        if near := nearest(name, alike, NEAR):
+            what = f"{plugin.__name__} has `{name}`, which nothing reads: did you mean `{near}`?"
             return f"{what} A name of your own may begin with _"
     return ""
 

@@ -15,13 +15,13 @@ import logging
 import re
 from dataclasses import dataclass, replace
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fertool import sheets
 from fertool.errors import ConfigError
 from fertool.storage.student_labels import clean_label
+from fertool.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,8 +107,7 @@ def _table(path: Path, named: Mapping[str, str]) -> list[Listed]:
     if sheet.others:
         platform = set(sheet.columns) & set(PARTS) or any(map(_of_a_platform, sheet.others))
         for heading in () if platform else sheet.others:
-            near = get_close_matches(sheets.plain(heading), COLUMNS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COLUMNS)}"
+            hint = did_you_mean(sheets.plain(heading), COLUMNS, f"known are {', '.join(COLUMNS)}")
             raise ConfigError(f"{sheet.where}: unknown column {heading!r}", hint)
         log.warning("%s: not read and not stored: %s", path, ", ".join(sheet.others))
     students: dict[str, Listed] = {}

@@ -7,7 +7,6 @@ from it in every container.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from fertool.media.decode import Samples, choose, open_video, packets_of, pictur
 from fertool.media.display import AS_DECLARED, View
 from fertool.media.remote import File, Remote, located
 from fertool.media.sampling import Index
+from fertool.text import natural
 from fertool.types import Segment
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ def _not_read(file: Path) -> str:
 
 def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
     """A sort key: numbers by value, letters regardless of case; the name itself settles a draw."""
-    parts = re.split(r"([0-9]+)", file.name)  # every second part is a number
-    numbered = [(int(part), "") if i % 2 else (-1, part.casefold()) for i, part in enumerate(parts)]
-    return numbered, file.name
+    return natural(file.name.casefold()), file.name
 
 
 def _existing(path: File) -> File:

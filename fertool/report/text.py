@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from fertool import messages
+from fertool import messages, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,9 +25,7 @@ def clock(seconds: float | None) -> str:
     """3725.4 -> `1:02:05`, rounded to the second; null -> a dash."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
-    whole = round(seconds)
-    sign, whole = ("-", -whole) if whole < 0 else ("", whole)
-    return f"{sign}{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return text.clock(round(seconds))
 
 
 def count(number: int) -> str:
@@ -99,13 +97,6 @@ def _slug(name: str) -> str:
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:SLUG_LENGTH].strip("-")
     return f"{slug}-" if slug in RESERVED else slug
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key under which `student-2` comes before `student-10`."""
-    parts = re.split(r"([0-9]+)", name)  # text and digits take turns, so like is compared with like
-    parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
-    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(parts)]
 
 
 def shorten(names: Iterable[str], length: int = 24) -> list[str]:

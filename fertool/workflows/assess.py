@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fertool.errors import FertoolError
+from fertool.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +63,7 @@ def with_other_students(
     if not lectures:
         return True
     result = pipeline.assess(store, rules, lectures)
-    reporter.result(f"{_lectures(len(lectures))} judged again")
+    reporter.result(f"{plural(len(lectures), 'lecture')} judged again")
     for line in [*absent(result.absent), *result.failed]:
         reporter.warning(line)
     return not result.failed
@@ -119,10 +120,12 @@ def absent(rules: Mapping[str, tuple[int, int]]) -> list[str]:
     lines = []
     for rule, (kept, gone) in rules.items():
         if kept:
-            lines.append(f"rule not present: {rule}; {_count(kept)} kept as before")
+            lines.append(f"rule not present: {rule}; {plural(kept, 'assessment')} kept as before")
         if gone:
             why = "what they are about has changed"
-            lines.append(f"rule not present: {rule}; {_count(gone)} no longer shown, since {why}")
+            lines.append(
+                f"rule not present: {rule}; {plural(gone, 'assessment')} no longer shown, since {why}"
+            )
     return lines
 
 
@@ -137,12 +140,4 @@ def _changed(judged: Sequence[Judged], versions: Mapping[str, str]) -> str:
         if rule in versions and (old := given - {versions[rule]})
     ]
     n = len({row[:2] for row in judged})
-    return f"{_lectures(n)} judged again, since rules have changed: {', '.join(changed)}"
-
-
-def _lectures(n: int) -> str:
-    return f"{n} lecture{'' if n == 1 else 's'}"
-
-
-def _count(assessments: int) -> str:
-    return f"{assessments} assessment{'' if assessments == 1 else 's'}"
+    return f"{plural(n, 'lecture')} judged again, since rules have changed: {', '.join(changed)}"

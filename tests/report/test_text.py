@@ -136,23 +136,6 @@ def test_a_name_that_equals_another_ones_slug_keeps_it() -> None:
 # --- names ------------------------------------------------------------------------------------
 
 
-def test_numbers_in_names_sort_as_numbers() -> None:
-    names = ["student-10", "student-2", "Ada", "student-02b", "7", "student-"]
-    assert sorted(names, key=text.natural) == [
-        "7",
-        "Ada",
-        "student-",
-        "student-2",
-        "student-02b",
-        "student-10",
-    ]
-
-
-@given(st.lists(st.text(max_size=12)))
-def test_any_names_can_be_sorted(names: list[str]) -> None:
-    assert sorted(sorted(names, key=text.natural)) == sorted(names)
-
-
 @given(st.lists(st.text(max_size=40)))
 def test_short_names_stay_different_and_on_one_line(names: list[str]) -> None:
     short = text.shorten(names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from difflib import get_close_matches
 from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from fertool import difficulty, sheets
 from fertool.assessment.segments.fit import Row
 from fertool.errors import ConfigError
 from fertool.media.sampling import parse_time
+from fertool.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +78,7 @@ def _expected(path: Path) -> str:
 def _table(path: Path) -> Iterator[Row]:
     sheet = sheets.read(path, COLUMNS)
     for heading in sheet.others:
-        near = get_close_matches(heading.lower(), COLUMNS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the first line names {', '.join(COLUMNS)}"
+        hint = did_you_mean(heading.lower(), COLUMNS, f"the first line names {', '.join(COLUMNS)}")
         raise ConfigError(f"{sheet.where}: unknown column {heading!r}", hint)
     if "start" not in sheet.columns:
         raise ConfigError(f"{sheet.where}: expected the column 'start', got {', '.join(sheet.columns)}")

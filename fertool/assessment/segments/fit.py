@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from fertool import text
 from fertool.errors import ConfigError
 from fertool.types import Segment
 
@@ -115,4 +116,4 @@ def clock(seconds: float) -> str:
         return "the end"
     whole = int(seconds)
     rest = f"{seconds - whole:.3f}"[1:].rstrip("0").rstrip(".")
-    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}{rest}"
+    return f"{text.clock(whole)}{rest}"

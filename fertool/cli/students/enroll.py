@@ -22,6 +22,7 @@ from fertool.cli.terminal.options import (
     settings,
     warn_of_refusals,
 )
+from fertool.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,9 +126,8 @@ def _dropped(count: int) -> list[str]:
     """A hint if faces were not kept before the students were known."""
     if not count:
         return []
-    what = "1 recording" if count == 1 else f"{count} recordings"
     hint = "`fertool analyze --force` looks for these students there"
-    return [f"of {what}, faces without consent were not kept; {hint}"]
+    return [f"of {plural(count, 'recording')}, faces without consent were not kept; {hint}"]
 
 
 def _print_enrolled(rows: list[dict[str, object]]) -> None:

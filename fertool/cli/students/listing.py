@@ -14,13 +14,13 @@ from fertool.cli.terminal.options import (
     Json,
     NamesFile,
     bring_up_to_date,
-    clock,
     open_store,
     print_json,
     print_table,
     settings,
 )
 from fertool.storage.student_labels import spelled
+from fertool.text import clock
 from fertool.workflows.audit import record
 from fertool.workflows.students import known
 

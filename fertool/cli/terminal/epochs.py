@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.terminal.options import clock
+from fertool.text import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -106,12 +106,6 @@ def warn_of_changes(store: Store) -> None:
     warn_of_refusals(store)
 
 
-def clock(seconds: float) -> str:
-    """Seconds -> h:mm:ss."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-
-
 NARROW = 100
 """Characters of a terminal; below, columns stand closer together."""
 SHORT = 12

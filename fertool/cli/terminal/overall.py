@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from fertool.cli.terminal.options import clock, print_line
+from fertool.cli.terminal.options import print_line
 from fertool.cli.terminal.progress import LINE_EVERY_S, Plain
+from fertool.text import clock, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,5 +178,5 @@ def figures(now: Status) -> str:
     words = [f"{now.failed} failed"] if now.failed else []
     words += [f"{now.speed:.1f}x real time"] if now.speed else []
     words += [f"{clock(now.left_s)} left"] if now.left_s else []
-    workers = f"{now.workers} worker{'s' if now.workers != 1 else ''}"
+    workers = plural(now.workers, "worker")
     return ", ".join([*words, workers if now.workers else "workers are getting ready"])

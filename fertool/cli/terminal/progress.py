@@ -7,7 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fertool.cli.terminal.options import clock, print_table
+from fertool.cli.terminal.options import print_table
+from fertool.text import clock
 from fertool.workflows.reporter import Reporter
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fertool import text
 from fertool.cli.terminal.options import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -79,14 +80,11 @@ def _catalog() -> dict[str, Model]:
 
 
 def _model(name: str) -> Model:
-    from difflib import get_close_matches
-
     from fertool.errors import FertoolError
 
     known = _catalog()
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        hint = text.did_you_mean(name, known, f"known: {', '.join(known)}")
         raise FertoolError(f"unknown model {name!r}", hint)
     return known[name]
 

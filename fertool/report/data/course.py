@@ -24,8 +24,8 @@ from fertool.report.data.digest import (
     parsed_spans,
     said,
 )
-from fertool.report.text import natural
 from fertool.storage.student_labels import is_pseudonym
+from fertool.text import natural
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool.assessment import statistics
-from fertool.report.text import command, natural
+from fertool.report.text import command
 from fertool.storage.erase import word
+from fertool.text import natural
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from fertool.report.text import natural
+from fertool.text import natural
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from fertool.report.charts import classes
 from fertool.report.charts.base import Chart
 from fertool.report.style import stylesheet
-from fertool.report.text import natural, slugs
+from fertool.report.text import slugs
+from fertool.text import natural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
