@@ -165,10 +165,7 @@ def overlaps(truth: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
         pairs.select(*(f"{edge}{which}" for edge in ("x1", "y1", "x2", "y2"))).to_numpy()
         for which in ("", "_seen")
     )
-    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=1)
-    union = geometry.areas(one) + geometry.areas(other) - common
-    iou = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    iou = geometry.paired_iou(one, other)
     return pairs.select(*PAIRS).with_columns(iou=iou).filter(pl.col("iou") >= MIN_IOU)
 
 

@@ -15,21 +15,30 @@ if TYPE_CHECKING:
 
 
 def areas(boxes: Floats) -> Floats:
-    """(n, 4) boxes -> (n,) areas in square pixels; 0 for a box turned inside out."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+    """(..., 4) boxes -> (...) areas in square pixels; 0 for a box turned inside out."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+
+
+def intersections(a: Floats, b: Floats) -> Floats:
+    """Boxes in two arrays (..., 4), broadcast against each other -> (...) square pixels that they share."""
+    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
+    return np.asarray(np.prod(np.maximum(high - low, 0), axis=-1))
 
 
 def iou(a: Floats, b: Floats) -> Floats:
-    """(n, 4) and (m, 4) boxes -> (n, m) intersection over union in 0..1; 0 where both are empty.
+    """(n, 4) and (m, 4) boxes -> (n, m) intersection over union in 0..1, of each with each.
 
-    n or m may be 0.
+    0 where both are empty. n or m may be 0.
     """
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=2)
-    union = areas(a)[:, None] + areas(b)[None, :] - common
-    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0), np.float32)
+    return np.asarray(paired_iou(a[:, None], b[None]), np.float32)
+
+
+def paired_iou(a: Floats, b: Floats) -> Floats:
+    """(n, 4) and (n, 4) boxes -> (n,) intersection over union of each with its partner; see `iou`."""
+    common = intersections(a, b)
+    union = areas(a) + areas(b) - common
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0))
 
 
 def nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:

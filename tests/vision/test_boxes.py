@@ -14,22 +14,40 @@ box = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), corner, corner, side, s
 some_boxes = st.lists(box, max_size=12).map(lambda rows: np.array(rows, np.float32).reshape(-1, 4))
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ((0, 0, 10, 10), (0, 0, 10, 10), 1.0),  # the same
-        ((0, 0, 10, 10), (5, 0, 15, 10), 1 / 3),  # half of each
-        ((0, 0, 10, 10), (2, 2, 7, 7), 0.25),  # one inside the other
-        ((0, 0, 10, 10), (10, 0, 20, 10), 0.0),  # they only touch
-        ((0, 0, 10, 10), (30, 30, 40, 40), 0.0),  # far apart
-        ((-5, -5, 5, 5), (-5, -5, 5, 0), 0.5),  # beyond the frame's edge
-        ((3, 3, 3, 3), (3, 3, 3, 3), 0.0),  # empty: no division by zero
-        ((10, 10, 0, 0), (0, 0, 10, 10), 0.0),  # inside out
-    ],
-)
-def test_iou_of_two(a, b, expected):
-    got = boxes.iou(np.array([a], np.float32), np.array([b], np.float32))
-    assert got == pytest.approx(np.array([[expected]]))
+PAIRS = [
+    # two boxes, the square pixels they share, and their overlap
+    ((0, 0, 10, 10), (0, 0, 10, 10), 100, 1.0),  # the same
+    ((0, 0, 10, 10), (5, 0, 15, 10), 50, 1 / 3),  # half of each: 50 / 150
+    ((0, 0, 10, 10), (2, 2, 7, 7), 25, 0.25),  # one inside the other
+    ((0, 0, 10, 10), (10, 0, 20, 10), 0, 0.0),  # they only touch
+    ((0, 0, 10, 10), (30, 30, 40, 40), 0, 0.0),  # far apart
+    ((0, 0, 10, 10), (30, 0, 40, 10), 0, 0.0),  # side by side, so they share heights only
+    ((-5, -5, 5, 5), (-5, -5, 5, 0), 50, 0.5),  # beyond the frame's edge
+    ((3, 3, 3, 3), (3, 3, 3, 3), 0, 0.0),  # empty: no division by zero
+    ((10, 10, 0, 0), (0, 0, 10, 10), 0, 0.0),  # inside out
+]
+
+
+@pytest.mark.parametrize(("a", "b", "shared", "overlap"), PAIRS)
+def test_iou_of_two(a, b, shared, overlap):
+    a, b = np.array([a], np.float32), np.array([b], np.float32)
+    assert boxes.intersections(a, b) == [shared]
+    assert boxes.iou(a, b) == pytest.approx(np.array([[overlap]]))
+    assert boxes.paired_iou(a, b) == pytest.approx([overlap])
+
+
+@given(some_boxes, st.data())
+def test_pairs_are_the_diagonal_of_the_table(a, data):
+    b = np.array(data.draw(st.lists(box, min_size=len(a), max_size=len(a))), np.float32).reshape(-1, 4)
+    np.testing.assert_allclose(boxes.paired_iou(a, b), np.diag(boxes.iou(a, b)), rtol=1e-6)
+    assert boxes.paired_iou(a, b).shape == (len(a),)
+
+
+@given(some_boxes, some_boxes)
+def test_what_boxes_share_is_a_part_of_each(a, b):
+    shared = boxes.intersections(a[:, None], b[None])
+    assert shared.shape == (len(a), len(b))
+    assert (shared <= np.minimum(boxes.areas(a)[:, None], boxes.areas(b)[None])).all()
 
 
 @given(some_boxes, some_boxes)

@@ -121,8 +121,7 @@ def _nested(corners: Floats) -> npt.NDArray[np.bool_]:
     """(n, 4) boxes, best first -> (n,): whether a better one holds most of it, or lies within it."""
     import numpy as np
 
-    areas, iou = boxes.areas(corners), boxes.iou(corners, corners)
-    common = iou / (1 + iou) * (areas[:, None] + areas)
+    areas, common = boxes.areas(corners), boxes.intersections(corners[:, None], corners)
     share = common / np.maximum(np.minimum(areas[:, None], areas), 1e-6)
     return np.asarray(np.tril(share > NESTED, -1).any(axis=1))
 
