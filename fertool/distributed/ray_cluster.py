@@ -48,7 +48,7 @@ class Cluster:
             hint = LOGS if isinstance(error, ConnectionAbortedError) else UNLIKE
             raise ConfigError(what, hint) from error
         self.lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError)
-        # An actor that dies stays dead: who it was, and over what, is the drive's business.
+        # An actor that dies stays dead: who it was, and over what, is the scheduler's business.
         make = ray.remote(max_restarts=0, max_task_retries=0)(Worker)
         self._make = make.options(num_cpus=threads, num_gpus=gpus)
         have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]

@@ -76,7 +76,7 @@ class _Busy:
     since: float = field(default_factory=time.monotonic)
 
 
-class Drive:
+class Scheduler:
     """`run` it once. `progress` has one entry per job, in order."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Drive:
         found = {one.job.number: one for one in doing if not one.done}
         return [found[number] for number in sorted(found)]
 
-    def run(self, workers: int, told: Callable[[Drive], None]) -> None:
+    def run(self, workers: int, told: Callable[[Scheduler], None]) -> None:
         """Work through all jobs with this many workers; `told` is called about once a second.
 
         Raises StoreError when nothing can be stored any more, ConfigError when no worker can be used. What

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fertool.analysis.run import Analysis
-    from fertool.distributed.scheduler import Drive
+    from fertool.distributed.scheduler import Scheduler
     from fertool.media.remote import File
 
 
@@ -40,7 +40,7 @@ class Reporter:
 
     # --- several recordings at once, on workers ---
 
-    def told(self, drive: Drive) -> None:
+    def told(self, scheduler: Scheduler) -> None:
         """Called about once a second while workers measure."""
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:

@@ -33,18 +33,18 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
     from fertool.analysis.pipeline import finish
     from fertool.analysis.spool import Spool
     from fertool.distributed.ingest import ingest
-    from fertool.distributed.scheduler import Drive
+    from fertool.distributed.scheduler import Scheduler
 
     where = plan.arguments.workers or Workers()
     kit = _kit(plan, where)
     spool = Spool(kit.spool)
     team, count = _team(where, kit)
     jobs, refused = _jobs(plan.requests, store)
-    drive = Drive(team, kit, jobs, lambda analysis: _settled(store, analysis), spool.done)
+    scheduler = Scheduler(team, kit, jobs, lambda analysis: _settled(store, analysis), spool.done)
     for what, why in refused:
         reporter.failed(what, why)
-    drive.run(count, reporter.told)
-    measured = [(one, one.analysis) for one in drive.progress if one.analysis and not one.reason]
+    scheduler.run(count, reporter.told)
+    measured = [(one, one.analysis) for one in scheduler.progress if one.analysis and not one.reason]
     first = {analysis.run.run: (one, analysis) for one, analysis in reversed(measured)}
     copies = [pair for pair in measured if pair not in first.values()]
     for _, copy in copies:  # of the same bytes: whose the run is, the one described last has said
@@ -62,7 +62,7 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
         resumed = len(one.missing) < len(analysis.chunks)
         note(file, request, outcome, store, reporter)
         outcomes.append((str(file), replace(outcome, resumed=resumed)))
-    failed = [*refused, *((one.job.file, one.reason) for one in drive.progress if one.reason)]
+    failed = [*refused, *((one.job.file, one.reason) for one in scheduler.progress if one.reason)]
     refusals = {analysis.run.run: reason for analysis, reason in found.refused}
     failed += [(one.job.file, refusals[a.run.run]) for one, a in measured if a.run.run in refusals]
     if where.spool is None:

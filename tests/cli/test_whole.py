@@ -16,7 +16,7 @@ from fertool.cli.terminal.overall import ROWS, Lines, Screen, Whole, picture
 from fertool.config import Settings
 from fertool.distributed.local import Processes
 from fertool.distributed.progress import Progress, Status, status
-from fertool.distributed.scheduler import Drive
+from fertool.distributed.scheduler import Scheduler
 from fertool.distributed.worker import Job, Kit
 from fertool.storage.runs import Recording, Run
 
@@ -35,9 +35,9 @@ def one(number: int, chunks: int = 0, measured: int = 0, name: str = "") -> Prog
     return Progress(job, known, frozenset(range(chunks)), frozenset(range(measured)))
 
 
-def drive(*recordings: Progress) -> Drive:
+def going_on(*recordings: Progress) -> Scheduler:
     """No worker is started."""
-    made = Drive(Processes(), KIT, [], lambda _: False, lambda _: set())
+    made = Scheduler(Processes(), KIT, [], lambda _: False, lambda _: set())
     made.progress = list(recordings)
     return made
 
@@ -56,7 +56,7 @@ def failed(recording: Progress, reason: str) -> Progress:
 
 
 def test_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    shown, going = Whole(), drive(one(0, 30, 10), one(1, 30))
+    shown, going = Whole(), going_on(one(0, 30, 10), one(1, 30))
     for _ in range(5):
         shown.told(going)
     end(*going.progress)
@@ -71,7 +71,7 @@ def test_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixture[st
 def test_what_went_wrong_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     bad = failed(one(0), "the worker died over it 3 times")
     named = failed(one(1), "/at/week 1.mp4: not a video")  # most reasons name the file already
-    shown, going = Whole(), drive(bad, named, one(2, 1))
+    shown, going = Whole(), going_on(bad, named, one(2, 1))
     going.messages.append("another version there")
     for _ in range(3):
         shown.told(going)
@@ -86,7 +86,7 @@ def test_what_went_wrong_is_said_once(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_for_programs_every_event_is_an_object_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    shown, going = Lines(), drive(failed(one(0), "not a video"), one(1, 2, 1))
+    shown, going = Lines(), going_on(failed(one(0), "not a video"), one(1, 2, 1))
     shown.told(going)
     shown.ingesting(analysis(1, 2), 0, 1)
     out, err = capsys.readouterr()
@@ -151,7 +151,7 @@ def test_messages_stay_above_the_picture() -> None:
     """The last state of it stays too, without the line of loading."""
     at = console(80)
     with Live(console=at, auto_refresh=False) as live:
-        shown, going = Screen(live), drive(one(0, 2), failed(one(1), "[red]not a video[/red]"))
+        shown, going = Screen(live), going_on(one(0, 2), failed(one(1), "[red]not a video[/red]"))
         shown.told(going)
         end(going.progress[0])
         shown.told(going)

@@ -13,9 +13,9 @@ import pytest
 from fertool import __version__
 from fertool.analysis.run import Analysis
 from fertool.config import Settings
-from fertool.distributed import scheduler as driving
+from fertool.distributed import scheduler as scheduling
 from fertool.distributed.progress import Progress, Status, status
-from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Drive
+from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Scheduler
 from fertool.distributed.worker import Described, Failed, Job, Kit, Measured
 from fertool.errors import ConfigError, StoreError
 from fertool.storage.runs import Recording, Run
@@ -82,9 +82,9 @@ def run(
     workers: int = 2,
     skip=lambda _: False,
     spooled: Callable[[str], set[int]] = lambda _: set(),
-    told: Callable[[Drive], None] = lambda _: None,
-) -> Drive:
-    made = Drive(team, KIT, [job(number) for number in team.chunks], skip, spooled)
+    told: Callable[[Scheduler], None] = lambda _: None,
+) -> Scheduler:
+    made = Scheduler(team, KIT, [job(number) for number in team.chunks], skip, spooled)
     made.run(workers, told)
     return made
 
@@ -214,7 +214,7 @@ def test_who_describes_by_force_is_not_overtaken(
     force: bool, described: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It empties the recording's part of the spool: when the second one is late, after it was measured."""
-    monkeypatch.setattr(driving, "EVERY_S", 0.01)
+    monkeypatch.setattr(scheduling, "EVERY_S", 0.01)
     stuck, calls = threading.Event(), threading.Event()
 
     def script(method, number, chunks):
@@ -224,7 +224,7 @@ def test_who_describes_by_force_is_not_overtaken(
 
     team = Scripted({0: 1, 1: 1}, script)
     jobs = [replace(job(number), force=force) for number in team.chunks]
-    made = Drive(team, KIT, jobs, lambda _: False, lambda _: set())
+    made = Scheduler(team, KIT, jobs, lambda _: False, lambda _: set())
     made.run(2, lambda _: None)
     stuck.set()
     assert [one.done and not one.reason for one in made.progress] == [True, True]
@@ -237,7 +237,7 @@ def test_who_describes_by_force_is_not_overtaken(
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds are short."""
-    monkeypatch.setattr(driving, "EVERY_S", 0.01)
+    monkeypatch.setattr(scheduling, "EVERY_S", 0.01)
 
 
 def test_inside_a_task_the_spool_says_how_far_it_is(hurry: None) -> None:
@@ -253,9 +253,9 @@ def test_inside_a_task_the_spool_says_how_far_it_is(hurry: None) -> None:
             assert news.acquire(timeout=60), "nobody looked"
         return None
 
-    def told(drive: Drive) -> None:
-        now = drive.status()
-        if drive.under_way() and len(drive.progress[0].measured) > len(seen):
+    def told(scheduler: Scheduler) -> None:
+        now = scheduler.status()
+        if scheduler.under_way() and len(scheduler.progress[0].measured) > len(seen):
             seen.append((now.hours_done, now.hours, now.speed > 0))
             news.release()
 
@@ -285,7 +285,7 @@ def test_of_several_recordings_one_is_looked_at_at_a_time(hurry: None) -> None:
 
 
 def test_a_spool_is_not_asked_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "EVERY_S", 3600.0)
+    monkeypatch.setattr(scheduling, "EVERY_S", 3600.0)
     looks: list[str] = []
     run(Scripted(dict.fromkeys(range(50), 10)), spooled=lambda of: looks.append(of) or set())
     assert looks == []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fertool.analysis.run import Analysis
     from fertool.distributed.progress import Progress, Status
-    from fertool.distributed.scheduler import Drive
+    from fertool.distributed.scheduler import Scheduler
 
 ROWS = 8
 """Of recordings under way on a terminal, however many workers there are."""
@@ -30,7 +30,7 @@ NAME = 28
 
 @contextmanager
 def whole(*, json: bool = False) -> Iterator[Whole]:
-    """For a set of recordings: measured by a `Drive`, then taken into the database."""
+    """For a set of recordings: measured by a `Scheduler`, then taken into the database."""
     if json or not sys.stderr.isatty():
         yield Lines() if json else Whole()
         return
@@ -53,17 +53,17 @@ class Whole(Plain):
         self._failed: set[int] = set()
         self._said = 0
 
-    def told(self, drive: Drive) -> None:
-        for text in drive.messages[self._said :]:
+    def told(self, scheduler: Scheduler) -> None:
+        for text in scheduler.messages[self._said :]:
             self.warning(text)
-        self._said = len(drive.messages)
-        for one in drive.progress:
+        self._said = len(scheduler.messages)
+        for one in scheduler.progress:
             if one.reason and one.job.number not in self._failed:
                 self._failed.add(one.job.number)
                 self.failed(one.job.file, one.reason)
-        under_way = drive.under_way()
-        if self._due() or self.news(under_way) or all(one.done for one in drive.progress):
-            self.show(drive.status(), under_way)
+        under_way = scheduler.under_way()
+        if self._due() or self.news(under_way) or all(one.done for one in scheduler.progress):
+            self.show(scheduler.status(), under_way)
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
         if self._due():
