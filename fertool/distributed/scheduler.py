@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool import __version__
 from fertool.distributed.progress import Progress, Status, status
-from fertool.distributed.worker import Described, Failed, Kit, Measured
+from fertool.distributed.worker import Described, Failed, WorkerConfig, Measured
 from fertool.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -82,14 +82,14 @@ class Scheduler:
     def __init__(
         self,
         team: Team,
-        kit: Kit,
+        config: WorkerConfig,
         jobs: Iterable[Job],
         skip: Callable[[Analysis], bool],
         spooled: Callable[[str], AbstractSet[int]],
     ) -> None:
         """`skip`: whether an analysis, once described, need not be measured. `spooled`: which chunks of a
         run are in the spool now."""
-        self.team, self.kit, self.skip, self.spooled = team, kit, skip, spooled
+        self.team, self.config, self.skip, self.spooled = team, config, skip, spooled
         self.progress = [Progress(job) for job in jobs]
         self.messages: list[str] = []
         self.workers = 0
@@ -150,7 +150,7 @@ class Scheduler:
                 slot, f"the worker on {machine} has fertool {version}, this is fertool {__version__}"
             )
         else:
-            self._ask(slot, "load", "load", self.kit)
+            self._ask(slot, "load", "load", self.config)
 
     def _refuse(self, slot: Slot, reason: str) -> None:
         self.messages.append(reason)

@@ -31,7 +31,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class WorkerConfig:
     """What a worker needs before its first task."""
 
     settings: Settings
@@ -41,7 +41,7 @@ class Kit:
     files: tuple[tuple[str, bytes], ...]
     """Plugin files: name and content."""
     tools: str
-    """What the plugins say of themselves where the kit was packed: `Toolbox.describe`."""
+    """What the plugins say of themselves where the configuration was put together: `Toolbox.describe`."""
     spool: str
     threads: int
     """Processor threads to use."""
@@ -93,33 +93,33 @@ class Worker:
         """(version of fertool, machine, process id): asked before anything else is sent."""
         return __version__, platform.node(), os.getpid()
 
-    def load(self, kit: Kit) -> Failed | None:
+    def load(self, config: WorkerConfig) -> Failed | None:
         """Find the plugins; networks are loaded with the first task."""
         os.umask(0o077)
         # Read by `cores`, and by PyTorch, which is imported later on.
-        os.environ["OMP_NUM_THREADS"] = str(kit.threads)
-        return _attempt(self._load, kit)
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)
+        return _attempt(self._load, config)
 
-    def _load(self, kit: Kit) -> None:
+    def _load(self, config: WorkerConfig) -> None:
         import cv2
 
         from fertool.analysis.spool import Spool
         from fertool.host import guard, toolbox
 
-        cv2.setNumThreads(kit.threads)
-        guard.set_limit(kit.settings.plugin_limit)
+        cv2.setNumThreads(config.threads)
+        guard.set_limit(config.settings.plugin_limit)
         # Gone again as soon as they are imported: a worker ends by a signal and tidies nothing up.
         with tempfile.TemporaryDirectory(prefix="fertool-plugins-") as folder:
-            files = [Path(folder, f"{i}", name) for i, (name, _) in enumerate(kit.files)]
-            for file, (_, content) in zip(files, kit.files, strict=True):
+            files = [Path(folder, f"{i}", name) for i, (name, _) in enumerate(config.files)]
+            for file, (_, content) in zip(files, config.files, strict=True):
                 file.parent.mkdir()
                 file.write_bytes(content)
-            self.tools: Toolbox = toolbox.toolbox(kit.settings, kit.pairs, files)
-        self.device = toolbox.device(kit.settings.device)
-        self.spool = Spool(kit.spool)
-        if self.tools.describe() != kit.tools:
+            self.tools: Toolbox = toolbox.toolbox(config.settings, config.pairs, files)
+        self.device = toolbox.device(config.settings.device)
+        self.spool = Spool(config.spool)
+        if self.tools.describe() != config.tools:
             what = f"the plugins on {platform.node()} are not those of the machine that asks"
-            raise PluginError(what, f"there: {kit.tools}; here: {self.tools.describe()}")
+            raise PluginError(what, f"there: {config.tools}; here: {self.tools.describe()}")
 
     def describe(self, job: Job) -> Described | Failed:
         """Open a recording, say what its analysis is, and record that in the spool."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fertool.analysis.run import Analysis
     from fertool.analysis.spool import Spool
     from fertool.distributed.scheduler import Team
-    from fertool.distributed.worker import Job, Kit
+    from fertool.distributed.worker import Job, WorkerConfig
     from fertool.media.remote import File
     from fertool.storage.store import Store
     from fertool.workflows.plan import Failed, Plan
@@ -36,11 +36,11 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
     from fertool.distributed.scheduler import Scheduler
 
     where = plan.arguments.workers or Workers()
-    kit = _kit(plan, where)
-    spool = Spool(kit.spool)
-    team, count = _team(where, kit)
+    config = _config(plan, where)
+    spool = Spool(config.spool)
+    team, count = _team(where, config)
     jobs, refused = _jobs(plan.requests, store)
-    scheduler = Scheduler(team, kit, jobs, lambda analysis: _settled(store, analysis), spool.done)
+    scheduler = Scheduler(team, config, jobs, lambda analysis: _settled(store, analysis), spool.done)
     for what, why in refused:
         reporter.failed(what, why)
     scheduler.run(count, reporter.told)
@@ -70,14 +70,14 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
     return Measured(outcomes, failed)
 
 
-def _kit(plan: Plan, where: Workers) -> Kit:
+def _config(plan: Plan, where: Workers) -> WorkerConfig:
     """What the workers are sent before anything else."""
-    from fertool.distributed.worker import Kit
+    from fertool.distributed.worker import WorkerConfig
     from fertool.vision.cores import cores
 
     files = {file.resolve(): file.name for file in [*map(Path, plan.settings.plugins), *plan.plugins]}
     shared = cores() // (where.workers or 1) if where.engine == "local" else 1
-    return Kit(
+    return WorkerConfig(
         settings=replace(plan.settings, plugins=[]),
         pairs=tuple(plan.options),
         files=tuple((name, path.read_bytes()) for path, name in files.items()),
@@ -109,7 +109,7 @@ def _jobs(requests: Sequence[tuple[File, Request]], store: Store) -> tuple[list[
     return jobs, refused
 
 
-def _team(where: Workers, kit: Kit) -> tuple[Team, int]:
+def _team(where: Workers, config: WorkerConfig) -> tuple[Team, int]:
     """Where workers come from, and how many."""
     if where.engine == "local":
         from fertool.distributed.local import Processes
@@ -119,7 +119,7 @@ def _team(where: Workers, kit: Kit) -> tuple[Team, int]:
         raise ConfigError(f"--engine {where.engine}: expected local or ray")
     from fertool.distributed.ray_cluster import Cluster
 
-    cluster = Cluster(where.address, kit.threads, where.gpus)
+    cluster = Cluster(where.address, config.threads, where.gpus)
     return cluster, where.workers or cluster.room
 
 

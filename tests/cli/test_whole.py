@@ -17,10 +17,10 @@ from fertool.config import Settings
 from fertool.distributed.local import Processes
 from fertool.distributed.progress import Progress, Status, status
 from fertool.distributed.scheduler import Scheduler
-from fertool.distributed.worker import Job, Kit
+from fertool.distributed.worker import Job, WorkerConfig
 from fertool.storage.runs import Recording, Run
 
-KIT = Kit(Settings(), (), (), "", "", 1)
+CONFIG = WorkerConfig(Settings(), (), (), "", "", 1)
 
 
 def analysis(number: int, chunks: int) -> Analysis:
@@ -37,7 +37,7 @@ def one(number: int, chunks: int = 0, measured: int = 0, name: str = "") -> Prog
 
 def going_on(*recordings: Progress) -> Scheduler:
     """No worker is started."""
-    made = Scheduler(Processes(), KIT, [], lambda _: False, lambda _: set())
+    made = Scheduler(Processes(), CONFIG, [], lambda _: False, lambda _: set())
     made.progress = list(recordings)
     return made
 

@@ -16,11 +16,11 @@ from fertool.config import Settings
 from fertool.distributed import scheduler as scheduling
 from fertool.distributed.progress import Progress, Status, status
 from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Scheduler
-from fertool.distributed.worker import Described, Failed, Job, Kit, Measured
+from fertool.distributed.worker import Described, Failed, Job, WorkerConfig, Measured
 from fertool.errors import ConfigError, StoreError
 from fertool.storage.runs import Recording, Run
 
-KIT = Kit(Settings(), (), (), "", "", 1)
+CONFIG = WorkerConfig(Settings(), (), (), "", "", 1)
 
 
 class Gone(Exception):
@@ -84,7 +84,7 @@ def run(
     spooled: Callable[[str], set[int]] = lambda _: set(),
     told: Callable[[Scheduler], None] = lambda _: None,
 ) -> Scheduler:
-    made = Scheduler(team, KIT, [job(number) for number in team.chunks], skip, spooled)
+    made = Scheduler(team, CONFIG, [job(number) for number in team.chunks], skip, spooled)
     made.run(workers, told)
     return made
 
@@ -224,7 +224,7 @@ def test_who_describes_by_force_is_not_overtaken(
 
     team = Scripted({0: 1, 1: 1}, script)
     jobs = [replace(job(number), force=force) for number in team.chunks]
-    made = Scheduler(team, KIT, jobs, lambda _: False, lambda _: set())
+    made = Scheduler(team, CONFIG, jobs, lambda _: False, lambda _: set())
     made.run(2, lambda _: None)
     stuck.set()
     assert [one.done and not one.reason for one in made.progress] == [True, True]

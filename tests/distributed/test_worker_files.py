@@ -8,7 +8,7 @@ import pytest
 
 from fertool.config import Settings
 from fertool.distributed.local import Process
-from fertool.distributed.worker import Kit
+from fertool.distributed.worker import WorkerConfig
 from fertool.host.toolbox import toolbox
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "longest_absence.py"
@@ -23,9 +23,9 @@ def test_no_folder_is_left_by_a_worker_that_is_killed(tools: str, tmp_path: Path
     monkeypatch.setenv("TMPDIR", str(temporary))
     settings = Settings()
     here = tools or toolbox(settings, (), [EXAMPLE]).describe()
-    kit = Kit(settings, (), ((EXAMPLE.name, EXAMPLE.read_bytes()),), here, str(tmp_path / "spool"), 1)
+    config = WorkerConfig(settings, (), ((EXAMPLE.name, EXAMPLE.read_bytes()),), here, str(tmp_path / "spool"), 1)
     worker = Process()
-    failed = worker.call("load", kit).result()
+    failed = worker.call("load", config).result()
     worker.stop()
     assert (failed is None) == (not tools)
     assert list(temporary.glob("fertool-plugins-*")) == []
