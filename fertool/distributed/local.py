@@ -18,16 +18,16 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 class Processes:
-    """A `Team`. Spawned, not forked: a fork of a process with threads may hang."""
+    """A `WorkerPool`. Spawned, not forked: a fork of a process with threads may hang."""
 
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
-    def hire(self) -> Process:
+    def start(self) -> Process:
         return Process()
 
 
 class Process:
-    """A `Slot`."""
+    """A `WorkerHandle`."""
 
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin)

@@ -25,7 +25,7 @@ threads meet closed files between fork and exec: github.com/ray-project/ray/issu
 
 
 class Cluster:
-    """A `Team`. Raises ConfigError if Ray is not installed or there is no cluster."""
+    """A `WorkerPool`. Raises ConfigError if Ray is not installed or there is no cluster."""
 
     lost: tuple[type[BaseException], ...]
 
@@ -56,12 +56,12 @@ class Cluster:
         self.room = max(1, int(min(rooms)))
         """Workers that fit now."""
 
-    def hire(self) -> Actor:
+    def start(self) -> Actor:
         return Actor(self._make.remote())
 
 
 class Actor:
-    """A `Slot`."""
+    """A `WorkerHandle`."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool import __version__
 from fertool.distributed.progress import Progress, Status, status
-from fertool.distributed.worker import Described, Failed, WorkerConfig, Measured
+from fertool.distributed.worker import Described, Failed, Measured, WorkerConfig
 from fertool.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -39,22 +39,22 @@ EVERY_S = 1.0
 """How often progress is reported, the spool is read, and slow tasks are looked for."""
 
 
-class Slot(Protocol):
+class WorkerHandle(Protocol):
     """A place for one worker, which is being started."""
 
     def call(self, method: str, *args: Any) -> Future[Any]:
-        """Ask the worker for something; when it dies, the future raises one of `Team.lost`."""
+        """Ask the worker for something; when it dies, the future raises one of `WorkerPool.lost`."""
 
     def stop(self) -> None:
         """End the worker, whatever it is doing."""
 
 
-class Team(Protocol):
+class WorkerPool(Protocol):
     """Where workers come from."""
 
     lost: tuple[type[BaseException], ...]
 
-    def hire(self) -> Slot: ...
+    def start(self) -> WorkerHandle: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +70,7 @@ class Task:
 
 @dataclass(slots=True)
 class _Busy:
-    slot: Slot
+    handle: WorkerHandle
     doing: Task | str
     """A task, or the name of a step of getting ready."""
     since: float = field(default_factory=time.monotonic)
@@ -81,7 +81,7 @@ class Scheduler:
 
     def __init__(
         self,
-        team: Team,
+        pool: WorkerPool,
         config: WorkerConfig,
         jobs: Iterable[Job],
         skip: Callable[[Analysis], bool],
@@ -89,16 +89,16 @@ class Scheduler:
     ) -> None:
         """`skip`: whether an analysis, once described, need not be measured. `spooled`: which chunks of a
         run are in the spool now."""
-        self.team, self.config, self.skip, self.spooled = team, config, skip, spooled
+        self.pool, self.config, self.skip, self.spooled = pool, config, skip, spooled
         self.progress = [Progress(job) for job in jobs]
         self.messages: list[str] = []
         self.workers = 0
         """That are ready."""
         self._waiting = deque(Task(one) for one in self.progress)
         self._busy: dict[Future[Any], _Busy] = {}
-        self._idle: list[Slot] = []
+        self._idle: list[WorkerHandle] = []
         self._took: list[float] = []
-        self._stillborn = 0
+        self._failed_starts = 0
         self._began = self._looked = time.monotonic()
 
     def status(self) -> Status:
@@ -116,7 +116,7 @@ class Scheduler:
         Raises StoreError when nothing can be stored any more, ConfigError when no worker can be used. What
         was measured stays in the spool.
         """
-        slots = [self._hire() for _ in range(min(workers, len(self.progress)) or 1)]
+        handles = [self._start() for _ in range(min(workers, len(self.progress)) or 1)]
         try:
             while not all(one.done for one in self.progress):
                 if not self._busy:
@@ -128,47 +128,47 @@ class Scheduler:
                 self._look()
                 told(self)
         finally:
-            for slot in {
-                id(s): s for s in (*slots, *self._idle, *(b.slot for b in self._busy.values()))
+            for handle in {
+                id(s): s for s in (*handles, *self._idle, *(b.handle for b in self._busy.values()))
             }.values():
-                slot.stop()
+                handle.stop()
 
     # --- workers ------------------------------------------------------------------------------
 
-    def _hire(self) -> Slot:
-        slot = self.team.hire()
-        self._ask(slot, "hello", "hello")
-        return slot
+    def _start(self) -> WorkerHandle:
+        handle = self.pool.start()
+        self._ask(handle, "hello", "hello")
+        return handle
 
-    def _ask(self, slot: Slot, doing: Task | str, method: str, *args: Any) -> None:
-        self._busy[slot.call(method, *args)] = _Busy(slot, doing)
+    def _ask(self, handle: WorkerHandle, doing: Task | str, method: str, *args: Any) -> None:
+        self._busy[handle.call(method, *args)] = _Busy(handle, doing)
 
-    def _greeted(self, slot: Slot, answer: tuple[str, str, int]) -> None:
+    def _handshake(self, handle: WorkerHandle, answer: tuple[str, str, int]) -> None:
         version, machine, _ = answer
         if version != __version__:
             self._refuse(
-                slot, f"the worker on {machine} has fertool {version}, this is fertool {__version__}"
+                handle, f"the worker on {machine} has fertool {version}, this is fertool {__version__}"
             )
         else:
-            self._ask(slot, "load", "load", self.config)
+            self._ask(handle, "load", "load", self.config)
 
-    def _refuse(self, slot: Slot, reason: str) -> None:
+    def _refuse(self, handle: WorkerHandle, reason: str) -> None:
         self.messages.append(reason)
-        slot.stop()
+        handle.stop()
 
     def _died(self, busy: _Busy) -> None:
         """Put another worker in its place, and its task aside for that one."""
-        busy.slot.stop()
+        busy.handle.stop()
         log.info("worker lost: %s", busy.doing if isinstance(busy.doing, str) else busy.doing.of.job.file)
         if isinstance(busy.doing, str):
-            self._stillborn += 1
-            if self._stillborn >= TRIES:
+            self._failed_starts += 1
+            if self._failed_starts >= TRIES:
                 self.messages.append("workers die before their first task")
                 return
         else:
             self.workers -= 1
             self._again(busy.doing)
-        self._hire()
+        self._start()
 
     # --- tasks --------------------------------------------------------------------------------
 
@@ -187,11 +187,11 @@ class Scheduler:
 
     def _give(self) -> None:
         while self._idle and (task := self._next()) is not None:
-            slot = self._idle.pop()
+            handle = self._idle.pop()
             if task.chunks is None:
-                self._ask(slot, task, "describe", task.of.job)
+                self._ask(handle, task, "describe", task.of.job)
             else:
-                self._ask(slot, task, "measure", task.of.job, task.of.analysis, task.chunks)
+                self._ask(handle, task, "measure", task.of.job, task.of.analysis, task.chunks)
 
     def _next(self) -> Task | None:
         while self._waiting:
@@ -219,17 +219,17 @@ class Scheduler:
     def _settle(self, future: Future[Any], busy: _Busy) -> None:
         try:
             answer = future.result()
-        except self.team.lost:
+        except self.pool.lost:
             self._died(busy)
             return
         if busy.doing == "hello":
-            self._greeted(busy.slot, answer)
+            self._handshake(busy.handle, answer)
         elif busy.doing == "load" and answer is not None:
-            self._refuse(busy.slot, answer.reason)
+            self._refuse(busy.handle, answer.reason)
         else:
             if busy.doing == "load":
-                self.workers, self._stillborn = self.workers + 1, 0
-            self._idle.append(busy.slot)
+                self.workers, self._failed_starts = self.workers + 1, 0
+            self._idle.append(busy.handle)
             if isinstance(busy.doing, Task) and not busy.doing.over:
                 self._took.append(time.monotonic() - busy.since)
                 self._finished(busy.doing, answer)

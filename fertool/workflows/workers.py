@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fertool.analysis.request import Request
     from fertool.analysis.run import Analysis
     from fertool.analysis.spool import Spool
-    from fertool.distributed.scheduler import Team
+    from fertool.distributed.scheduler import WorkerPool
     from fertool.distributed.worker import Job, WorkerConfig
     from fertool.media.remote import File
     from fertool.storage.store import Store
@@ -38,9 +38,9 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
     where = plan.arguments.workers or Workers()
     config = _config(plan, where)
     spool = Spool(config.spool)
-    team, count = _team(where, config)
+    pool, count = _pool(where, config)
     jobs, refused = _jobs(plan.requests, store)
-    scheduler = Scheduler(team, config, jobs, lambda analysis: _settled(store, analysis), spool.done)
+    scheduler = Scheduler(pool, config, jobs, lambda analysis: _settled(store, analysis), spool.done)
     for what, why in refused:
         reporter.failed(what, why)
     scheduler.run(count, reporter.told)
@@ -109,7 +109,7 @@ def _jobs(requests: Sequence[tuple[File, Request]], store: Store) -> tuple[list[
     return jobs, refused
 
 
-def _team(where: Workers, config: WorkerConfig) -> tuple[Team, int]:
+def _pool(where: Workers, config: WorkerConfig) -> tuple[WorkerPool, int]:
     """Where workers come from, and how many."""
     if where.engine == "local":
         from fertool.distributed.local import Processes

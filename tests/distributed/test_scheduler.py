@@ -16,7 +16,7 @@ from fertool.config import Settings
 from fertool.distributed import scheduler as scheduling
 from fertool.distributed.progress import Progress, Status, status
 from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Scheduler
-from fertool.distributed.worker import Described, Failed, Job, WorkerConfig, Measured
+from fertool.distributed.worker import Described, Failed, Job, Measured, WorkerConfig
 from fertool.errors import ConfigError, StoreError
 from fertool.storage.runs import Recording, Run
 
@@ -28,30 +28,30 @@ class Gone(Exception):
 
 
 class Scripted:
-    """A team whose workers do what `script(method, job number, chunks)` says, or that by default."""
+    """A pool whose workers do what `script(method, job number, chunks)` says, or that by default."""
 
     lost: tuple[type[BaseException], ...] = (Gone,)
 
     def __init__(self, chunks: dict[int, int], script=lambda *_: None, version: str = __version__) -> None:
         self.chunks, self.script, self.version = chunks, script, version
         self.did: list[tuple[str, int, tuple[int, ...]]] = []
-        self.hired = self.stopped = 0
+        self.started = self.stopped = 0
         self.lock = threading.Lock()
 
-    def hire(self) -> Scripted.Slot:
-        self.hired += 1
-        return Scripted.Slot(self)
+    def start(self) -> Scripted.WorkerHandle:
+        self.started += 1
+        return Scripted.WorkerHandle(self)
 
-    class Slot:
-        def __init__(self, team: Scripted) -> None:
-            self.team, self.pool = team, ThreadPoolExecutor(1)
+    class WorkerHandle:
+        def __init__(self, pool: Scripted) -> None:
+            self.pool, self.thread = pool, ThreadPoolExecutor(1)
 
         def call(self, method: str, *args: Any) -> Future[Any]:
-            return self.pool.submit(self.team.answer, method, *args)
+            return self.thread.submit(self.pool.answer, method, *args)
 
         def stop(self) -> None:
-            self.team.stopped += 1
-            self.pool.shutdown(wait=False)
+            self.pool.stopped += 1
+            self.thread.shutdown(wait=False)
 
     def answer(self, method: str, *args: Any) -> Any:
         if method == "hello":
@@ -78,40 +78,40 @@ def job(number: int) -> Job:
 
 
 def run(
-    team: Scripted,
+    pool: Scripted,
     workers: int = 2,
     skip=lambda _: False,
     spooled: Callable[[str], set[int]] = lambda _: set(),
     told: Callable[[Scheduler], None] = lambda _: None,
 ) -> Scheduler:
-    made = Scheduler(team, CONFIG, [job(number) for number in team.chunks], skip, spooled)
+    made = Scheduler(pool, CONFIG, [job(number) for number in pool.chunks], skip, spooled)
     made.run(workers, told)
     return made
 
 
 def test_every_chunk_is_measured_once_in_tasks_of_a_bounded_size() -> None:
-    team = Scripted({0: 23, 1: 1, 2: 10})
-    found = run(team)
-    done = [(number, chunk) for method, number, chunks in team.did for chunk in chunks if method == "measure"]
-    assert sorted(done) == [(n, c) for n, count in team.chunks.items() for c in range(count)]
-    assert max(len(chunks) for _, _, chunks in team.did) == CHUNKS_AT_ONCE
+    pool = Scripted({0: 23, 1: 1, 2: 10})
+    found = run(pool)
+    done = [(number, chunk) for method, number, chunks in pool.did for chunk in chunks if method == "measure"]
+    assert sorted(done) == [(n, c) for n, count in pool.chunks.items() for c in range(count)]
+    assert max(len(chunks) for _, _, chunks in pool.did) == CHUNKS_AT_ONCE
     assert [one.done and not one.reason for one in found.progress] == [True] * 3
-    assert team.hired == team.stopped == 2
+    assert pool.started == pool.stopped == 2
     status = found.status()
     assert (status.done, status.failed, status.recordings) == (3, 0, 3)
     assert status.hours_done == status.hours == pytest.approx(34 / 60)
 
 
 def test_no_more_workers_than_recordings() -> None:
-    team = Scripted({0: 1})
-    run(team, workers=8)
-    assert team.hired == 1
+    pool = Scripted({0: 1})
+    run(pool, workers=8)
+    assert pool.started == 1
 
 
 def test_what_is_skipped_is_described_only() -> None:
-    team = Scripted({0: 5, 1: 5})
-    found = run(team, skip=lambda one: one.run.run == "0")
-    assert [number for method, number, _ in team.did if method == "measure"] == [1]
+    pool = Scripted({0: 5, 1: 5})
+    found = run(pool, skip=lambda one: one.run.run == "0")
+    assert [number for method, number, _ in pool.did if method == "measure"] == [1]
     assert all(one.done for one in found.progress)
 
 
@@ -122,11 +122,11 @@ def test_a_death_costs_the_task_another_try() -> None:
         if method == "measure" and number == 1 and next(deaths, False):
             raise Gone
 
-    team = Scripted({0: 1, 1: 1}, script)
-    found = run(team)
+    pool = Scripted({0: 1, 1: 1}, script)
+    found = run(pool)
     assert [one.reason for one in found.progress] == ["", ""]
-    assert team.did.count(("measure", 1, (0,))) == 2
-    assert team.hired == 3
+    assert pool.did.count(("measure", 1, (0,))) == 2
+    assert pool.started == 3
 
 
 @pytest.mark.parametrize("deadly", ["describe", "measure"])
@@ -135,20 +135,20 @@ def test_what_kills_every_worker_is_given_up_and_the_others_go_on(deadly: str) -
         if method == deadly and number == 0:
             raise Gone
 
-    team = Scripted({0: 1, 1: 1, 2: 1}, script)
-    found = run(team, workers=1)
+    pool = Scripted({0: 1, 1: 1, 2: 1}, script)
+    found = run(pool, workers=1)
     assert found.progress[0].reason.startswith(f"the worker died over it {TRIES} times")
     assert [one.reason for one in found.progress[1:]] == ["", ""]
-    assert [method for method, number, _ in team.did if number == 0].count(deadly) == TRIES
+    assert [method for method, number, _ in pool.did if number == 0].count(deadly) == TRIES
 
 
 def test_a_bad_recording_is_its_own_affair() -> None:
-    team = Scripted(
+    pool = Scripted(
         {0: 30, 1: 1}, lambda m, n, c: Failed("not a video") if (m, n) == ("measure", 0) else None
     )
-    found = run(team, workers=1)
+    found = run(pool, workers=1)
     assert [one.reason for one in found.progress] == ["not a video", ""]
-    assert [n for m, n, _ in team.did if m == "measure"] == [0, 1], "its other tasks are not begun"
+    assert [n for m, n, _ in pool.did if m == "measure"] == [0, 1], "its other tasks are not begun"
 
 
 def test_a_bug_keeps_its_traceback() -> None:
@@ -159,10 +159,10 @@ def test_a_bug_keeps_its_traceback() -> None:
 
 
 def test_what_everybody_would_meet_ends_it() -> None:
-    team = Scripted({0: 1, 1: 1}, lambda m, n, c: Failed("full", everywhere=True) if m == "measure" else None)
+    pool = Scripted({0: 1, 1: 1}, lambda m, n, c: Failed("full", everywhere=True) if m == "measure" else None)
     with pytest.raises(StoreError, match="full"):
-        run(team)
-    assert team.stopped >= 2
+        run(pool)
+    assert pool.stopped >= 2
 
 
 def test_another_version_is_refused_with_both_named() -> None:
@@ -172,8 +172,8 @@ def test_another_version_is_refused_with_both_named() -> None:
 
 def test_one_worker_of_another_version_is_not_missed() -> None:
     old = iter([("9.9", "old-node", 1)])
-    team = Scripted({0: 1, 1: 1}, lambda m, n, c: next(old, None) if m == "hello" else None)
-    found = run(team)
+    pool = Scripted({0: 1, 1: 1}, lambda m, n, c: next(old, None) if m == "hello" else None)
+    found = run(pool)
     assert [one.reason for one in found.progress] == ["", ""]
     assert found.messages == [f"the worker on old-node has fertool 9.9, this is fertool {__version__}"]
 
@@ -188,10 +188,10 @@ def test_workers_that_die_before_their_first_task_are_not_hired_for_ever() -> No
         if method == "load":
             raise Gone
 
-    team = Scripted({0: 1}, script)
+    pool = Scripted({0: 1}, script)
     with pytest.raises(ConfigError, match="workers die before their first task"):
-        run(team)
-    assert team.hired == TRIES
+        run(pool)
+    assert pool.started == TRIES
 
 
 def test_a_straggler_is_overtaken() -> None:
@@ -202,11 +202,11 @@ def test_a_straggler_is_overtaken() -> None:
         if method == "measure" and number == 0 and next(first, False):
             stuck.wait(60)
 
-    team = Scripted({0: 1, 1: 1}, script)
-    found = run(team)
+    pool = Scripted({0: 1, 1: 1}, script)
+    found = run(pool)
     stuck.set()
     assert [one.reason for one in found.progress] == ["", ""]
-    assert team.did.count(("measure", 0, (0,))) == 2
+    assert pool.did.count(("measure", 0, (0,))) == 2
 
 
 @pytest.mark.parametrize(("force", "described"), [(False, 2), (True, 1)])
@@ -222,13 +222,13 @@ def test_who_describes_by_force_is_not_overtaken(
             calls.set()
             stuck.wait(0.5 if force else 60)  # long after idle workers have looked for work
 
-    team = Scripted({0: 1, 1: 1}, script)
-    jobs = [replace(job(number), force=force) for number in team.chunks]
-    made = Scheduler(team, CONFIG, jobs, lambda _: False, lambda _: set())
+    pool = Scripted({0: 1, 1: 1}, script)
+    jobs = [replace(job(number), force=force) for number in pool.chunks]
+    made = Scheduler(pool, CONFIG, jobs, lambda _: False, lambda _: set())
     made.run(2, lambda _: None)
     stuck.set()
     assert [one.done and not one.reason for one in made.progress] == [True, True]
-    assert team.did.count(("describe", 0, ())) == described
+    assert pool.did.count(("describe", 0, ())) == described
 
 
 # --- how far it is --------------------------------------------------------------------------
