@@ -46,12 +46,14 @@ AUTO_SAMPLES, AUTO_FACES, AUTO_AGREED = 60, 9, 0.8
 share of these that must agree."""
 
 
-class Progress(Protocol):
-    """Who wants to know how far an analysis is."""
+class ProgressListener(Protocol):
+    """Receives the progress of one recording."""
 
-    def started(self, planned: int, done: int) -> None: ...
+    def started(self, planned: int, done: int) -> None:
+        """Measuring begins, or goes on after `done` of the `planned` samples."""
 
-    def advanced(self, samples: int, faces: int, time_s: float) -> None: ...
+    def advanced(self, samples: int, faces: int, time_s: float) -> None:
+        """`samples` more are measured, up to `time_s` of the recording, with `faces` faces."""
 
 
 class Sink(Protocol):
@@ -95,7 +97,7 @@ def measure(
     engine: Callable[[], Engine],
     device: str,
     sink: Sink,
-    progress: Progress,
+    progress: ProgressListener | None = None,
     only: AbstractSet[int] | None = None,
 ) -> None:
     """Measure the chunks that `sink` lacks, of `only` these if given. Committing overlaps with the next one.
@@ -105,7 +107,8 @@ def measure(
     numbers = source.numbers
     wanted = np.isin(numbers, list(only)) if only is not None else np.ones(len(numbers), np.bool_)
     missing = wanted & ~np.isin(numbers, list(sink.done(analysis.run.run)))
-    progress.started(int(wanted.sum()), int((wanted & ~missing).sum()))
+    if progress is not None:
+        progress.started(int(wanted.sum()), int((wanted & ~missing).sum()))
     if not missing.any():
         return
     loaded = engine()
@@ -119,7 +122,8 @@ def measure(
                     chunk = Chunk(loaded, analysis.run.run, number)
                     for batch, looked in in_order(pool, loaded.look, _batches(group)):
                         faces = chunk.add(batch, looked)
-                        progress.advanced(len(batch), faces, batch[-1].time_s)
+                        if progress is not None:
+                            progress.advanced(len(batch), faces, batch[-1].time_s)
                     writer.commit(number, pool.submit(chunk.finish).result())
                     left.discard(number)
             for number in sorted(left):  # nothing in them can be decoded: that is known now

@@ -37,7 +37,7 @@ from fertool.types import Segment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fertool.analysis.observe import Progress
+    from fertool.analysis.observe import ProgressListener
     from fertool.analysis.request import Asked, Request
     from fertool.analysis.run import Analysis
     from fertool.contracts import Rule
@@ -68,7 +68,7 @@ class Outcome:
     """(course, lecture) that it belonged to before."""
 
 
-def analyze(path: File, request: Request, store: Store, progress: Progress) -> Outcome:
+def analyze(path: File, request: Request, store: Store, progress: ProgressListener) -> Outcome:
     """Measure one recording and store it; returns at once if that has been done already, or if the recording
     belongs to another lecture and `request.move` is not set.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool import __version__
 from fertool.distributed.progress import Progress, Status, status
-from fertool.distributed.worker import Described, Failed, Measured, WorkerConfig
+from fertool.distributed.worker import Described, Failed, WorkerConfig
 from fertool.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Scheduler:
                 self._took.append(time.monotonic() - busy.since)
                 self._finished(busy.doing, answer)
 
-    def _finished(self, task: Task, answer: Described | Measured | Failed) -> None:
+    def _finished(self, task: Task, answer: Described | Failed | None) -> None:
         task.over = True
         one = task.of
         match answer:
@@ -249,7 +249,7 @@ class Scheduler:
                 self._waiting.extendleft(Task(one, part) for part in reversed(chunks))
                 one.missing = frozenset[int]().union(*chunks)
                 one.done = not chunks
-            case Measured():
+            case None:  # measured
                 assert task.chunks is not None
                 one.measured |= task.chunks
                 one.done = one.done or one.measured == one.missing

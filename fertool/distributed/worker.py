@@ -67,12 +67,6 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    samples: int
-    faces: int
-
-
-@dataclass(frozen=True, slots=True)
 class Failed:
     """Why a task came to nothing. An exception would not survive every way back."""
 
@@ -135,25 +129,15 @@ class Worker:
         self.spool.describe(analysis)
         return Described(analysis, tuple(sorted({*analysis.chunks} - self.spool.done(analysis.run.run))))
 
-    def measure(self, job: Job, analysis: Analysis, chunks: frozenset[int]) -> Measured | Failed:
+    def measure(self, job: Job, analysis: Analysis, chunks: frozenset[int]) -> Failed | None:
         """Measure these chunks into the spool; those that are there are not done again."""
         return _attempt(self._measure, job, analysis, chunks)
 
-    def _measure(self, job: Job, analysis: Analysis, chunks: frozenset[int]) -> Measured:
+    def _measure(self, job: Job, analysis: Analysis, chunks: frozenset[int]) -> None:
         from fertool.analysis.observe import measure
 
-        count = _Count()
-        measure(
-            self._open(job),
-            analysis,
-            job.gate,
-            lambda: self._engine,
-            self.device,
-            self.spool,
-            count,
-            chunks,
-        )
-        return Measured(count.samples, count.faces)
+        source = self._open(job)
+        measure(source, analysis, job.gate, lambda: self._engine, self.device, self.spool, only=chunks)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -178,19 +162,6 @@ class Worker:
             source = look(located(job.file), request)
             self._opened = (job, stood_up(source, self._engine) if request.find_rotation else source)
         return self._opened[1]
-
-
-class _Count:
-    """What became of the samples of one task."""
-
-    samples = faces = 0
-
-    def started(self, planned: int, done: int) -> None:
-        self.samples = done
-
-    def advanced(self, samples: int, faces: int, time_s: float) -> None:
-        self.samples += samples
-        self.faces += faces
 
 
 def _attempt(function: Callable[..., R], *args: Any) -> R | Failed:
