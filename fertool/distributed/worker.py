@@ -56,7 +56,12 @@ class Job:
     facts: dict[str, Any]
     gate: Gate | None
     asked: tuple[str, int]
-    force: bool = False
+    """When its set of recordings was asked for, and its place there (`Analysis.asked`)."""
+
+    @property
+    def force(self) -> bool:
+        """Whether chunks that the spool has are measured again, as the request asks."""
+        return bool(self.facts.get("force"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _jobs(requests: Sequence[tuple[File, Request]], store: Store) -> tuple[list[
                 refused.append((str(file), str(error)))
                 continue
             place = str(file.resolve())
-            jobs.append(Job(number, place, request.facts(), allowed, (now, number), request.force))
+            jobs.append(Job(number, place, request.facts(), allowed, (now, number)))
     return jobs, refused
 
 

@@ -223,7 +223,7 @@ def test_who_describes_by_force_is_not_overtaken(
             stuck.wait(0.5 if force else 60)  # long after idle workers have looked for work
 
     pool = Scripted({0: 1, 1: 1}, script)
-    jobs = [replace(job(number), force=force) for number in pool.chunks]
+    jobs = [replace(job(number), facts={"force": force}) for number in pool.chunks]
     made = Scheduler(pool, CONFIG, jobs, lambda _: False, lambda _: set())
     made.run(2, lambda _: None)
     stuck.set()
