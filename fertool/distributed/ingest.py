@@ -44,13 +44,13 @@ class Ingested:
 def ingest(
     store: Store,
     spool: Spool,
-    told: Callable[[Analysis, int, int], None] = lambda *_: None,
+    notify: Callable[[Analysis, int, int], None] = lambda *_: None,
     only: Container[str] | None = None,
     replace: Container[str] = (),
 ) -> Ingested:
     """All measured runs of a spool, or `only` these, into the database.
 
-    `told` is called before each with its number, from 0, and how many there are. Of runs in `replace`,
+    `notify` is called before each with its number, from 0, and how many there are. Of runs in `replace`,
     what the database has is replaced. Raises StoreError if the spool or the database cannot be read.
     """
     result = Ingested()
@@ -59,7 +59,7 @@ def ingest(
         with store.database.kept():
             refused = _load(store, spool, batch, replace)
             for number, analysis in enumerate(batch, start=begin):
-                told(analysis, number, len(analyses))
+                notify(analysis, number, len(analyses))
                 if why := refused.get(analysis.run.run):
                     result.refused.append((analysis, why))
                     continue

@@ -110,8 +110,8 @@ class Scheduler:
         found = {one.job.number: one for one in doing if not one.done}
         return [found[number] for number in sorted(found)]
 
-    def run(self, workers: int, told: Callable[[Scheduler], None]) -> None:
-        """Work through all jobs with this many workers; `told` is called about once a second.
+    def run(self, workers: int, notify: Callable[[Scheduler], None]) -> None:
+        """Work through all jobs with this many workers; `notify` is called about once a second.
 
         Raises StoreError when nothing can be stored any more, ConfigError when no worker can be used. What
         was measured stays in the spool.
@@ -126,7 +126,7 @@ class Scheduler:
                     self._settle(future, self._busy.pop(future))
                 self._give()
                 self._look()
-                told(self)
+                notify(self)
         finally:
             for handle in {
                 id(s): s for s in (*handles, *self._idle, *(b.handle for b in self._busy.values()))

@@ -40,7 +40,7 @@ class Reporter:
 
     # --- several recordings at once, on workers ---
 
-    def told(self, scheduler: Scheduler) -> None:
+    def notified(self, scheduler: Scheduler) -> None:
         """Called about once a second while workers measure."""
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:

@@ -43,7 +43,7 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
     scheduler = Scheduler(pool, config, jobs, lambda analysis: _settled(store, analysis), spool.done)
     for what, why in refused:
         reporter.failed(what, why)
-    scheduler.run(count, reporter.told)
+    scheduler.run(count, reporter.notified)
     measured = [(one, one.analysis) for one in scheduler.progress if one.analysis and not one.reason]
     first = {analysis.run.run: (one, analysis) for one, analysis in reversed(measured)}
     copies = [pair for pair in measured if pair not in first.values()]

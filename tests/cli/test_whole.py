@@ -58,9 +58,9 @@ def failed(recording: Progress, reason: str) -> Progress:
 def test_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     shown, going = Whole(), going_on(one(0, 30, 10), one(1, 30))
     for _ in range(5):
-        shown.told(going)
+        shown.notified(going)
     end(*going.progress)
-    shown.told(going)
+    shown.notified(going)
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("0/2 recordings, 0.2/1.0 h, ")
     assert first.endswith(" left, workers are getting ready")
@@ -74,9 +74,9 @@ def test_what_went_wrong_is_said_once(capsys: pytest.CaptureFixture[str]) -> Non
     shown, going = Whole(), going_on(bad, named, one(2, 1))
     going.messages.append("another version there")
     for _ in range(3):
-        shown.told(going)
+        shown.notified(going)
     end(going.progress[2])
-    shown.told(going)
+    shown.notified(going)
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fertool")]
     assert said == [
         "fertool: another version there",
@@ -87,7 +87,7 @@ def test_what_went_wrong_is_said_once(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_for_programs_every_event_is_an_object_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     shown, going = Lines(), going_on(failed(one(0), "not a video"), one(1, 2, 1))
-    shown.told(going)
+    shown.notified(going)
     shown.ingesting(analysis(1, 2), 0, 1)
     out, err = capsys.readouterr()
     bad, progress, ingest = (json.loads(line) for line in out.splitlines())
@@ -152,9 +152,9 @@ def test_messages_stay_above_the_picture() -> None:
     at = console(80)
     with Live(console=at, auto_refresh=False) as live:
         shown, going = Screen(live), going_on(one(0, 2), failed(one(1), "[red]not a video[/red]"))
-        shown.told(going)
+        shown.notified(going)
         end(going.progress[0])
-        shown.told(going)
+        shown.notified(going)
         shown.ingesting(analysis(0, 2), 0, 1)
         shown.message("week 0.mp4: it has no end")
         shown.over()

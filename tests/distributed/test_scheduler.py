@@ -82,10 +82,10 @@ def run(
     workers: int = 2,
     skip=lambda _: False,
     spooled: Callable[[str], set[int]] = lambda _: set(),
-    told: Callable[[Scheduler], None] = lambda _: None,
+    notify: Callable[[Scheduler], None] = lambda _: None,
 ) -> Scheduler:
     made = Scheduler(pool, CONFIG, [job(number) for number in pool.chunks], skip, spooled)
-    made.run(workers, told)
+    made.run(workers, notify)
     return made
 
 
@@ -253,13 +253,13 @@ def test_inside_a_task_the_spool_says_how_far_it_is(hurry: None) -> None:
             assert news.acquire(timeout=60), "nobody looked"
         return None
 
-    def told(scheduler: Scheduler) -> None:
+    def notify(scheduler: Scheduler) -> None:
         now = scheduler.status()
         if scheduler.under_way() and len(scheduler.progress[0].measured) > len(seen):
             seen.append((now.hours_done, now.hours, now.speed > 0))
             news.release()
 
-    found = run(Scripted({0: 5}, script), spooled=lambda _: {*there}, told=told)
+    found = run(Scripted({0: 5}, script), spooled=lambda _: {*there}, notify=notify)
     assert seen == [(pytest.approx(n / 60), pytest.approx(5 / 60), True) for n in (2, 3, 4, 5)]
     assert (found.progress[0].done, found.under_way()) == (True, [])
 

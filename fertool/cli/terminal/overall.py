@@ -53,7 +53,7 @@ class Whole(Plain):
         self._failed: set[int] = set()
         self._said = 0
 
-    def told(self, scheduler: Scheduler) -> None:
+    def notified(self, scheduler: Scheduler) -> None:
         for text in scheduler.messages[self._said :]:
             self.warning(text)
         self._said = len(scheduler.messages)
