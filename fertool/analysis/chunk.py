@@ -188,7 +188,7 @@ class Chunk:
             [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable
         ]
         known = self._embed([spot for spots in chosen for spot in spots])
-        limit = Engine.limit(self.engine.detector, self.engine.encoder) * LOOSER
+        limit = self.engine.same_person * LOOSER
 
         def embed(spot: Spot) -> Floats:
             return self._embed([spot])[spot]

@@ -10,7 +10,6 @@ import logging
 import math
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
@@ -324,8 +323,7 @@ def gate(store: Store, request: Asked) -> consent_gate.Gate | None:
     if request.consent != "required":
         pictures = roster.enrolled(request.course, model=request.model) if refusing else {}
         return consent_gate.unless_refused(pictures, refusing, request.same_person)
-    today = datetime.now().date()  # the user's day, not London's
-    agreed = answers.consenting(request.course, today)
+    agreed = answers.consenting(request.course)
     if request.student and request.student not in agreed:
         what = f"--student {request.student}: consent is required, and none of this student's is in force"
         raise ConfigError(what, "see `fertool students show`")

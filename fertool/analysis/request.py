@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fertool.host.inference import Engine
 from fertool.media.display import AS_DECLARED, View
 from fertool.storage.student_labels import clean_label
 
@@ -68,7 +67,7 @@ class Request:
     @property
     def same_person(self) -> float:
         """Distance of two tracks' embeddings up to which they are one person."""
-        return Engine.limit(self.tools.detector.plugin, self.tools.encoder.plugin)
+        return self.tools.same_person
 
     @property
     def model(self) -> str:

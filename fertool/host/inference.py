@@ -19,6 +19,7 @@ import numpy as np
 
 from fertool.host import validate
 from fertool.host.guard import Pace
+from fertool.host.toolbox import same_person
 from fertool.types import MOST_ROLL_DEG
 from fertool.vision import crops
 from fertool.vision.cores import cores
@@ -67,10 +68,10 @@ class Engine:
             if plugin is not None and not plugin.concurrent:
                 self._turns[id(plugin)] = Lock()
 
-    @staticmethod
-    def limit(detector: Detector, encoder: Encoder) -> float:
-        """`same_person` of the plugin that makes the embeddings."""
-        return encoder.same_person if detector.same_person is None else detector.same_person
+    @property
+    def same_person(self) -> float:
+        """Distance of two embeddings up to which they are of one person."""
+        return same_person(self.detector, self.encoder)
 
     def look(self, batch: Sequence[Sample]) -> list[Looked]:
         """Detect, encode and classify samples of one picture size; one `Looked` each, in order."""

@@ -62,11 +62,21 @@ class Toolbox:
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
         return f"{about['name']} {about['version']} {digest}"
 
+    @property
+    def same_person(self) -> float:
+        """Distance of two embeddings up to which they are of one person."""
+        return same_person(self.detector.plugin, self.encoder.plugin)
+
     def describe(self) -> str:
         """All plugins that measure, with version, and a hash of all that can change results."""
         used = [plugged.describe() for plugged in (self.detector, self.encoder, self.classifier) if plugged]
         digest = hashlib.sha256(json.dumps(used, sort_keys=True, default=str).encode()).hexdigest()[:12]
         return ", ".join(f"{about['name']} {about['version']}" for about in used) + f" ({digest})"
+
+
+def same_person(detector: Detector, encoder: Encoder) -> float:
+    """`same_person` of the plugin that makes the embeddings: a detector's own come before the encoder's."""
+    return encoder.same_person if detector.same_person is None else detector.same_person
 
 
 def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path] = ()) -> Toolbox:

@@ -53,13 +53,11 @@ class Consents(Part):
             know(con, course, consents["student"].to_list())
             _anchor(con, course, consents["student"].to_list())
 
-    def consenting(self, course: str, on: date) -> set[str]:
-        """Students whose consent is in force on that day: given by then, not withdrawn by then, and not past
-        `expires`, which is the last day it holds."""
-        sql = """SELECT student FROM consents WHERE course = $course AND consent
-                 AND coalesce(given <= $on, true) AND coalesce($on <= expires, true)
-                 AND coalesce($on < withdrawn, true)"""
-        return {row[0] for row in self.database.rows(sql, course=course, on=on)}
+    def consenting(self, course: str) -> set[str]:
+        """Students whose consent is in force today: given by now, not withdrawn by now, and not past
+        `expires`, which is the last day it holds. The view `consenting`."""
+        rows = self.database.rows("SELECT student FROM consenting WHERE course = $c", c=course)
+        return {row[0] for row in rows}
 
     def refusing(self, course: str) -> set[str]:
         """Students who said no, or had withdrawn by today: the view `refused`."""

@@ -84,10 +84,11 @@ def grade(roster: Path, tools: Toolbox, device: str, columns: Mapping[str, str] 
     listed = roster_file.read(roster, dict(columns or {}))
     engine = enrollment.engine(tools, toolbox.device(device))
     looked = {one.student: [enrollment.look(engine, path) for path in one.pictures] for one in listed}
-    limit = engine.limit(engine.detector, engine.encoder)
     good = {student: [p for p in pictures if not p.reason] for student, pictures in looked.items()}
     bad = [(str(p.path), p.reason) for pictures in looked.values() for p in pictures if p.reason]
-    return Graded(listed, good, bad, enrollment.alike(good, limit), tools.model, limit)
+    return Graded(
+        listed, good, bad, enrollment.alike(good, tools.same_person), tools.model, tools.same_person
+    )
 
 
 def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = None) -> Enrolled:

@@ -13,6 +13,7 @@ import pytest
 from fertool import EMOTIONS, Classifier, Crop, Detector, Encoder, Faces, PluginError
 from fertool.analysis.chunk import EMBED_EVERY_S, Chunk
 from fertool.host.inference import FACES_AT_ONCE, Engine
+from fertool.host.toolbox import Plugged, Toolbox
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.types import Sample
 
@@ -398,8 +399,9 @@ def test_what_the_detector_filled_in_is_not_measured_again():
 
 
 def test_the_limit_belongs_to_who_makes_the_embeddings():
-    assert Engine.limit(Squares(), Colors()) == 0.5
-    assert Engine.limit(Complete(), Colors()) == 0.9
+    for detector, limit in ((Squares(), 0.5), (Complete(), 0.9)):
+        assert Engine(detector, Colors(), None).same_person == limit
+        assert Toolbox(Plugged(detector), Plugged(Colors()), None, []).same_person == limit
 
 
 def test_a_plugin_that_breaks_its_contract_is_named():

@@ -138,7 +138,7 @@ def test_rename_reaches_every_table(store: Store, decisions: Corrections) -> Non
     assert set(labels(store, "r2").values()) == {"Ann"}
     assert judged(store) == ["Ann", TWO]
     assert list(store.students.enrolled("signals")) == ["Ann"]
-    assert store.consents.consenting("signals", date(2026, 1, 1)) == {"Ann"}
+    assert store.consents.consenting("signals") == {"Ann"}
     assert students(store) == [("Ann", None), (TWO, "r1")]
     for (table,) in store.query("SELECT table_name FROM duckdb_tables()").rows():
         assert ONE not in str(store.query(f"FROM {table}").rows()), table

@@ -90,17 +90,15 @@ def blur(
 
 def _gate(chosen: Settings, tools: Toolbox, video: Path) -> Gate:
     """Whose faces may stay, and a note in the audit that they were compared."""
-    from datetime import datetime
-
-    from fertool.host.inference import Engine
-    from fertool.privacy import consent_gate
+    from fertool.analysis import pipeline
+    from fertool.analysis.request import Request
 
     store = open_store(chosen.db)
     bring_up_to_date(store)
-    roster = store.students
-    agreed = store.consents.consenting(chosen.course, datetime.now().date())
-    pictures = roster.enrolled(chosen.course, model=tools.model)
-    limit = Engine.limit(tools.detector.plugin, tools.encoder.plugin)
-    gate = consent_gate.required(chosen.course, pictures, agreed, limit)
-    record(store, "blur", chosen.course, agreed & pictures.keys(), str(video))
+    gate = pipeline.gate(store, Request(chosen.course, "", tools, consent="required"))
+    assert gate is not None  # where consent is required, there is one
+    pictures = store.students.enrolled(chosen.course, model=tools.model)
+    record(
+        store, "blur", chosen.course, store.consents.consenting(chosen.course) & pictures.keys(), str(video)
+    )
     return gate

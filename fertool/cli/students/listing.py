@@ -59,6 +59,7 @@ def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: J
     if json:
         print_json(rows)
         return
+    agreed = store.consents.consenting(chosen.course)
     columns = ["student", "name", "lectures", "recordings", "on screen", "pictures", "consent"]
     cells: list[tuple[object, ...]] = [
         (
@@ -68,7 +69,7 @@ def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: J
             row["recordings"],
             clock(row["seen_s"]),
             row["pictures"],
-            consent_text(row, date.today()),
+            consent_text(row, date.today(), row["student"] in agreed),
         )
         for row in rows
     ]
@@ -103,12 +104,15 @@ def show(
     if json:
         print_json(about | {name: table.to_dicts() for name, table in tables.items()})
         return
-    _print_student(student, about, tables)
+    agreed = student in store.consents.consenting(chosen.course)
+    _print_student(student, about, consent_text(about, date.today(), agreed), tables)
 
 
-def _print_student(student: str, about: dict[str, Any], tables: dict[str, pl.DataFrame]) -> None:
+def _print_student(
+    student: str, about: dict[str, Any], consent: str, tables: dict[str, pl.DataFrame]
+) -> None:
     name = f", {about['name']}" if about.get("name") else ""
-    print(f"{student}{name}: {consent_text(about, date.today())}")
+    print(f"{student}{name}: {consent}")
     print_table(
         ["lecture", "recording", "from", "to", "samples"],
         [
@@ -125,18 +129,16 @@ def _print_student(student: str, about: dict[str, Any], tables: dict[str, pl.Dat
         print_table(["decision", "on", "tracks"], cells)
 
 
-def consent_text(row: dict[str, Any], today: date) -> str:
-    """An answer in a few words."""
+def consent_text(row: dict[str, Any], today: date, in_force: bool) -> str:
+    """An answer in a few words: how long it holds, or, if it is not `in_force` today, why."""
     given, expires, withdrawn = row["given"], row["expires"], row["withdrawn"]
+    if in_force:
+        last = min(filter(None, (expires, withdrawn and withdrawn - timedelta(days=1))), default=None)
+        return f"agreed until {last}" if last else "agreed"
     if withdrawn and withdrawn <= today:
         return f"withdrawn {withdrawn}"
     if row["consent"] is None:
         return "not asked"
     if not row["consent"]:  # a withdrawal by somebody who was not asked before is a no from that day on
         return f"withdraws {withdrawn}" if withdrawn else "refused"
-    if given and given > today:
-        return f"agreed from {given}"
-    last = min(filter(None, (expires, withdrawn and withdrawn - timedelta(days=1))), default=None)
-    if last is None:
-        return "agreed"
-    return f"{'agreed until' if today <= last else 'expired'} {last}"
+    return f"agreed from {given}" if given and given > today else f"expired {expires}"

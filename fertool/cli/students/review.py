@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,7 +51,7 @@ def review(
     jpegs, notes = thumbnails.cut(wanted)
     cards = _cards(roster, chosen.course, wanted, jpegs, known)
     tools = toolbox.toolbox(chosen)
-    limit = contact_sheet.NEAR * _same_person(tools)
+    limit = contact_sheet.NEAR * tools.same_person
     prototypes = roster.prototypes(chosen.course)
     alike = contact_sheet.lookalikes(prototypes, roster.seen_together(chosen.course), limit)
     flags = ("--db", db) if db else ()
@@ -66,12 +66,6 @@ def review(
         import webbrowser
 
         webbrowser.open(out.resolve().as_uri())
-
-
-def _same_person(tools: Any) -> float:
-    from fertool.host.inference import Engine
-
-    return Engine.limit(tools.detector.plugin, tools.encoder.plugin)
 
 
 def _cards(

@@ -62,7 +62,7 @@ def read(store: Store, course: str) -> dict[str, Meeting]:
     seen: dict[str, dict[str, set[str]]] = {}
     for lecture, recording, student in store.appearances(course).iter_rows():
         seen.setdefault(lecture, {}).setdefault(recording, set()).add(student)
-    agreed = store.consents.consenting(course, datetime.now().date())
+    agreed = store.consents.consenting(course)
     analyses = store.analyses(course).partition_by("lecture", as_dict=True, maintain_order=True)
     found: dict[str, tuple[Meeting, Occasion]] = {}
     for (lecture,), part in analyses.items():
