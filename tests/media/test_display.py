@@ -212,8 +212,8 @@ def two(videos: ModuleType, tmp_path: Path) -> Path:
     with av.open(str(path), "w") as container:
         slides, camera = (container.add_stream("libx264", rate=25) for _ in range(2))
         packets = [
-            *videos.encode(10, size=(320, 192), stream=slides),
-            *videos.encode(10, numbers=range(500, 510), stream=camera),
+            *videos.encode(slides, 10, how=videos.Pictures(size=(320, 192))),
+            *videos.encode(camera, 10, how=videos.Pictures(numbers=range(500, 510))),
         ]
         container.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
     return path

@@ -132,7 +132,8 @@ def clip(
             }
             for n in range(2)
         ])  # fmt: skip
-        packets = list(videos.encode(len(pts), options=GROUPS, pts=pts, stream=pictures))
+        how = videos.Pictures(options=GROUPS, pts=pts)
+        packets = list(videos.encode(pictures, len(pts), how=how))
         packets += list(videos.silence(sound, sound_s)) if sound else []
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             shift = round(starts_s / packet.time_base)

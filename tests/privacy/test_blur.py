@@ -242,7 +242,9 @@ def test_a_copy_has_one_stream_of_pictures(tmp_path: Path, videos):
     with av.open(str(tmp_path / "in.mkv"), "w") as out:
         streams = [out.add_stream("libx264", rate=25) for _ in range(2)]
         packets = [
-            p for n, s in enumerate(streams) for p in videos.encode(5, numbers=range(9 * n, 20), stream=s)
+            packet
+            for number, stream in enumerate(streams)
+            for packet in videos.encode(stream, 5, how=videos.Pictures(numbers=range(9 * number, 20)))
         ]
         out.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
     for number, drawn in [(0, 0), (1, 0), (2, 9)]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -37,70 +39,74 @@ def number_of(image: Image) -> int:
     return sum(int(bright) << bit for bit, bright in enumerate(centers > 128))
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Which pictures a stream has, and when."""
+
+    options: dict[str, str] = field(default_factory=dict)
+    """Of the codec."""
+    pts: Sequence[int] | None = None
+    """In ticks; one after the other when left out."""
+    fps: int = 25
+    tick: Fraction | None = None
+    """1 / fps when left out."""
+    size: tuple[int, int] = (160, 96)
+    """Width and height in pixels."""
+    numbers: Iterable[int] | None = None
+    """Their own, from 0, when left out."""
+
+
+@dataclass(frozen=True)
+class Video(Pictures):
+    """A file: its pictures, and what it has beside them."""
+
+    rotation: int = 0
+    """As the display matrix has it."""
+    matrix: Sequence[int] | None = None
+    """The four signs of its upper left corner."""
+    pixels: Fraction | None = None
+    """Width of one by its height."""
+    sound_s: float = 0.0
+    chapters: Sequence[tuple[str, float, float]] = ()
+    faststart: bool = False
+    video: bool = True
+
+
 def encode(
-    frames: int = 60,
-    codec: str = "libx264",
-    *,
-    options: dict[str, str] | None = None,
-    pts: Sequence[int] | None = None,
-    fps: int = 25,
-    tick: Fraction | None = None,
-    size: tuple[int, int] = (160, 96),
-    numbers: Iterable[int] | None = None,
-    stream: av.VideoStream,
+    stream: av.VideoStream, frames: int = 60, codec: str = "libx264", how: Pictures = Pictures()
 ) -> Iterable[av.Packet]:
     """Packets of `frames` numbered pictures, for `stream` (already added, not yet open)."""
-    stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    stream.options = options or {}
+    stream.width, stream.height, stream.pix_fmt = *how.size, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    stream.options = how.options
     stream.thread_type = "FRAME"  # with PyAV's default, x264 cuts every frame into slices
-    tick = tick or Fraction(1, fps)
+    tick = how.tick or Fraction(1, how.fps)
     stream.codec_context.time_base = tick
-    for i, number in zip(range(frames), numbers or range(frames), strict=False):
-        frame = av.VideoFrame.from_ndarray(picture(number, *size), "bgr24")
-        frame.pts, frame.time_base = (pts[i] if pts else i), tick
+    for i, number in zip(range(frames), how.numbers or range(frames), strict=False):
+        frame = av.VideoFrame.from_ndarray(picture(number, *how.size), "bgr24")
+        frame.pts, frame.time_base = (how.pts[i] if how.pts else i), tick
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
 
-def write(
-    path: Path,
-    frames: int = 60,
-    codec: str = "libx264",
-    *,
-    options: dict[str, str] | None = None,
-    pts: Sequence[int] | None = None,
-    fps: int = 25,
-    tick: Fraction | None = None,
-    size: tuple[int, int] = (160, 96),
-    rotation: int = 0,
-    matrix: Sequence[int] | None = None,
-    pixels: Fraction | None = None,
-    sound_s: float = 0.0,
-    chapters: Sequence[tuple[str, float, float]] = (),
-    faststart: bool = False,
-    video: bool = True,
-) -> Path:
-    """A file in the container its suffix asks for; `rotation` as the display matrix has it, or the four signs
-    of its upper left corner in `matrix`; `pixels`: width of one by its height."""
-    with av.open(str(path), "w", options={"movflags": "+faststart"} if faststart else {}) as container:
-        picture_stream = container.add_stream(codec, rate=fps) if video else None
-        sound_stream = container.add_stream("aac", rate=16000, layout="mono") if sound_s else None
-        if picture_stream and rotation:
-            picture_stream.set_display_rotation(rotation)
-        if picture_stream and matrix:
-            (a, b, c, d), one = matrix, 1 << 16
+def write(path: Path, frames: int = 60, codec: str = "libx264", **given: Any) -> Path:
+    """A file in the container its suffix asks for. `given`: fields of `Video`."""
+    how = Video(**given)
+    with av.open(str(path), "w", options={"movflags": "+faststart"} if how.faststart else {}) as container:
+        picture_stream = container.add_stream(codec, rate=how.fps) if how.video else None
+        sound_stream = container.add_stream("aac", rate=16000, layout="mono") if how.sound_s else None
+        if picture_stream and how.rotation:
+            picture_stream.set_display_rotation(how.rotation)
+        if picture_stream and how.matrix:
+            (a, b, c, d), one = how.matrix, 1 << 16
             picture_stream.set_display_matrix([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30])
-        if picture_stream and pixels:
-            picture_stream.codec_context.sample_aspect_ratio = pixels
-        if chapters:
-            container.set_chapters([_chapter(i, *chapter) for i, chapter in enumerate(chapters)])
+        if picture_stream and how.pixels:
+            picture_stream.codec_context.sample_aspect_ratio = how.pixels
+        if how.chapters:
+            container.set_chapters([_chapter(i, *chapter) for i, chapter in enumerate(how.chapters)])
         if picture_stream:
-            packets = encode(
-                frames, codec, options=options, pts=pts, fps=fps, tick=tick, size=size, stream=picture_stream
-            )
-            container.mux(list(packets))
+            container.mux(list(encode(picture_stream, frames, codec, how)))
         if sound_stream:
-            container.mux(list(silence(sound_stream, sound_s)))
+            container.mux(list(silence(sound_stream, how.sound_s)))
     return path
 
 
@@ -143,8 +149,8 @@ def write_annexb(path: Path, sizes: Sequence[tuple[int, int]], frames: int = 30)
             with av.open(str(path.with_suffix(f".{part}.ts")), "w") as scratch:
                 stream = scratch.add_stream("libx264", rate=25)
                 own = range(part * frames, (part + 1) * frames)
-                options = {"g": "10", "bf": "0"}
-                for packet in encode(frames, options=options, pts=own, numbers=own, size=size, stream=stream):
+                how = Pictures(options={"g": "10", "bf": "0"}, pts=own, numbers=own, size=size)
+                for packet in encode(stream, frames, how=how):
                     packet.stream = out
                     container.mux(packet)
     return path
