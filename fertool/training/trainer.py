@@ -10,7 +10,7 @@ import json
 import math
 import time
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,37 +45,47 @@ TOLD_EVERY = 20
 """Steps between two looks at the loss where a look has to wait for the device."""
 
 
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What may differ between two runs of one recipe on the same data."""
+
+    seed: int = 0
+    device: str = "cpu"
+    resume: bool = False
+    """Go on from the state in the folder of the run."""
+    store_every_s: float = 0.0
+    """Least time between two stored states, in seconds; 0: after every epoch."""
+    teachers: Mapping[str, Doubles] = field(default_factory=dict)
+    """Name -> (n, 7) probabilities of the training pictures, in their order, for a recipe with a share for
+    teachers; their mean is taken, and the model remembers their names."""
+    start: Path | None = None
+    """A file with weights of this network to begin with, packed or not, in place of random ones; the model
+    remembers its hash, and the data it was made of. Errors as of `check_start`."""
+    validate_on: str | None = None
+    """The split to select the best epoch on; None: as `selection` finds."""
+
+
 def train(
     plugin: Trainable,
     recipe: Recipe,
     data: Dataset,
     folder: Path,
+    how: TrainOptions = TrainOptions(),
     *,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    store_every_s: float = 0.0,
     report: Report = lambda _: None,
     step: Step = lambda *_: None,
-    teachers: Mapping[str, Doubles] | None = None,
-    start: Path | None = None,
-    validate_on: str | None = None,
 ) -> Path:
-    """Train on split `train`, select the best epoch on `validate_on`, or what `selection` finds.
+    """Train on split `train`, and keep the best epoch.
 
-    `start`: a file with weights of this network to begin with, packed or not, in place of random ones; the
-    model remembers its hash, and the data it was made of. Errors as of `check_start`.
-
-    `teachers`: what a recipe with a share for them is taught by: a name (in the model's memory) and (n, 7)
-    probabilities of the training pictures, in order; their mean is taken.
-
-    Writes into `folder`: `state.safetensors` after an epoch, `store_every_s` seconds apart or more, and in
-    the end `model.safetensors`, the weights of the best epoch with their temperature; returns its path.
+    Writes into `folder`: `state.safetensors` after an epoch, and in the end `model.safetensors`, the weights
+    of the best epoch with their temperature; returns its path. `report` is called after every epoch, `step`
+    after every step.
     """
+    seed, device, start, teachers = how.seed, how.device, how.start, how.teachers
     if start is not None:
         _check_apart(start, folder)
-    check_splits(data, validate_on)
-    held_out = selection(data, validate_on)
+    check_splits(data, how.validate_on)
+    held_out = selection(data, how.validate_on)
     taught, validation = data.take("train"), data.take(held_out)
     state = _begin(plugin, recipe, seed, device, start)
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +98,7 @@ def train(
         # What it was made of counts as learned, too.
         before["before"] = json.loads(quantized.read(start)[1].get("made", "{}")).get("data", {})
     said = np.mean(list(teachers.values()), axis=0) if teachers else None
-    if resume:
+    if how.resume:
         checkpoints.restore(state, folder, identity)
     # Where data and memory allow, pictures lie on the device once and for all.
     images = torch.from_numpy(plugin.prepare(taught.images)).to(device)
@@ -102,7 +112,7 @@ def train(
         logits = predict(state.kept, validation, device)
         _note(state, recipe, lr, loss, logits, validation)
         last = state.epoch >= recipe.epochs or _done(state, recipe)
-        if last or time.monotonic() >= stored + store_every_s:
+        if last or time.monotonic() >= stored + how.store_every_s:
             checkpoints.store(state, folder, identity)
             stored = time.monotonic()
         report(state.history[-1])

@@ -73,17 +73,8 @@ def one(name: str, seed: int, given: argparse.Namespace, end: float) -> None:
             raise Late
 
     folder = given.out / "runs" / f"{name}-{seed}"
-    path = trainer.train(
-        plugin,
-        recipe,
-        data,
-        folder,
-        seed=seed,
-        device=given.device,
-        resume=True,
-        report=report,
-        store_every_s=60,
-    )
+    how = trainer.TrainOptions(seed=seed, device=given.device, resume=True, store_every_s=60)
+    path = trainer.train(plugin, recipe, data, folder, how, report=report)
     tensors, about = quantized.read(path)
     save_file(quantized.pack(tensors), target, metadata=about)
     cut(target)

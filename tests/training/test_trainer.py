@@ -34,6 +34,11 @@ def after(epochs: int):
     return report
 
 
+def train(*given, report=lambda _: None, step=lambda *_: None, **how) -> Path:
+    """`trainer.train`, its `TrainOptions` given as keywords."""
+    return trainer.train(*given, trainer.TrainOptions(**how), report=report, step=step)
+
+
 def same(a: Path, b: Path) -> bool:
     first, second = load_file(a), load_file(b)
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
@@ -44,11 +49,11 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
     tiny, bars: Path, tmp_path: Path, recipe: str
 ) -> None:
     data, plan = load(bars, 16), tiny.recipes[recipe]
-    whole = trainer.train(tiny, plan, data, tmp_path / "whole", seed=3)
+    whole = train(tiny, plan, data, tmp_path / "whole", seed=3)
     for epoch in (1, 3):
         with pytest.raises(Interrupted):
-            trainer.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True, report=after(epoch))
-    parts = trainer.train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True)
+            train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True, report=after(epoch))
+    parts = train(tiny, plan, data, tmp_path / "parts", seed=3, resume=True)
     assert same(whole, parts)
     assert checkpoints.history(tmp_path / "parts") == checkpoints.history(tmp_path / "whole")
     assert [e.epoch for e in checkpoints.history(tmp_path / "parts")] == [1, 2, 3, 4]
@@ -57,7 +62,7 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
 def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), replace(tiny.recipes["best"], epochs=2)
     first, again, other = (
-        trainer.train(tiny, plan, data, tmp_path / name, seed=seed)
+        train(tiny, plan, data, tmp_path / name, seed=seed)
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     assert same(first, again)
@@ -67,7 +72,7 @@ def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
 def test_it_learns(tiny, bars: Path, tmp_path: Path) -> None:
     plan = Recipe(epochs=12, batch=8, lr=0.05, schedule="cosine")
     data = load(bars, 16)
-    path = trainer.train(tiny, plan, data, tmp_path / "run", seed=0)
+    path = train(tiny, plan, data, tmp_path / "run", seed=0)
     log = checkpoints.history(tmp_path / "run")
     assert log[-1].loss < log[0].loss / 3
     assert max(e.val_accuracy for e in log) > 0.9
@@ -79,7 +84,7 @@ def test_it_learns(tiny, bars: Path, tmp_path: Path) -> None:
 
 def test_a_model_remembers_what_it_was_made_of(tiny, bars: Path, tmp_path: Path) -> None:
     data = load(bars, 16)
-    path = trainer.train(tiny, replace(tiny.recipes["best"], epochs=1), data, tmp_path / "run", seed=5)
+    path = train(tiny, replace(tiny.recipes["best"], epochs=1), data, tmp_path / "run", seed=5)
     with safe_open(path, "pt") as file:
         about = file.metadata()
     made = json.loads(about["made"])
@@ -97,9 +102,9 @@ def test_another_run_s_state_is_not_continued(
     tiny, bars: Path, tmp_path: Path, change: dict, word: str
 ) -> None:
     data, plan = load(bars, 16), replace(tiny.recipes["best"], epochs=1)
-    trainer.train(tiny, plan, data, tmp_path / "run", seed=0)
+    train(tiny, plan, data, tmp_path / "run", seed=0)
     with pytest.raises(FertoolError, match=f"cannot resume: another {word}"):
-        trainer.train(
+        train(
             tiny, change.get("recipe", plan), data, tmp_path / "run", seed=change.get("seed", 0), resume=True
         )
 
@@ -108,7 +113,7 @@ def test_without_gain_it_stops_early(tiny, bars: Path, tmp_path: Path) -> None:
     plan = Recipe(epochs=50, batch=16, lr=0.0, stop_after=3, min_gain=1e-4)  # nothing is learned
     still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
     tiny.network = lambda: still
-    trainer.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    train(tiny, plan, load(bars, 16), tmp_path / "run")
     assert len(checkpoints.history(tmp_path / "run")) == 4
 
 
@@ -116,7 +121,7 @@ def test_the_plateau_halves_the_rate(tiny, bars: Path, tmp_path: Path) -> None:
     plan = Recipe(epochs=5, batch=16, lr=1e-12, schedule="plateau", patience=2, min_gain=1e-3)
     still = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 7))
     tiny.network = lambda: still
-    trainer.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    train(tiny, plan, load(bars, 16), tmp_path / "run")
     rates = [e.lr / 1e-12 for e in checkpoints.history(tmp_path / "run")]
     assert rates == [1, 1, 1, 0.5, 0.5]  # the first epoch gains, the next two do not
 
@@ -235,7 +240,7 @@ def test_half_the_side_at_first(tiny, bars: Path, tmp_path: Path) -> None:
         seen.append(images.shape[-1]) or plain(network, images, targets)
     )
     plan = Recipe(epochs=4, batch=56, lr=0.01, half_until=0.5)
-    trainer.train(tiny, plan, load(bars, 16), tmp_path / "run")
+    train(tiny, plan, load(bars, 16), tmp_path / "run")
     assert seen == [8, 8, 16, 16]
 
 
@@ -254,8 +259,8 @@ def test_mixed_precision_learns_and_is_as_repeatable(
         return plain(network, images, targets)
 
     tiny.loss = loss
-    first = trainer.train(tiny, plan, data, tmp_path / "a", seed=1)
-    again = trainer.train(tiny, plan, data, tmp_path / "b", seed=1)
+    first = train(tiny, plan, data, tmp_path / "a", seed=1)
+    again = train(tiny, plan, data, tmp_path / "b", seed=1)
     assert kinds == {kind}
     assert same(first, again)
     log = checkpoints.history(tmp_path / "a")
@@ -265,21 +270,21 @@ def test_mixed_precision_learns_and_is_as_repeatable(
 
 def test_pictures_are_prepared_for_training_and_for_selection(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=4, batch=8, lr=0.05)
-    plain = trainer.train(tiny, plan, data, tmp_path / "plain")
+    plain = train(tiny, plan, data, tmp_path / "plain")
     tiny.prepare = lambda images: 255 - images
-    inverted = trainer.train(tiny, plan, data, tmp_path / "inverted")
+    inverted = train(tiny, plan, data, tmp_path / "inverted")
     assert not same(plain, inverted)
     by_hand = replace(data, images=255 - data.images)
     del tiny.prepare
-    assert same(inverted, trainer.train(tiny, plan, by_hand, tmp_path / "by-hand"))
+    assert same(inverted, train(tiny, plan, by_hand, tmp_path / "by-hand"))
 
 
 def test_teachers_are_averaged_and_remembered(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.05, teacher=1.0)
     rows = np.eye(7)[data.take("train").labels]
     wrong, right = np.roll(rows, 1, axis=1), rows
-    both = trainer.train(tiny, plan, data, tmp_path / "both", teachers={"b": wrong, "a": right})
-    mean = trainer.train(tiny, plan, data, tmp_path / "mean", teachers={"mean": (rows + wrong) / 2})
+    both = train(tiny, plan, data, tmp_path / "both", teachers={"b": wrong, "a": right})
+    mean = train(tiny, plan, data, tmp_path / "mean", teachers={"mean": (rows + wrong) / 2})
     assert same(both, mean)
     _, about = checkpoints.restored(tiny, both)
     assert about["teachers"] == ["a", "b"]
@@ -287,9 +292,9 @@ def test_teachers_are_averaged_and_remembered(tiny, bars: Path, tmp_path: Path) 
 
 def test_it_goes_on_from_given_weights_and_remembers_them(tiny, bars: Path, tmp_path: Path) -> None:
     data, still = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.0)
-    first = trainer.train(tiny, tiny.recipes["best"], data, tmp_path / "first", seed=1)
+    first = train(tiny, tiny.recipes["best"], data, tmp_path / "first", seed=1)
     # Nothing is learned at a rate of 0: what comes out is what went in, but for the moving batch norm.
-    second = trainer.train(tiny, still, data, tmp_path / "second", seed=2, start=first)
+    second = train(tiny, still, data, tmp_path / "second", seed=2, start=first)
     before, after = load_file(first), load_file(second)
     assert {name for name in before if torch.equal(before[name], after[name])} >= {
         "0.weight", "0.bias", "1.weight", "1.bias", "6.weight", "6.bias",
@@ -300,12 +305,12 @@ def test_it_goes_on_from_given_weights_and_remembers_them(tiny, bars: Path, tmp_
 
 def test_packed_weights_are_begun_with_too(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.01)
-    plain = trainer.train(tiny, plan, data, tmp_path / "plain")
+    plain = train(tiny, plan, data, tmp_path / "plain")
     small, whole = tmp_path / "small.safetensors", tmp_path / "whole.safetensors"
     tensors = quantized.pack(load_file(plain))
     save_file(tensors, small)
     save_file(quantized.unpack(tensors), whole)
-    runs = [trainer.train(tiny, plan, data, tmp_path / file.stem, start=file) for file in (small, whole)]
+    runs = [train(tiny, plan, data, tmp_path / file.stem, start=file) for file in (small, whole)]
     assert same(*runs)
 
 
@@ -313,42 +318,42 @@ def test_weights_of_another_network_are_refused(tiny, bars: Path, tmp_path: Path
     other = tmp_path / "other.safetensors"
     save_file({"0.weight": torch.zeros(3)}, other)
     with pytest.raises(FertoolError, match=r"other\.safetensors holds weights of another network"):
-        trainer.train(tiny, tiny.recipes["best"], load(bars, 16), tmp_path / "run", start=other)
+        train(tiny, tiny.recipes["best"], load(bars, 16), tmp_path / "run", start=other)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_not_continued_with_another_start(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.01)
-    first = trainer.train(tiny, plan, data, tmp_path / "first")
+    first = train(tiny, plan, data, tmp_path / "first")
     kept = first.rename(tmp_path / "kept.safetensors")
     with pytest.raises(FertoolError, match="another start than before"):
-        trainer.train(tiny, plan, data, tmp_path / "first", resume=True, start=kept)
-    trainer.train(tiny, plan, data, tmp_path / "second", start=kept)
+        train(tiny, plan, data, tmp_path / "first", resume=True, start=kept)
+    train(tiny, plan, data, tmp_path / "second", start=kept)
     with pytest.raises(FertoolError, match="another start than before"):
-        trainer.train(tiny, plan, data, tmp_path / "second", resume=True)
+        train(tiny, plan, data, tmp_path / "second", resume=True)
 
 
 def test_a_run_does_not_write_over_what_it_begins_with(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=1, batch=8, lr=0.01)
-    first = trainer.train(tiny, plan, data, tmp_path / "run")
+    first = train(tiny, plan, data, tmp_path / "run")
     before = first.read_bytes()
     with pytest.raises(FertoolError, match=r"lies in .*run, where this run writes \(give another --out\)"):
-        trainer.train(tiny, plan, data, tmp_path / "run", start=first)
+        train(tiny, plan, data, tmp_path / "run", start=first)
     assert first.read_bytes() == before
 
 
 def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> None:
     told = []
     plan = Recipe(epochs=2, batch=20, lr=0.01)
-    trainer.train(tiny, plan, load(bars, 16), tmp_path / "run", step=lambda *now: told.append(now))
+    train(tiny, plan, load(bars, 16), tmp_path / "run", step=lambda *now: told.append(now))
     assert [(done, count) for done, count, _ in told] == [(1, 3), (2, 3), (3, 3)] * 2
     assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in checkpoints.history(tmp_path / "run")])
 
 
 def test_a_settled_recipe_changes_batch_norm_alone(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.05)
-    plain = load_file(trainer.train(tiny, plan, data, tmp_path / "plain"))
-    settled = load_file(trainer.train(tiny, replace(plan, settled=True), data, tmp_path / "settled"))
+    plain = load_file(train(tiny, plan, data, tmp_path / "plain"))
+    settled = load_file(train(tiny, replace(plan, settled=True), data, tmp_path / "settled"))
     differing = {name for name in plain if not torch.equal(plain[name], settled[name])}
     assert differing, "the network has batch norm"
     assert all("running" in name or "tracked" in name for name in differing)
@@ -356,9 +361,9 @@ def test_a_settled_recipe_changes_batch_norm_alone(tiny, bars: Path, tmp_path: P
 
 def test_states_are_stored_as_rarely_as_told_and_in_the_end(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan, found = load(bars, 16), Recipe(epochs=3, batch=8, lr=0.05), []
-    often = trainer.train(tiny, plan, data, tmp_path / "often")
+    often = train(tiny, plan, data, tmp_path / "often")
     state = tmp_path / "rarely" / "state.safetensors"
-    rarely = trainer.train(
+    rarely = train(
         tiny, plan, data, state.parent, store_every_s=3600, report=lambda _: found.append(state.exists())
     )
     assert found == [False, False, True]

@@ -117,23 +117,17 @@ def train(
     check_align(pupil, align=align)
     if align:
         faces = aligned(faces, encoder(place), pupil.crop)
-    teachers = _taught(teacher or [], plugin or [], faces, place)
+    how = trainer.TrainOptions(
+        seed=seed,
+        device=place,
+        resume=resume,
+        teachers=_taught(teacher or [], plugin or [], faces, place),
+        start=start,
+        validate_on=selected_on,
+    )
     try:
         with epochs_shown(plan.epochs) as shown:
-            path = trainer.train(
-                pupil,
-                plan,
-                faces,
-                folder,
-                seed=seed,
-                device=place,
-                resume=resume,
-                report=shown.epoch,
-                step=shown.step,
-                teachers=teachers,
-                start=start,
-                validate_on=selected_on,
-            )
+            path = trainer.train(pupil, plan, faces, folder, how, report=shown.epoch, step=shown.step)
     except KeyboardInterrupt:
         print("Stopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
         raise typer.Exit(130) from None
