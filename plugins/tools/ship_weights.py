@@ -17,7 +17,7 @@ import inspect
 import json
 import re
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def main() -> None:
     cut = measured(str(target), given.data, split, align=True)
     floor = curve(str(target), given.data, split) if name == FLOOR_OF else OTHERS_FLOOR
     epochs = len(checkpoints.history(given.model.parent)) or made["recipe"]["epochs"]
-    card = written(name, target, made, epochs, after, mirrored, cut, lost, floor)
+    card = written(name, target, made, epochs, Figures(after, mirrored, cut, lost, floor))
     target.with_suffix(".md").write_text(card, encoding="utf-8")
     target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")
     print(
@@ -153,27 +153,33 @@ def curve(model: str, data: Path, split: str) -> str:
     )
 
 
-def written(
-    name: str,
-    target: Path,
-    made: dict[str, Any],
-    epochs: int,
-    plain: Any,
-    mirrored: Any,
-    cut: Any,
-    lost: float,
-    floor: str,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures of the weights as they ship."""
+
+    plain: Any
+    mirrored: Any
+    """With `--tta`."""
+    cut: Any
+    """Cut as `analyze` cuts: `--align`."""
+    lost: float
+    """Accuracy, in 0..1, that quantizing cost."""
+    floor: str
+    """Where the smallest side of a face comes from, as Markdown."""
+
+
+def written(name: str, target: Path, made: dict[str, Any], epochs: int, found: Figures) -> str:
+    """The model card, as Markdown."""
     chosen = command.chosen(str(target), [], [])
     said = re.sub(r"\s*\n(?!- )\s*", " ", inspect.getdoc(type(chosen)) or "")
     split = made["selected_on"]
     lines = [
-        row(split, plain.scores),
-        row(f"{split}, no near-duplicates", plain.unseen),
-        row(f"{split}, `--tta`", mirrored.scores),
-        row(f"{split}, cut as `analyze` cuts", cut.scores),
+        row(split, found.plain.scores),
+        row(f"{split}, no near-duplicates", found.plain.unseen),
+        row(f"{split}, `--tta`", found.mirrored.scores),
+        row(f"{split}, cut as `analyze` cuts", found.cut.scores),
     ]
-    pace = plain.faces_per_s
+    pace = found.plain.faces_per_s
     return CARD.format(
         name=name,
         about=said,
@@ -192,18 +198,18 @@ def written(
         file=target.name,
         size=target.stat().st_size / 1e6,
         sha=weights.sha256(target),
-        change=-lost * 100,
+        change=-found.lost * 100,
         rows="\n".join(lines),
-        near=plain.scores.n - plain.unseen.n,
+        near=found.plain.scores.n - found.plain.unseen.n,
         floor=chosen.floor_px,
-        floor_from=floor,
+        floor_from=found.floor,
         cores=torch.get_num_threads(),
         bfloat16="with" if devices.quick_bfloat16("cpu") else "without",
         one=pace[1],
         sixteen=pace[16],
         classes="\n".join(
             f"| {c.label} | {c.n} | {c.precision:.3f} | {c.recall:.3f} | {c.f1:.3f} |"
-            for c in plain.scores.classes
+            for c in found.plain.scores.classes
         ),
     )
 
