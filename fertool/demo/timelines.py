@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import polars as pl
@@ -52,6 +52,21 @@ CONFIG: dict[str, Any] = {
 }
 
 
+class RunOptions(TypedDict, total=False):
+    """How a simulated recording was analyzed; each may be left out."""
+
+    recording_name: str
+    """`lecture.mp4` when left out; several recordings of one lecture need different names."""
+    policy: str
+    """`full` when left out. Under `behaviour` no expression is stored, whatever the timelines say."""
+    config: Mapping[str, Any] | None
+    """Replaces parts of the run's configuration."""
+    notes: Sequence[str]
+    """Sentences about the run, as a report shows them."""
+    chunk_s: int
+    """Seconds of one chunk, 60 when left out; long chunks are written faster."""
+
+
 def timeline(
     spec: str, every: str = "1s", student: str = "student-01", further: Sequence[str] = ()
 ) -> pl.DataFrame:
@@ -79,23 +94,18 @@ def store_lecture(
     lecture: str,
     students: Mapping[str, pl.DataFrame],
     *,
-    recording_name: str = "lecture.mp4",
     segments: pl.DataFrame | None = None,
     assessments: pl.DataFrame | None = None,
-    policy: str = "full",
-    config: Mapping[str, Any] | None = None,
-    notes: Sequence[str] = (),
-    chunk_s: int = CHUNK_S,
+    **how: Unpack[RunOptions],
 ) -> str:
     """Write timelines as if a recording had been analyzed, chunk by chunk; returns the run's id.
 
     `students`: name -> `tables.SEEN` (its `student` column is ignored), with the same further labels for all,
     since one classifier reads a recording. The samples of the recording are the times of all timelines
     together, so a lecture without any face is `{"": timeline("absent*60")}`.
-    Several calls for one lecture need different `recording_name`s. `config` overrides parts of the run's
-    configuration. Without `segments` there are equal parts, as after an analysis. Under the policy
-    `behaviour` no expression is stored, whatever the timelines say. Long chunks are written faster.
+    `how`: the fields of `RunOptions`. Without `segments` there are equal parts, as after an analysis.
     """
+    policy, chunk_s = how.get("policy", "full"), how.get("chunk_s", CHUNK_S)
     if not students or not any(len(rows) for rows in students.values()):
         raise ConfigError(f"store_lecture {course}/{lecture}: no samples", "give at least one timeline")
     kinds = {types.further(rows.columns) for rows in students.values()}
@@ -114,8 +124,9 @@ def store_lecture(
         faces = faces.with_columns(pl.lit(None).cast(schema[name]).alias(name) for name in expression)
     seen = faces.filter("present").join(samples, on="time_s").sort("sample", "student")
 
-    recording = _recording(course, lecture, recording_name, _duration(times), faces)
-    whole = {**CONFIG, "policy": policy, "chunk_s": chunk_s, **(config or {})}
+    file = how.get("recording_name", "lecture.mp4")
+    recording = _recording(course, lecture, file, _duration(times), faces)
+    whole = {**CONFIG, "policy": policy, "chunk_s": chunk_s, **(how.get("config") or {})}
     if policy == "behaviour":
         whole["classifier"] = None
     run = hashlib.sha256(f"{recording.sha256}{json.dumps(whole, sort_keys=True)}".encode()).hexdigest()[:16]
@@ -124,7 +135,7 @@ def store_lecture(
         store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
         owners = _commit_chunks(store, run, samples, _with_others(seen, further), chunk_s)
         store.students.know(course, *sorted(set(owners.values())))
-        store.finish_run(run, owners, notes)
+        store.finish_run(run, owners, how.get("notes", ()))
         parts = segment_table(equal_parts(_duration(times))) if segments is None else _as(segments, SEGMENTS)
         store.set_segments(course, lecture, parts)
         if assessments is not None:
