@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fertool import sheets
 from fertool.errors import FertoolError
 from fertool.training.datasets import folders
 from fertool.training.datasets.folders import CONTEMPT
@@ -159,7 +160,11 @@ def fitted(image: Pixels, size: int, channels: int) -> Pixels:
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    """Everything as text: what is no number is then an error of its row. Kaggle's names have spaces."""
+    """Everything as text: what is no number is then an error of its row. Kaggle's names have spaces.
+
+    Not `sheets.read`: a program wrote this file, always alike, and its 300 MB would fill memory many times
+    over as Python texts.
+    """
     return pl.read_csv(path, infer_schema=False).rename(str.strip)
 
 
@@ -191,7 +196,12 @@ def _votes_beside(path: Path, table: pl.DataFrame, ids: list[str], codes: list[i
     beside = path.with_name("fer2013new.csv")
     if not beside.is_file():
         return None
-    votes = _table(beside, _read_csv, ("Usage", *VOTES))
+    sheet = sheets.read(beside, ("Usage", *VOTES))
+    if missing := [name for name in ("Usage", *VOTES) if name not in sheet.columns]:
+        has = ", ".join((*sheet.columns, *sheet.others))
+        raise FertoolError(f"{sheet.where}: no column {', '.join(missing)}", f"its columns are {has}")
+    cells = [line.cells for line in sheet.lines]
+    votes = pl.DataFrame(cells, schema=dict.fromkeys(("Usage", *VOTES), pl.String))
     if len(votes) != len(table):
         raise FertoolError(
             f"{beside}: expected {len(table)} rows, one for each of {path.name}, found {len(votes)}"
