@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fertool.difficulty import says_difficult
 
@@ -56,6 +56,13 @@ def is_label(name: object) -> bool:
 def further(columns: Iterable[str]) -> tuple[str, ...]:
     """Labels beyond the seven among the columns of `frame_emotions` or `tables.SEEN`, in their order."""
     return tuple(name for name in columns if name not in COLUMNS and name not in EMOTIONS)
+
+
+class LectureKey(NamedTuple):
+    """What identifies a lecture: its name alone does not, each course may have a `week 1`."""
+
+    course: str
+    lecture: str
 
 
 @dataclass(frozen=True, slots=True)

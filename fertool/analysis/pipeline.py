@@ -31,7 +31,7 @@ from fertool.privacy import consent_gate
 from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.tables import segment_table
 from fertool.text import plural
-from fertool.types import Segment
+from fertool.types import LectureKey, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,8 +63,8 @@ class Outcome:
     """Whether a part of the run was there already."""
     same_as: str = ""
     """Where its bytes are known from, in words, if nothing was done for that reason."""
-    left: tuple[str, str] | None = None
-    """(course, lecture) that it belonged to before."""
+    left: LectureKey | None = None
+    """The lecture that it belonged to before."""
 
 
 def analyze(path: File, request: Request, store: Store, progress: ProgressListener) -> Outcome:
@@ -106,7 +106,7 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
         gone = [*([] if copy else _replaced(store, analysis)), *_let_go(store, analysis)]
         notes = [*analysis.warnings, *gone]
         return Outcome(recording.recording, run.run, fresh, bool(gone), notes, same_as=copy)
-    before, home = store.home(recording.recording), (analysis.course, analysis.lecture)
+    before, home = store.home(recording.recording), analysis.home
     students, doubts = linking.link(
         store, run, recording, analysis.same_person, analysis.model, analysis.student
     )
@@ -127,7 +127,7 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
 def elsewhere(store: Store, analysis: Analysis) -> Outcome | None:
     """The outcome for a recording that was analyzed in another lecture before and stays there. None for one
     that is new, belongs here, or is to be moved."""
-    recording, home = analysis.recording, (analysis.course, analysis.lecture)
+    recording, home = analysis.recording, analysis.home
     place = store.place(recording.recording)
     if place is None or analysis.move or place[:2] == home:
         return None
@@ -210,7 +210,7 @@ def _in_place(store: Store, analysis: Analysis) -> bool:
     run = analysis.run
     named = analysis.student is None or analysis.student in store.students_in(run.run)
     timed = analysis.recording.offset_s in (None, store.offset_s(run.recording))
-    return named and timed and store.home(run.recording) == (analysis.course, analysis.lecture)
+    return named and timed and store.home(run.recording) == analysis.home
 
 
 def _let_go(store: Store, analysis: Analysis) -> list[str]:
@@ -227,12 +227,12 @@ def _let_go(store: Store, analysis: Analysis) -> list[str]:
 def assess(
     store: Store,
     rules: Sequence[Rule],
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[LectureKey],
     *,
     kept: bool = False,
-    recut: Sequence[tuple[str, str]] = (),
+    recut: Sequence[LectureKey] = (),
 ) -> Result:
-    """Judge the stored observations of (course, lecture) pairs; no video is needed.
+    """Judge the stored observations of lectures; no video is needed.
 
     The result is stored as the latest. Rules of wider scopes are asked about the whole of each course among
     these lectures, or of all courses. What rules that are not among `rules` said before becomes history, or
@@ -256,8 +256,8 @@ def assess(
     return result
 
 
-def lectures(store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[Lecture]:
-    """What rules need of these (course, lecture) pairs, read one at a time, in order of name."""
+def lectures(store: Store, pairs: Sequence[LectureKey]) -> Iterator[Lecture]:
+    """What rules need of these lectures, read one at a time, in order of name."""
     for course, same in groupby(sorted(pairs), key=lambda pair: pair[0]):
         usual, levels = store.baselines(course), _levels(store, course)
         for _, name in same:
@@ -286,7 +286,7 @@ def _levels(store: Store, course: str) -> dict[tuple[str, str], dict[str, float]
 
 
 def _assess_wide(
-    store: Store, rules: Sequence[Rule], course: str | None, lectures: list[tuple[str, str]], result: Result
+    store: Store, rules: Sequence[Rule], course: str | None, lectures: list[LectureKey], result: Result
 ) -> None:
     """Lectures under the policy `behaviour` are hidden from rules that look at expressions."""
     if not rules or not lectures:

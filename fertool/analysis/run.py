@@ -20,7 +20,7 @@ from fertool.media import probe
 from fertool.media.remote import size
 from fertool.media.sampling import plan
 from fertool.storage.runs import Recording, Run
-from fertool.types import Segment
+from fertool.types import LectureKey, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,11 +76,18 @@ class Analysis:
     """As in `Request`."""
 
     @property
+    def home(self) -> LectureKey:
+        """The lecture that its recording belongs to."""
+        return LectureKey(self.course, self.lecture)
+
+    @property
     def course(self) -> str:
+        """Name of its course."""
         return self.recording.course
 
     @property
     def lecture(self) -> str:
+        """Name of its lecture."""
         return self.recording.lecture
 
     @property

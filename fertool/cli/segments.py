@@ -26,6 +26,7 @@ from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
     from fertool.storage.store import Store
+    from fertool.types import LectureKey
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +81,7 @@ def segments(
         raise typer.Exit(3)
 
 
-def _show(store: Store, lectures: list[tuple[str, str]], *, json: bool) -> None:
+def _show(store: Store, lectures: list[LectureKey], *, json: bool) -> None:
     found = {one: store.segments(*one).to_dicts() for one in lectures}
     if json:
         rows = [{"course": c, "lecture": n, **row} for (c, n), parts in found.items() for row in parts]

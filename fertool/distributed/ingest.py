@@ -83,8 +83,7 @@ def _batches(store: Store, analyses: Sequence[Analysis]) -> Iterator[tuple[int, 
     batch: list[Analysis] = []
     begin = 0
     for number, one in enumerate(analyses):
-        place = (one.course, one.lecture)
-        shared = any(place == (other.course, other.lecture) for other in batch)
+        shared = any(one.home == other.home for other in batch)
         if batch and (shared or one.recording.recording in known or len(batch) == RUNS_AT_ONCE):
             yield begin, batch
             begin, batch = number, []

@@ -9,6 +9,7 @@ import polars as pl
 
 from fertool.storage import views
 from fertool.storage.database import Part, insert
+from fertool.types import LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -22,15 +23,15 @@ class Assessments(Part):
     def save_assessments(
         self,
         rows: pl.DataFrame,
-        judged: Iterable[tuple[str, str]] | None = None,
+        judged: Iterable[LectureKey] | None = None,
         withdrawn: Iterable[tuple[str | None, str | None, str]] = (),
         asked: Collection[str] | None = None,
-        kept: Collection[tuple[str, str]] = (),
-        recut: Collection[tuple[str, str]] = (),
+        kept: Collection[LectureKey] = (),
+        recut: Collection[LectureKey] = (),
     ) -> dict[str, tuple[int, int]]:
         """Columns of `tables.ASSESSMENTS`: the latest of their lectures from now on; older ones are history.
 
-        `judged`: (course, lecture) pairs this is all there is to say of, those of the rows when left out.
+        `judged`: the lectures this is all there is to say of, those of the rows when left out.
         `withdrawn`: (course, lecture, rule) of what a policy now switches off; its history is deleted, so
         that nothing derived from expressions outlives the decision not to read them.
 
@@ -47,7 +48,7 @@ class Assessments(Part):
                    ON CONFLICT (course, lecture)
                    DO UPDATE SET assessed_at = excluded.assessed_at, agreed = excluded.agreed"""
         own = rows.select("course", "lecture").drop_nulls().unique().rows()
-        pairs = own if judged is None else list(judged)
+        pairs = [LectureKey(*row) for row in own] if judged is None else list(judged)
         with self.database.transaction() as con:
             for course, lecture, rule in withdrawn:
                 con.execute(away, {"c": course, "l": lecture, "r": rule})
@@ -89,10 +90,10 @@ class Assessments(Part):
 
 def _keep_absent(
     con: duckdb.DuckDBPyConnection,
-    judged: Iterable[tuple[str, str]],
+    judged: Iterable[LectureKey],
     asked: Collection[str],
-    kept: Collection[tuple[str, str]],
-    recut: Collection[tuple[str, str]],
+    kept: Collection[LectureKey],
+    recut: Collection[LectureKey],
     now: datetime,
 ) -> dict[str, tuple[int, int]]:
     """See `Store.save_assessments`. What is said of a whole course, or of all, is kept if one of its lectures

@@ -11,6 +11,7 @@ from fertool.storage import corrections
 from fertool.storage.audit import unknown
 from fertool.storage.database import Part
 from fertool.storage.student_labels import know
+from fertool.types import LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,12 +97,12 @@ class Consents(Part):
                 con.execute(insert, who | dates)
             _anchor(con, course, [student])
 
-    def outdated(self) -> list[tuple[str, str]]:
-        """(course, lecture) pairs that were not judged with the students who may be seen today: since then,
+    def outdated(self) -> list[LectureKey]:
+        """Lectures that were not judged with the students who may be seen today: since then,
         consent was refused, given or withdrawn, or has begun or expired."""
         sql = """SELECT course, lecture FROM agreed a JOIN lectures l USING (course, lecture)
                  WHERE l.agreed IS DISTINCT FROM a.agreed ORDER BY ALL"""
-        return [(course, lecture) for course, lecture in self.database.rows(sql)]
+        return [LectureKey(*row) for row in self.database.rows(sql)]
 
 
 def _anchor(con: duckdb.DuckDBPyConnection, course: str, students: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from fertool.errors import FertoolError
 from fertool.storage import database, student_tables
 from fertool.storage.database import Part
 from fertool.storage.student_labels import new_numbers, retire
+from fertool.types import LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +66,8 @@ class Stretch:
 class Corrections(Part):
     """Recorded decisions, and how they are made. Every method is one transaction.
 
-    Those that decide raise FertoolError for a student that is not there, and return the lectures, as
-    (course, lecture), whose assessments are out of date then.
+    Those that decide raise FertoolError for a student that is not there, and return the lectures
+    whose assessments are out of date then.
     """
 
     def all(self, course: str, recording: str | None = None) -> pl.DataFrame:
@@ -76,7 +77,7 @@ class Corrections(Part):
                   ORDER BY decision, recording, time_s, x, y"""  # noqa: S608
         return self.database.table(sql, c=course, r=recording).cast(pl.Schema(DECISIONS))
 
-    def rename(self, course: str, student: str, name: str) -> list[tuple[str, str]]:
+    def rename(self, course: str, student: str, name: str) -> list[LectureKey]:
         """Give a student another label, everywhere in the course."""
         with self.database.transaction() as con:
             _require(con, course, student)
@@ -88,7 +89,7 @@ class Corrections(Part):
             record(con, course, "rename", name, [name])
         return []
 
-    def merge(self, course: str, keep: str, other: str) -> list[tuple[str, str]]:
+    def merge(self, course: str, keep: str, other: str) -> list[LectureKey]:
         """Two students are one person, `keep`. What was said of `other` alone is deleted."""
         if keep == other:
             raise FertoolError(f"{keep} and {other}: expected two students, got one")
@@ -100,16 +101,16 @@ class Corrections(Part):
             record(con, course, "merge", other, [keep])
         return lectures
 
-    def recognize(self, course: str, found: Mapping[str, str]) -> list[tuple[str, str]]:
+    def recognize(self, course: str, found: Mapping[str, str]) -> list[LectureKey]:
         """Merge unnamed students into known ones (pseudonym -> student), without a recorded decision: the
         next analysis recognizes them by their pictures."""
-        lectures: set[tuple[str, str]] = set()
+        lectures: set[LectureKey] = set()
         with self.database.transaction() as con:
             for number, student in found.items():
                 lectures |= {*_join(con, course, student, number)}
         return sorted(lectures)
 
-    def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[tuple[str, str]]]:
+    def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[LectureKey]]:
         """Make a new student of some tracks of another. The new label is returned first.
 
         Raises FertoolError if `part` matches no track, or tracks of several recordings without naming one, or
@@ -181,7 +182,7 @@ def record(con: duckdb.DuckDBPyConnection, course: str, kind: str, student: str,
     )
 
 
-def _join(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> list[tuple[str, str]]:
+def _join(con: duckdb.DuckDBPyConnection, course: str, keep: str, other: str) -> list[LectureKey]:
     """All rows of `other` become those of `keep`, but what was said of `other` alone; returns the lectures
     that showed `other`. Consents have to be one already."""
     lectures = _lectures(con, course, other)
@@ -202,10 +203,10 @@ def _require_one_answer(con: duckdb.DuckDBPyConnection, course: str, keep: str, 
         raise FertoolError(what, "enroll both with the same answer first")
 
 
-def _lectures(con: duckdb.DuckDBPyConnection, course: str, student: str) -> list[tuple[str, str]]:
+def _lectures(con: duckdb.DuckDBPyConnection, course: str, student: str) -> list[LectureKey]:
     sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
              WHERE course = $c AND student = $s ORDER BY ALL"""
-    return [(row[0], row[1]) for row in con.execute(sql, {"c": course, "s": student}).fetchall()]
+    return [LectureKey(*row) for row in con.execute(sql, {"c": course, "s": student}).fetchall()]
 
 
 # --- which tracks to split off --------------------------------------------------------------------

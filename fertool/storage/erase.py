@@ -15,6 +15,7 @@ from fertool.storage.database import Part
 from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
 from fertool.storage.student_tables import ASSESSMENTS, MENTIONS, TABLES, TRACKS
+from fertool.types import LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +44,8 @@ class Removed:
     """Table -> number of rows; tables that lost none are left out."""
     embeddings: list[bytes] = field(default_factory=list)
     """Little-endian float32 bytes of every embedding removed: what must not be found any more."""
-    lectures: list[tuple[str, str]] = field(default_factory=list)
-    """(course, lecture) pairs whose class figures were made with what is gone."""
+    lectures: list[LectureKey] = field(default_factory=list)
+    """Those whose class figures were made with what is gone."""
 
     def count(self, table: str, number: int) -> None:
         """Add a number of rows to those of a table."""
@@ -88,7 +89,7 @@ class Erasure(Part):
                      WHERE started_at < $before"""
             rows = con.execute(sql, when).fetchall()
             old = {"runs": [row[0] for row in rows]}
-            removed.lectures = sorted({(row[1], row[2]) for row in rows})
+            removed.lectures = sorted({LectureKey(row[1], row[2]) for row in rows})
             removed.embeddings += _embeddings(con, "FROM tracks WHERE list_contains($runs, run)", old)
             _delete_runs(con, old["runs"], removed)
             for table in TABLES:
@@ -167,7 +168,7 @@ class _Eraser:
                    JOIN recordings USING (recording) WHERE {TRACKS.theirs}"""  # noqa: S608
         rows = self.con.execute(seen, self.who).fetchall()
         self.shown = [row[0] for row in rows]
-        self.removed.lectures = sorted({(self.course, row[1]) for row in rows})
+        self.removed.lectures = sorted({LectureKey(self.course, row[1]) for row in rows})
         unfinished = """SELECT run FROM runs WHERE state <> 'finished' AND list_contains($shown, recording)"""
         runs = [row[0] for row in self.con.execute(unfinished, {"shown": self.shown}).fetchall()]
         theirs = """track IN (SELECT track FROM tracks JOIN runs USING (run)
@@ -258,14 +259,14 @@ def _delete_recordings(con: duckdb.DuckDBPyConnection, recordings: list[str], re
     sql = "SELECT run FROM runs WHERE list_contains($old, recording)"
     old = {"old": recordings}
     homes = """SELECT DISTINCT course, lecture FROM recordings WHERE list_contains($old, recording)"""
-    left = con.execute(homes, old).fetchall()
+    left = [LectureKey(*row) for row in con.execute(homes, old).fetchall()]
     _delete_runs(con, [row[0] for row in con.execute(sql, old).fetchall()], removed)
     for table in ("decisions", "recordings"):
         _delete(con, removed, table, "list_contains($old, recording)", old)
-    for course, lecture in left:
-        here = {"c": course, "l": lecture}
+    for home in left:
+        here = {"c": home.course, "l": home.lecture}
         still = "SELECT 1 FROM recordings WHERE course = $c AND lecture = $l"
         if not con.execute(still, here).fetchall():
             for table in ("assessments", "segments", "lectures"):
                 _delete(con, removed, table, "course = $c AND lecture = $l", here)
-        removed.lectures = [pair for pair in removed.lectures if pair != (course, lecture)]
+        removed.lectures = [pair for pair in removed.lectures if pair != home]

@@ -9,7 +9,7 @@ import polars as pl
 
 from fertool.storage.database import Part, insert
 from fertool.storage.tables import SEGMENTS
-from fertool.types import Course
+from fertool.types import Course, LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class Lectures(Part):
     """Courses, lectures, segments. Every method is one transaction."""
 
-    def lectures(self, course: str | None = None, lecture: str | None = None) -> list[tuple[str, str]]:
-        """(course, lecture) pairs that have a finished run, in order of name."""
+    def lectures(self, course: str | None = None, lecture: str | None = None) -> list[LectureKey]:
+        """Lectures that have a finished run, in order of name."""
         sql = """SELECT DISTINCT course, lecture FROM current_runs
                  WHERE ($course IS NULL OR course = $course) AND ($lecture IS NULL OR lecture = $lecture)
                  ORDER BY ALL"""
-        return [(row[0], row[1]) for row in self.database.rows(sql, course=course, lecture=lecture)]
+        return [LectureKey(*row) for row in self.database.rows(sql, course=course, lecture=lecture)]
 
     def describe_course(
         self, course: str, instructor: str, topics: Sequence[str], held: Mapping[str, date | None]

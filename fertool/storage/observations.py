@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fertool.storage.database import Part
 from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.tables import seen_schema
-from fertool.types import EMOTIONS, further
+from fertool.types import EMOTIONS, LectureKey, further
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,8 +122,8 @@ class Observations(Part):
             GROUP BY ALL ORDER BY ALL"""  # noqa: S608  (our own names)
         return self.database.table(sql, c=course)
 
-    def named_lectures(self) -> list[tuple[str, str]]:
-        """(course, lecture) pairs with a student who has a name, in order of name."""
+    def named_lectures(self) -> list[LectureKey]:
+        """Lectures with a student who has a name, in order of name."""
         sql = """SELECT DISTINCT course, lecture FROM tracks JOIN current_runs USING (run)
                  WHERE NOT regexp_full_match(student, $pseudonym) ORDER BY ALL"""
-        return [(row[0], row[1]) for row in self.database.rows(sql, pseudonym=PSEUDONYM)]
+        return [LectureKey(*row) for row in self.database.rows(sql, pseudonym=PSEUDONYM)]

@@ -12,7 +12,7 @@ from fertool.media import sampling
 from fertool.storage import database, student_labels
 from fertool.storage.database import Part, insert
 from fertool.storage.schema import probability
-from fertool.types import EMOTIONS, MOST_ROLL_DEG
+from fertool.types import EMOTIONS, MOST_ROLL_DEG, LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,10 +73,10 @@ class Runs(Part):
         """All recordings, those without a finished run too."""
         return {row[0] for row in self.database.rows("SELECT recording FROM recordings")}
 
-    def home(self, recording: str) -> tuple[str, str] | None:
-        """(course, lecture) of a recording, or None for an unknown one."""
+    def home(self, recording: str) -> LectureKey | None:
+        """The lecture of a recording, or None for an unknown one."""
         rows = self.database.rows("SELECT course, lecture FROM recordings WHERE recording = $r", r=recording)
-        return (rows[0][0], rows[0][1]) if rows else None
+        return LectureKey(*rows[0]) if rows else None
 
     def place(self, recording: str) -> tuple[str, str, str] | None:
         """(course, lecture, path) of a recording with a finished run, or None for any other."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fertool.contracts import Rule
     from fertool.media.remote import File
     from fertool.storage.store import Store
+    from fertool.types import LectureKey
     from fertool.workflows.plan import Arguments, Failed, Plan
 
 BECAME = ("analyzed", "resumed", "done before", "same as", "skipped", "failed")
@@ -142,7 +143,7 @@ def judged(
     measured: Measured,
     reporter: Reporter,
     plan: Plan | None = None,
-    recut: Sequence[tuple[str, str]] = (),
+    recut: Sequence[LectureKey] = (),
 ) -> Concluded:
     """Judge the lectures with new observations, and those of `recut`, with new segments.
 
@@ -214,9 +215,9 @@ def _named_alike(store: Store, outcomes: Sequence[Outcome], reporter: Reporter) 
 
 def _cut(
     plan: Plan, store: Store, outcomes: Sequence[Outcome], reporter: Reporter
-) -> tuple[list[tuple[str, str]], Failed]:
+) -> tuple[list[LectureKey], Failed]:
     """Cut the lectures as was asked; returns those whose segments changed, and what could not be cut."""
-    recut: list[tuple[str, str]] = []
+    recut: list[LectureKey] = []
     failed: Failed = []
     for home in sorted({home for one in outcomes if (home := store.home(one.recording))}):
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fertool.errors import FertoolError
 from fertool.text import plural
+from fertool.types import LectureKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     """(course, lecture, rule, version)."""
 
 
-def analyzed(store: Store, course: str | None, lecture: str | None) -> list[tuple[str, str]]:
-    """(course, lecture) pairs with a finished run, of one course and lecture unless None: at least one.
+def analyzed(store: Store, course: str | None, lecture: str | None) -> list[LectureKey]:
+    """Lectures with a finished run, of one course and lecture unless None: at least one.
 
     Raises FertoolError if there is none.
     """
@@ -36,7 +37,7 @@ def after_analysis(
     store: Store,
     rules: Sequence[Rule],
     outcomes: Iterable[Outcome],
-    recut: Iterable[tuple[str, str]],
+    recut: Iterable[LectureKey],
     reporter: Reporter,
 ) -> list[str]:
     """Judge the lectures with new observations, and those of `recut` with new segments; returns which rules
@@ -55,7 +56,7 @@ def after_analysis(
 
 
 def with_other_students(
-    store: Store, rules: Sequence[Rule], lectures: Sequence[tuple[str, str]], reporter: Reporter
+    store: Store, rules: Sequence[Rule], lectures: Sequence[LectureKey], reporter: Reporter
 ) -> bool:
     """Judge lectures whose students changed; False if a rule failed, which is reported."""
     from fertool.analysis import pipeline
@@ -105,7 +106,7 @@ def renew(store: Store, settings: Settings, reporter: Reporter) -> None:
         writable = type(store)(store.database.path, create=False, timeout_s=store.database.timeout_s)
         with writable.database.transaction():
             pass  # raises, before any work is done, unless the file can be written to
-        lectures = sorted({row[:2] for row in judged})
+        lectures = sorted({LectureKey(course, lecture) for course, lecture, *_ in judged})
         result = pipeline.assess(writable, toolbox.toolbox(settings).rules, lectures, kept=True)
     except FertoolError as error:
         what = "rules have changed since lectures were judged, which could not be judged again"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fertool.errors import ConfigError
+from fertool.types import LectureKey
 from fertool.workflows.segments import refuse_many
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _syllabus(arguments: Arguments) -> Syllabus:
     course = course_file.read(Path(arguments.given[0]))
     for lecture in course.lectures:
         if lecture.segments:  # before a night of analysis, not after
-            refuse_many(lecture.segments, [(course.course, lecture.name)])
+            refuse_many(lecture.segments, [LectureKey(course.course, lecture.name)])
     return course
 
 
@@ -197,7 +198,8 @@ def _requests(
         for stream in _streams(file, said.stream if said and said.stream else arguments.stream):
             found.append((file, replace(request, view=View(stream, rotate or 0))))
     if arguments.segments:  # before an hour of analysis, not after
-        refuse_many(arguments.segments, sorted({(request.course, request.lecture) for _, request in found}))
+        lectures = {LectureKey(request.course, request.lecture) for _, request in found}
+        refuse_many(arguments.segments, sorted(lectures))
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fertool.config import Settings
     from fertool.storage.erase import Removed
     from fertool.storage.store import Store
+    from fertool.types import LectureKey
     from fertool.workflows.names import NamesFile
     from fertool.workflows.reporter import Reporter
 
@@ -68,7 +69,7 @@ def pending(store: Store, settings: Settings) -> list[str]:
 def catch_up(
     store: Store,
     settings: Settings,
-    lectures: Sequence[tuple[str, str]],
+    lectures: Sequence[LectureKey],
     course: str | None,
     reporter: Reporter,
 ) -> bool:

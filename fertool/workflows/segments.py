@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fertool.storage.store import Store
-    from fertool.types import Segment
+    from fertool.types import LectureKey, Segment
 
 
-def refuse_many(source: str, lectures: Sequence[tuple[str, str]]) -> None:
+def refuse_many(source: str, lectures: Sequence[LectureKey]) -> None:
     """Raise ConfigError for a bad source, and for a file that several lectures would share."""
     from fertool.assessment import segments
 
@@ -27,10 +27,10 @@ def refuse_many(source: str, lectures: Sequence[tuple[str, str]]) -> None:
 
 def cut(
     store: Store,
-    lectures: Sequence[tuple[str, str]],
+    lectures: Sequence[LectureKey],
     source: str,
     difficulty: Mapping[str, str] | None = None,
-) -> tuple[list[tuple[str, str]], list[str]]:
+) -> tuple[list[LectureKey], list[str]]:
     """Replace the segments of lectures; none is changed if the source is at fault. An empty source leaves
     them as they are. `difficulty`: of knowledge points, for segments that say only the point.
 
@@ -50,7 +50,7 @@ def cut(
     return list(found), notes
 
 
-def _look(store: Store, one: tuple[str, str], source: str) -> tuple[list[Segment], list[str]]:
+def _look(store: Store, one: LectureKey, source: str) -> tuple[list[Segment], list[str]]:
     from fertool.assessment import segments
     from fertool.media.display import View
     from fertool.media.remote import located

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fertool.identity.roster_file import Listed
     from fertool.storage.corrections import Stretch
     from fertool.storage.store import Store
+    from fertool.types import LectureKey
     from fertool.workflows.names import NamesFile
     from fertool.workflows.reporter import Reporter
 
@@ -66,7 +67,7 @@ class Enrolled:
     """Numbered student of earlier recordings -> who that is from now on."""
     asked: int
     """How many numbered students were compared."""
-    lectures: list[tuple[str, str]]
+    lectures: list[LectureKey]
     """Lectures that the recognized students change."""
     dropped: int
     """Recordings of which faces without consent were not kept before the students were known."""
@@ -167,7 +168,7 @@ def _store_roster(
 
 def _recognize(
     store: Store, course: str, graded: Graded, labels: Mapping[str, str], names: NamesFile | None
-) -> tuple[dict[str, str], int, list[tuple[str, str]]]:
+) -> tuple[dict[str, str], int, list[LectureKey]]:
     """Numbered student -> which enrolled student that is, how many were compared, and the lectures that this
     changes."""
     from fertool.identity import recognition
