@@ -43,7 +43,7 @@ CHUNK_S = 60.0
 class Source:
     """A recording that was opened, and the samples wanted of it."""
 
-    video: probe.Recording
+    video: probe.VideoInfo
     targets: Times
     """Of the samples, in seconds; never empty."""
     bytes: int | None = None
@@ -165,7 +165,7 @@ def _distinct(numbers: npt.NDArray[np.int_]) -> Iterable[int]:
     return (int(number) for number in np.unique(numbers))
 
 
-def _recording(source: probe.Recording, request: Request) -> Recording:
+def _recording(source: probe.VideoInfo, request: Request) -> Recording:
     """A further stream of pictures is a recording of its own."""
     sha256, name = probe.sha256(source.path), source.path.name
     known_by = sha256

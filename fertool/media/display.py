@@ -46,7 +46,7 @@ class View:
 
     @staticmethod
     def of(picture: Mapping[str, Any]) -> View:
-        """The view that gave these facts: see `probe.Recording.picture`."""
+        """The view that gave these facts: see `probe.VideoInfo.picture`."""
         return View(picture.get("stream", 0), picture.get("rotate", 0))
 
 

@@ -53,7 +53,7 @@ where something changes have one every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class VideoInfo:
     """What there is to know of a video file without analyzing it."""
 
     path: File
@@ -182,7 +182,7 @@ def sha256(path: File | str, progress: Callable[[int], None] | None = None) -> s
         raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def probe(path: File | str, view: View = AS_DECLARED) -> Recording:
+def probe(path: File | str, view: View = AS_DECLARED) -> VideoInfo:
     """Describe a recording: one pass over its packets, and its first frame decoded.
 
     Raises VideoError for anything that cannot be analyzed: missing, empty, not a video, no such stream of
@@ -209,7 +209,7 @@ def probe(path: File | str, view: View = AS_DECLARED) -> Recording:
     index = replace(index, time_s=index.time_s - late_s)
     end_s = float(index.times[-1]) + (1 / fps if fps else 0)
     announced_s = 0.0 if index.estimated else _announced_s(*lengths_s, late_s)
-    return Recording(
+    return VideoInfo(
         path=path,
         format=container.format.name,
         codec=codec,

@@ -72,7 +72,7 @@ class Lectures(Part):
         return str(rows[0][0]) if rows else ""
 
     def recordings(self, course: str, lecture: str) -> list[tuple[str, float, dict[str, Any]]]:
-        """(path, offset_s, `probe.Recording.picture` of the current run) of the recordings of a lecture, in
+        """(path, offset_s, `probe.VideoInfo.picture` of the current run) of the recordings of a lecture, in
         order of time, then name."""
         sql = """SELECT path, offset_s,
                      CASE WHEN json_valid(config) THEN json_extract_string(config, '$.picture') END

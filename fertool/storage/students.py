@@ -167,7 +167,7 @@ class Students(Part):
         return self.database.table(sql, c=course, s=student)
 
     def glimpses(self, course: str, each: int) -> pl.DataFrame:
-        """student, lecture, name, recording, path, bytes, picture (`probe.Recording.picture` as JSON, null
+        """student, lecture, name, recording, path, bytes, picture (`probe.VideoInfo.picture` as JSON, null
         where empty), time_s, x1, y1, x2, y2: up to `each` faces of every student of the current runs, spread
         over the course, large and frontal ones rather than others."""
         sql = """

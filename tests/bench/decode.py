@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from fertool.media.decode import Samples
-from fertool.media.probe import Recording, probe, sha256
+from fertool.media.probe import VideoInfo, probe, sha256
 from fertool.media.sampling import Every, plan
 
 ROUNDS = 5
@@ -58,7 +58,7 @@ def everything(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def sampled(source: Recording, every: Every) -> int:
+def sampled(source: VideoInfo, every: Every) -> int:
     return sum(1 for _ in Samples(source.path, source.index, plan(source.index, every)))
 
 

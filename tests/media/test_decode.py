@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from fertool.errors import VideoError
 from fertool.media.decode import Samples, prefetch
-from fertool.media.probe import Recording, probe
+from fertool.media.probe import VideoInfo, probe
 from fertool.media.sampling import Every, Index, plan
 from fertool.types import Sample
 
@@ -61,7 +61,7 @@ FILES = {
 @pytest.fixture(scope="module", params=list(FILES))
 def recording(
     request: pytest.FixtureRequest, videos: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Recording:
+) -> VideoInfo:
     codec, options = FILES[request.param]
     try:
         av.codec.Codec(codec, "w")
@@ -72,7 +72,7 @@ def recording(
 
 
 @pytest.fixture(scope="module")
-def reference(recording: Recording) -> dict[float, np.ndarray]:
+def reference(recording: VideoInfo) -> dict[float, np.ndarray]:
     """Time -> image of every frame, decoded from the start with nothing left out."""
     converter = VideoReformatter()
     with av.open(str(recording.path)) as container:
@@ -91,7 +91,7 @@ def assert_same(
 
 
 def test_frames_are_numbered_as_they_were_drawn(
-    recording: Recording, reference: dict[float, np.ndarray], videos: ModuleType
+    recording: VideoInfo, reference: dict[float, np.ndarray], videos: ModuleType
 ) -> None:
     assert [videos.number_of(image) for image in reference.values()] == list(range(60))
     start = recording.index.times[0]
@@ -101,7 +101,7 @@ def test_frames_are_numbered_as_they_were_drawn(
 
 @pytest.mark.parametrize("every", ["all", "keyframes", 0.2, 0.5, 1.0])
 def test_what_is_sampled_is_the_same_as_without_skipping(
-    recording: Recording, reference: dict[float, np.ndarray], every: Every
+    recording: VideoInfo, reference: dict[float, np.ndarray], every: Every
 ) -> None:
     targets = plan(recording.index, every)
     frames = Samples(recording.path, recording.index, targets)
@@ -112,7 +112,7 @@ def test_what_is_sampled_is_the_same_as_without_skipping(
 @pytest.mark.parametrize("every", ["all", 0.2])
 @pytest.mark.parametrize("length", [1, 5])
 def test_starting_anywhere_gives_the_same(
-    recording: Recording, reference: dict[float, np.ndarray], every: Every, length: int
+    recording: VideoInfo, reference: dict[float, np.ndarray], every: Every, length: int
 ) -> None:
     targets = plan(recording.index, every)
     for first in range(0, len(targets), 3):
@@ -120,7 +120,7 @@ def test_starting_anywhere_gives_the_same(
         assert_same(list(Samples(recording.path, recording.index, part, first)), part, first, reference)
 
 
-def test_images_are_contiguous_bgr(recording: Recording) -> None:
+def test_images_are_contiguous_bgr(recording: VideoInfo) -> None:
     sample = next(iter(Samples(recording.path, recording.index, recording.index.times[:1])))
     assert (sample.image.dtype, sample.image.shape) == (np.uint8, (96, 160, 3))
     assert sample.image.flags.c_contiguous

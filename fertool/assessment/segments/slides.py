@@ -65,7 +65,7 @@ def pictures(
     path: File, picture: Mapping[str, Any], times: Sequence[float], region: Region | None = None
 ) -> dict[float, bytes]:
     """Time -> the slide in the frame shown then, a JPEG at most `SHOWN` pixels across; what cannot be decoded
-    is left out. `picture`: `probe.Recording.picture` of a run; `times`: of its samples, exactly. Raises
+    is left out. `picture`: `probe.VideoInfo.picture` of a run; `times`: of its samples, exactly. Raises
     VideoError, also where pictures have another shape by now."""
     film = probe.probe(path, View.of(picture))
     if film.picture != picture:  # by a version that took stored pixels for those shown
