@@ -1,4 +1,4 @@
-"""Progress of recordings on many workers: of each, and of the whole set."""
+"""RecordingProgress of recordings on many workers: of each, and of the whole set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Progress:
+class RecordingProgress:
     """Of one recording."""
 
     job: Job
@@ -62,7 +62,7 @@ class Status:
     """Seconds to go; None while nothing is known."""
 
 
-def status(progress: Sequence[Progress], workers: int, spent_s: float) -> Status:
+def status(progress: Sequence[RecordingProgress], workers: int, spent_s: float) -> Status:
     """The sum of all, `spent_s` after the beginning."""
     known = [one.length_s for one in progress if one.analysis]
     usual_s = sum(known) / len(known) if known else 0.0

@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fertool import __version__
-from fertool.distributed.progress import Progress, Status, status
+from fertool.distributed.progress import RecordingProgress, Status, status
 from fertool.distributed.worker import Described, Failed, WorkerConfig
 from fertool.errors import ConfigError, StoreError
 
@@ -59,7 +59,7 @@ class WorkerPool(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Task:
-    of: Progress
+    of: RecordingProgress
     chunks: frozenset[int] | None = None
     """None: the recording has to be described first."""
     tries: int = 0
@@ -90,7 +90,7 @@ class Scheduler:
         """`skip`: whether an analysis, once described, need not be measured. `spooled`: which chunks of a
         run are in the spool now."""
         self.pool, self.config, self.skip, self.spooled = pool, config, skip, spooled
-        self.progress = [Progress(job) for job in jobs]
+        self.progress = [RecordingProgress(job) for job in jobs]
         self.messages: list[str] = []
         self.workers = 0
         """That are ready."""
@@ -104,7 +104,7 @@ class Scheduler:
     def status(self) -> Status:
         return status(self.progress, self.workers, time.monotonic() - self._began)
 
-    def under_way(self) -> list[Progress]:
+    def under_way(self) -> list[RecordingProgress]:
         """Recordings that some worker has a task of, in order."""
         doing = (busy.doing.of for busy in self._busy.values() if isinstance(busy.doing, Task))
         found = {one.job.number: one for one in doing if not one.done}
@@ -254,7 +254,7 @@ class Scheduler:
                 one.measured |= task.chunks
                 one.done = one.done or one.measured == one.missing
 
-    def _fail(self, one: Progress, reason: str) -> None:
+    def _fail(self, one: RecordingProgress, reason: str) -> None:
         one.done, one.reason = True, one.reason or reason
 
     def _look(self) -> None:

@@ -15,7 +15,7 @@ from fertool.analysis.run import Analysis
 from fertool.cli.terminal.overall import ROWS, Lines, Screen, Whole, picture
 from fertool.config import Settings
 from fertool.distributed.local import Processes
-from fertool.distributed.progress import Progress, Status, status
+from fertool.distributed.progress import RecordingProgress, Status, status
 from fertool.distributed.scheduler import Scheduler
 from fertool.distributed.worker import Job, WorkerConfig
 from fertool.storage.runs import Recording, Run
@@ -28,26 +28,26 @@ def analysis(number: int, chunks: int) -> Analysis:
     return Analysis(recording, Run(f"{number}", "", "", "", {}, 1), 1.0, None, tuple(range(chunks)), (), ())
 
 
-def one(number: int, chunks: int = 0, measured: int = 0, name: str = "") -> Progress:
+def one(number: int, chunks: int = 0, measured: int = 0, name: str = "") -> RecordingProgress:
     """Nothing was there before; 0 chunks: nobody has looked at it yet."""
     job = Job(number, name or f"/at/week {number}.mp4", {}, None, ("", number))
     known = analysis(number, chunks) if chunks else None
-    return Progress(job, known, frozenset(range(chunks)), frozenset(range(measured)))
+    return RecordingProgress(job, known, frozenset(range(chunks)), frozenset(range(measured)))
 
 
-def going_on(*recordings: Progress) -> Scheduler:
+def going_on(*recordings: RecordingProgress) -> Scheduler:
     """No worker is started."""
     made = Scheduler(Processes(), CONFIG, [], lambda _: False, lambda _: set())
     made.progress = list(recordings)
     return made
 
 
-def end(*recordings: Progress) -> None:
+def end(*recordings: RecordingProgress) -> None:
     for recording in recordings:
         recording.done, recording.measured = True, recording.missing
 
 
-def failed(recording: Progress, reason: str) -> Progress:
+def failed(recording: RecordingProgress, reason: str) -> RecordingProgress:
     recording.done, recording.reason = True, reason
     return recording
 
@@ -105,7 +105,7 @@ def console(columns: int) -> Console:
     return Console(file=io.StringIO(), width=columns, color_system=None, force_terminal=True)
 
 
-def painted(columns: int, recordings: list[Progress], **more: object) -> list[str]:
+def painted(columns: int, recordings: list[RecordingProgress], **more: object) -> list[str]:
     at = console(columns)
     now = status(recordings, workers=2, spent_s=60)
     at.print(picture(now, [one for one in recordings if not one.done], **more))

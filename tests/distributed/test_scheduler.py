@@ -14,7 +14,7 @@ from fertool import __version__
 from fertool.analysis.run import Analysis
 from fertool.config import Settings
 from fertool.distributed import scheduler as scheduling
-from fertool.distributed.progress import Progress, Status, status
+from fertool.distributed.progress import RecordingProgress, Status, status
 from fertool.distributed.scheduler import CHUNKS_AT_ONCE, TRIES, Scheduler
 from fertool.distributed.worker import Described, Failed, Job, WorkerConfig
 from fertool.errors import ConfigError, StoreError
@@ -293,9 +293,9 @@ def test_a_spool_is_not_asked_all_the_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 def one(
     chunks: int, missing: int = 0, measured: int = 0, *, done: bool = False, reason: str = ""
-) -> Progress:
+) -> RecordingProgress:
     known = analysis(0, chunks) if chunks else None
-    return Progress(
+    return RecordingProgress(
         job(0), known, frozenset(range(missing)), frozenset(range(measured)), done=done, reason=reason
     )
 
@@ -319,7 +319,7 @@ COUNTS = [
 
 
 @pytest.mark.parametrize(("recordings", "ended", "figures"), COUNTS)
-def test_the_sum_of_all(recordings: list[Progress], ended: tuple[int, int], figures: tuple) -> None:
+def test_the_sum_of_all(recordings: list[RecordingProgress], ended: tuple[int, int], figures: tuple) -> None:
     done, whole, speed, left_s = figures
     found = status(recordings, workers=2, spent_s=60)
     hours = (pytest.approx(done / 60), pytest.approx(whole / 60))

@@ -1,4 +1,4 @@
-"""Progress of recordings on several workers: lines, JSON lines, or a live screen."""
+"""RecordingProgress of recordings on several workers: lines, JSON lines, or a live screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from fertool.analysis.run import Analysis
-    from fertool.distributed.progress import Progress, Status
+    from fertool.distributed.progress import RecordingProgress, Status
     from fertool.distributed.scheduler import Scheduler
 
 ROWS = 8
@@ -72,11 +72,11 @@ class Whole(Plain):
     def failed(self, file: str, reason: str) -> None:
         self.warning(reason if reason.startswith(file) else f"{file}: {reason}")
 
-    def news(self, under_way: Sequence[Progress]) -> bool:
+    def news(self, under_way: Sequence[RecordingProgress]) -> bool:
         """Whether something is to be shown at once; lines can wait."""
         return False
 
-    def show(self, now: Status, under_way: Sequence[Progress]) -> None:
+    def show(self, now: Status, under_way: Sequence[RecordingProgress]) -> None:
         hours = f"{now.hours_done:.1f}/{now.hours:.1f} h"
         self.message(f"{now.done}/{now.recordings} recordings, {hours}, {figures(now)}")
 
@@ -93,7 +93,7 @@ class Lines(Whole):
     def failed(self, file: str, reason: str) -> None:
         print_line({"event": "failed", "file": file, "reason": reason})
 
-    def show(self, now: Status, under_way: Sequence[Progress]) -> None:
+    def show(self, now: Status, under_way: Sequence[RecordingProgress]) -> None:
         print_line({"event": "progress"} | asdict(now))
 
     def ingesting(self, analysis: Analysis, number: int, count: int) -> None:
@@ -111,7 +111,7 @@ class Screen(Whole):
         self.now: Status | None = None
         self._painted: list[tuple[int, float]] = []
 
-    def news(self, under_way: Sequence[Progress]) -> bool:
+    def news(self, under_way: Sequence[RecordingProgress]) -> bool:
         """A recording that begins is, and how long it is, however soon it may be over."""
         before = self._painted
         self._painted = [(one.job.number, one.length_s) for one in under_way]
@@ -122,7 +122,7 @@ class Screen(Whole):
 
         self.live.console.print(Text(text))
 
-    def show(self, now: Status, under_way: Sequence[Progress]) -> None:
+    def show(self, now: Status, under_way: Sequence[RecordingProgress]) -> None:
         self.now = now
         self.live.update(picture(now, under_way), refresh=True)
 
@@ -135,7 +135,7 @@ class Screen(Whole):
 
 
 def picture(
-    now: Status | None, under_way: Sequence[Progress] = (), loaded: tuple[int, int] | None = None
+    now: Status | None, under_way: Sequence[RecordingProgress] = (), loaded: tuple[int, int] | None = None
 ) -> Group:
     """A bar for each recording under way, as many as have room, then one for the whole set, and its figures.
 
