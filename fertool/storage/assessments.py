@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.storage import views
-from fertool.storage.database import Part, insert
+from fertool.storage.database import Aggregate, insert
 from fertool.types import LectureKey
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class Assessments(Part):
+class Assessments(Aggregate):
     """Assessments. Every method is one transaction."""
 
     def save_assessments(

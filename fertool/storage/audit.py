@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fertool.errors import StoreError
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 from fertool.storage.student_tables import TABLES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Site:
     k: int | None
 
 
-class Audit(Part):
+class Audit(Aggregate):
     """Records of access and of what is held. Every method is one transaction."""
 
     # --- who looked at what ---------------------------------------------------------------------

@@ -9,7 +9,7 @@ import polars as pl
 from fertool.errors import FertoolError
 from fertool.storage import corrections
 from fertool.storage.audit import unknown
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 from fertool.storage.student_labels import know
 from fertool.types import LectureKey
 
@@ -30,7 +30,7 @@ CONSENTS: dict[str, pl.DataType] = {
 """One row per student with an answer on record. Dates may be null: not known, or never."""
 
 
-class Consents(Part):
+class Consents(Aggregate):
     """Consents on record. Every method is one transaction."""
 
     def consents(self, course: str) -> pl.DataFrame:

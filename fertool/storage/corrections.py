@@ -14,7 +14,7 @@ import polars as pl
 
 from fertool.errors import FertoolError
 from fertool.storage import database, student_tables
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 from fertool.storage.student_labels import new_numbers, retire
 from fertool.types import LectureKey
 
@@ -63,7 +63,7 @@ class Stretch:
     """`start_s` when left out: the track at that time."""
 
 
-class Corrections(Part):
+class Corrections(Aggregate):
     """Recorded decisions, and how they are made. Every method is one transaction.
 
     Those that decide raise FertoolError for a student that is not there, and return the lectures

@@ -234,7 +234,7 @@ class Database:
         return f"{what}: {copy}; or {again}" if whole else f"no table can be read whole: {again}"
 
 
-class Part:
+class Aggregate:
     """A part of the store: methods over some of its tables."""
 
     def __init__(self, database: Database) -> None:

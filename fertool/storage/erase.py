@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fertool.storage.audit import Audit
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 from fertool.storage.runs import RUN_TABLES
 from fertool.storage.student_labels import inherit, retire
 from fertool.storage.student_tables import ASSESSMENTS, MENTIONS, TABLES, TRACKS
@@ -53,7 +53,7 @@ class Removed:
             self.rows[table] = self.rows.get(table, 0) + number
 
 
-class Erasure(Part):
+class Erasure(Aggregate):
     """Deletes. Every method is one transaction."""
 
     def forget(self, course: str, student: str, *, keep_answer: bool = False) -> Removed:

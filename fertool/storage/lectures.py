@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fertool.storage.database import Part, insert
+from fertool.storage.database import Aggregate, insert
 from fertool.storage.tables import SEGMENTS
 from fertool.types import Course, LectureKey
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 
-class Lectures(Part):
+class Lectures(Aggregate):
     """Courses, lectures, segments. Every method is one transaction."""
 
     def lectures(self, course: str | None = None, lecture: str | None = None) -> list[LectureKey]:

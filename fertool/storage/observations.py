@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 from fertool.storage.student_labels import PSEUDONYM
 from fertool.storage.tables import seen_schema
 from fertool.types import EMOTIONS, LectureKey, further
@@ -19,7 +19,7 @@ TOGETHER = 0.05
 next, or a picture on a slide."""
 
 
-class Observations(Part):
+class Observations(Aggregate):
     """Faces in samples, of the current runs, of those who may be shown. Every method is one transaction."""
 
     def faces(self, recordings: Sequence[str]) -> pl.DataFrame:

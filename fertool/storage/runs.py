@@ -10,7 +10,7 @@ import polars as pl
 
 from fertool.media import sampling
 from fertool.storage import database, student_labels
-from fertool.storage.database import Part, insert
+from fertool.storage.database import Aggregate, insert
 from fertool.storage.schema import probability
 from fertool.types import EMOTIONS, MOST_ROLL_DEG, LectureKey
 
@@ -56,7 +56,7 @@ class Run:
     """Number of samples."""
 
 
-class Runs(Part):
+class Runs(Aggregate):
     """Recordings, runs, chunks, tracks. Every method is one transaction."""
 
     def add_recording(self, recording: Recording) -> None:

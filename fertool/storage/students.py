@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from fertool.storage import student_labels
-from fertool.storage.database import Part
+from fertool.storage.database import Aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,7 +52,7 @@ _FACES = """
 the others."""
 
 
-class Students(Part):
+class Students(Aggregate):
     """What is known of the students of a course. Every method is one transaction."""
 
     # --- faces --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from fertool.storage.database import Part, insert, table
+from fertool.storage.database import Aggregate, insert, table
 
 if TYPE_CHECKING:
     from fertool.storage.store import Store
@@ -52,7 +52,7 @@ def test_insert_goes_by_name_and_leaves_defaults(store: Store) -> None:
 
 def test_parts_of_the_store_share_its_file(store: Store) -> None:
     """While the file is kept open for one process, a second `Database` of it would wait for its lock."""
-    parts = [part for part in vars(store).values() if isinstance(part, Part)]
+    parts = [part for part in vars(store).values() if isinstance(part, Aggregate)]
     assert len(parts) == 5
     with store.database.kept():
         store.students.know("signals", "Ann")
