@@ -21,7 +21,7 @@ from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.types import EMOTIONS, MOST_ROLL_DEG, Crop, Faces
 from fertool.vision import crops, gallery_tiles
 from fertool.vision.still_faces import Watch
-from fertool.vision.tracking import Part, Tracker, anchors, split
+from fertool.vision.tracking import Tracker, TrackPart, anchors, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +163,7 @@ class Chunk:
             "observations": self._observations(track_of),
         }
 
-    def _identify(self) -> list[Part]:
+    def _identify(self) -> list[TrackPart]:
         """Every path cut into one-person parts with their mean embeddings.
 
         When several change their person at once, the tiles were shuffled: then every path is cut there. In
@@ -182,7 +182,7 @@ class Chunk:
         edges = [bisect_left(path, time, key=lambda spot: self._times[spot[0]]) for time in times]
         return [path[a:b] for a, b in pairwise([0, *edges, len(path)]) if a < b]
 
-    def _parts(self, paths: Sequence[Sequence[Spot]]) -> list[Part]:
+    def _parts(self, paths: Sequence[Sequence[Spot]]) -> list[TrackPart]:
         usable = [self._usable(path) for path in paths]
         chosen = [
             [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable
@@ -219,7 +219,7 @@ class Chunk:
             known |= {spot: row for (spot, _), row in zip(missing, rows, strict=True)}
         return known
 
-    def _tracks(self, parts: Sequence[Part], names: Sequence[str]) -> pl.DataFrame:
+    def _tracks(self, parts: Sequence[TrackPart], names: Sequence[str]) -> pl.DataFrame:
         rows = [
             {
                 "track": name,
@@ -234,7 +234,7 @@ class Chunk:
         ]
         return pl.DataFrame(rows, schema=TRACKS)
 
-    def _change(self, part: Part) -> float | None:
+    def _change(self, part: TrackPart) -> float | None:
         """How much the place of a part's faces changed; None if no face stayed long enough to tell.
 
         The median: at the moment when another person took over the place, everything changed.

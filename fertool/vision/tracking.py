@@ -78,7 +78,7 @@ def enlarge(boxes: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TrackPart:
     """A stretch of a path that is one person."""
 
     spots: tuple[Spot, ...]
@@ -103,7 +103,7 @@ def split(
     known: dict[Spot, Floats],
     embed: Callable[[Spot], Floats],
     limit: float,
-) -> list[Part]:
+) -> list[TrackPart]:
     """Cut a path where its embeddings say that one person took another's place.
 
     `usable`: the spots of the path that can be embedded, in order; `known`: embeddings of some of them,
@@ -111,7 +111,7 @@ def split(
     change is found by bisection, at the cost of a logarithm of further calls of `embed`.
     """
     if not usable:
-        return [Part(tuple(path), None)]
+        return [TrackPart(tuple(path), None)]
     starts: list[Spot] = []
     at = [i for i, spot in enumerate(usable) if spot in known]
     for low, high in pairwise(at):
@@ -140,9 +140,9 @@ def _cut(path: Sequence[Spot], starts: Sequence[Spot]) -> list[tuple[Spot, ...]]
     return [tuple(path[a:b]) for a, b in pairwise(edges)]
 
 
-def _part(spots: tuple[Spot, ...], known: dict[Spot, Floats]) -> Part:
+def _part(spots: tuple[Spot, ...], known: dict[Spot, Floats]) -> TrackPart:
     rows = [known[spot] for spot in spots if spot in known]
-    return Part(spots, mean_direction(np.array(rows)) if rows else None)
+    return TrackPart(spots, mean_direction(np.array(rows)) if rows else None)
 
 
 def mean_direction(rows: Floats) -> Floats:
