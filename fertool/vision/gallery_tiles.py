@@ -33,7 +33,7 @@ SHUFFLED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TileChange:
     """One track follows another in a tile."""
 
     before: int
@@ -43,7 +43,9 @@ class Change:
     """Whether the faces may be one person's."""
 
 
-def changes(embeddings: Floats, spans: Doubles, first: Floats, last: Floats, limit: float) -> list[Change]:
+def changes(
+    embeddings: Floats, spans: Doubles, first: Floats, last: Floats, limit: float
+) -> list[TileChange]:
     """Which track follows which in its place, in order of time.
 
     `embeddings` (n, d) unit rows, `spans` (n, 2) seconds of first and last sight, `first` and `last` (n, 4)
@@ -58,11 +60,11 @@ def changes(embeddings: Floats, spans: Doubles, first: Floats, last: Floats, lim
         if here.any():
             before = near[here][np.argmin(gap[near[here]])]
             apart = float(np.linalg.norm(embeddings[before] - embeddings[after]))
-            found.append(Change(int(before), int(after), apart <= limit))
+            found.append(TileChange(int(before), int(after), apart <= limit))
     return found
 
 
-def shuffles(found: list[Change], spans: Doubles) -> list[float]:
+def shuffles(found: list[TileChange], spans: Doubles) -> list[float]:
     """When people changed tiles: seconds, in order, of the first sight of one in another's tile."""
     return at_once(float(spans[change.after, 0]) for change in found if not change.same)
 
@@ -79,11 +81,11 @@ def at_once(times: Iterable[float]) -> list[float]:
     return shuffled
 
 
-def hints(found: list[Change], spans: Doubles) -> npt.NDArray[np.intp]:
+def hints(found: list[TileChange], spans: Doubles) -> npt.NDArray[np.intp]:
     """(m, 2) row numbers of two tracks that are one person, says the place. Not across a shuffle."""
     shuffled = shuffles(found, spans)
 
-    def calm(change: Change) -> bool:
+    def calm(change: TileChange) -> bool:
         gone, come = spans[change.before, 1], spans[change.after, 0]
         return not any(gone < time <= come + AT_ONCE_S for time in shuffled)
 
