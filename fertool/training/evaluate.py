@@ -36,7 +36,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Evaluation:
     """One classifier on one split."""
 
     name: str
@@ -72,7 +72,7 @@ def measure(
     tta: bool = False,
     speed: bool = True,
     seen: Seen = lambda *_: None,
-) -> Measured:
+) -> Evaluation:
     """Evaluate a loaded classifier on one split of `data`, which are its `faces`, divided by `division` or
     else as they came. `encoder` as for `as_seen`. `seen` receives how many faces are classified, and of how
     many.
@@ -84,7 +84,7 @@ def measure(
     shown = as_seen(classifier, part, encoder)
     rows = classify(classifier, shown, tta=tta, seen=seen)
     fresh = _unseen(cut, part, split)
-    return Measured(
+    return Evaluation(
         name=classifier.name,
         scores=metrics.score(part.labels, rows, EMOTIONS),
         unseen=None if fresh is None else metrics.score(part.labels[fresh], rows[fresh], EMOTIONS),

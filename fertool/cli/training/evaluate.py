@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder
     from fertool.training.datasets.dataset import Dataset
     from fertool.training.datasets.division import Division
-    from fertool.training.evaluate import Measured
+    from fertool.training.evaluate import Evaluation
     from fertool.training.metrics import Scores
 
 
@@ -150,7 +150,7 @@ def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset])
 
 
 def _together(
-    found: list[Measured], ensemble: str | None, weights: list[float] | None
+    found: list[Evaluation], ensemble: str | None, weights: list[float] | None
 ) -> dict[str, Any] | None:
     from fertool.training import metrics
     from fertool.types import EMOTIONS
@@ -196,7 +196,7 @@ def _numbers(text: str, count: int) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def _compare(found: list[Measured]) -> dict[str, Any] | None:
+def _compare(found: list[Evaluation]) -> dict[str, Any] | None:
     from fertool.training import metrics
 
     if len(found) != 2:
@@ -205,7 +205,7 @@ def _compare(found: list[Measured]) -> dict[str, Any] | None:
     return asdict(metrics.compare(first.truth, first.probabilities, second.probabilities))
 
 
-def _row(m: Measured) -> dict[str, Any]:
+def _row(m: Evaluation) -> dict[str, Any]:
     return {
         "name": m.name,
         **m.scores.to_dict(),
@@ -222,7 +222,7 @@ def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
     return scores["n"], f"{scores['accuracy']:.2%}", f"{low:.1%}–{high:.1%}", *rest
 
 
-def _print(models: list[str], found: list[Measured], together: Any, pair: Any) -> None:
+def _print(models: list[str], found: list[Evaluation], together: Any, pair: Any) -> None:
     columns = [
         "model",
         "faces",
