@@ -36,7 +36,7 @@ class Epoch:
 
 
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """Where a training run stands: what is stored after every epoch."""
 
     network: nn.Module
@@ -62,7 +62,7 @@ class State:
         return self.network if self.average is None else self.average
 
 
-def store(state: State, folder: Path, identity: dict[str, Any]) -> None:
+def store(state: TrainingState, folder: Path, identity: dict[str, Any]) -> None:
     if state.best is not None:
         save_model(state.best, folder / "best.safetensors", {})
         state.best = None
@@ -83,7 +83,7 @@ def store(state: State, folder: Path, identity: dict[str, Any]) -> None:
     _write(folder / "state.safetensors", tensors, {"state": json.dumps(numbers)})
 
 
-def restore(state: State, folder: Path, identity: dict[str, Any]) -> None:
+def restore(state: TrainingState, folder: Path, identity: dict[str, Any]) -> None:
     """Continue what is stored; a run that never got to its first epoch simply begins."""
     path = folder / "state.safetensors"
     if not path.is_file():

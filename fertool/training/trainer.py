@@ -22,7 +22,7 @@ from fertool.errors import FertoolError
 from fertool.files import sha256
 from fertool.host import options, quantized
 from fertool.training import augment, checkpoints, cuda_graphs, ema, metrics
-from fertool.training.checkpoints import Epoch, State
+from fertool.training.checkpoints import Epoch, TrainingState
 from fertool.vision import devices
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def probabilities(logits: Any, temperature: float = 1.0) -> Any:
 
 def _one_epoch(
     recipe: Recipe,
-    state: State,
+    state: TrainingState,
     learn: cuda_graphs.Step,
     images: Tensor,
     goal: Tensor,
@@ -236,7 +236,9 @@ def rate(recipe: Recipe, epoch: float) -> float:
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset) -> None:
+def _note(
+    state: TrainingState, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset
+) -> None:
     """Add the epoch to the history, and to the counts that the scheduler reads."""
     truth = torch.from_numpy(validation.labels)
     val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
@@ -256,21 +258,21 @@ def _note(state: State, recipe: Recipe, lr: float, loss: float, logits: Any, val
         state.plateau /= 2
 
 
-def _done(state: State, recipe: Recipe) -> bool:
+def _done(state: TrainingState, recipe: Recipe) -> bool:
     return bool(recipe.stop_after) and state.bad_epochs >= recipe.stop_after
 
 
 # --- beginning, ending -------------------------------------------------------------------
 
 
-def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Path | None) -> State:
+def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Path | None) -> TrainingState:
     torch.manual_seed(seed)
     network = plugin.network()
     if start is not None:
         _take_over(network, start)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return State(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
+    return TrainingState(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
 
 
 def _check_apart(start: Path, folder: Path) -> None:

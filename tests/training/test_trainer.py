@@ -62,8 +62,7 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
 def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), replace(tiny.recipes["best"], epochs=2)
     first, again, other = (
-        train(tiny, plan, data, tmp_path / name, seed=seed)
-        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+        train(tiny, plan, data, tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     assert same(first, again)
     assert not same(first, other)
@@ -138,7 +137,7 @@ def after_epochs(recipe: Recipe, curve: list[tuple[int, float]]) -> tuple[list[i
     """Epochs after which the rate was halved, and the number of epochs: what the functions of `train` do with
     logits that give these figures."""
     network = torch.nn.Linear(1, 1)
-    state = checkpoints.State(network, None, torch.optim.SGD(network.parameters(), lr=1.0))
+    state = checkpoints.TrainingState(network, None, torch.optim.SGD(network.parameters(), lr=1.0))
     labels = np.zeros(FACES, np.int64)
     faces = Dataset(np.zeros((FACES, 1, 1), np.uint8), labels, None, labels.astype(str), labels, Path())
     halved = []
