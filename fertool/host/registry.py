@@ -51,7 +51,7 @@ P = TypeVar("P", bound=Plugin)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPlugin:
     """One registered plugin class."""
 
     plugin: type[Plugin]
@@ -76,13 +76,13 @@ class Broken:
 class Registry:
     """All plugins by kind and name, in order of registration."""
 
-    found: dict[tuple[str, str], Found] = field(default_factory=dict)
+    found: dict[tuple[str, str], FoundPlugin] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
 
-    def of_kind(self, kind: str) -> list[Found]:
+    def of_kind(self, kind: str) -> list[FoundPlugin]:
         return [found for (k, _), found in self.found.items() if k == kind]
 
-    def get(self, kind: str, name: str) -> Found:
+    def get(self, kind: str, name: str) -> FoundPlugin:
         """The plugin asked for by name, or a PluginError with its reason or the nearest name."""
         if found := self.found.get((kind, name)):
             return found
@@ -112,7 +112,7 @@ class Registry:
             broken = Broken(str(getattr(plugin, "name", repr(plugin))), source, reason, defined_at(plugin))
             self.broken.append(broken)
         else:
-            self.found[plugin.kind, plugin.name] = Found(plugin, source, digest)
+            self.found[plugin.kind, plugin.name] = FoundPlugin(plugin, source, digest)
 
 
 def load_plugins(files: Iterable[Path] = ()) -> Registry:
@@ -127,7 +127,7 @@ def load_plugins(files: Iterable[Path] = ()) -> Registry:
     return registry
 
 
-def of(name: str) -> tuple[list[Found], list[Broken]]:
+def of(name: str) -> tuple[list[FoundPlugin], list[Broken]]:
     """The plugins of a Python file, or of an installed package by the name of its distribution or module.
 
     A bad file, and a name that is neither, raise a PluginError.

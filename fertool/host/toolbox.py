@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fertool.config import Settings
     from fertool.contracts import Classifier, Detector, Encoder, Plugin, Rule
-    from fertool.host.registry import Found, Registry
+    from fertool.host.registry import FoundPlugin, Registry
 
 P = TypeVar("P", bound="Plugin")
 BEST_DETECTORS = ("yunet", "ssd")
@@ -135,7 +135,7 @@ def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Pl
     return Plugged(options.build(found.plugin, _own(registry, found, given.get(name, {}))), found.digest)
 
 
-def _own(registry: Registry, found: Found, given: Mapping[str, object]) -> dict[str, object]:
+def _own(registry: Registry, found: FoundPlugin, given: Mapping[str, object]) -> dict[str, object]:
     """Without what only a namesake of another kind takes: the encoder `faceapi` has options that the
     classifier `faceapi` has not."""
     namesakes = [other.plugin for other in registry.found.values() if other.plugin.name == found.plugin.name]

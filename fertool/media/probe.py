@@ -104,7 +104,7 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundVideos:
     """What was meant by files, folders and URIs."""
 
     videos: list[File]
@@ -113,7 +113,7 @@ class Found:
     """What else is in the folders, with the reason why it is not read."""
 
 
-def find_videos(paths: Iterable[File | str]) -> Found:
+def find_videos(paths: Iterable[File | str]) -> FoundVideos:
     """The files and URIs named, and the videos directly in the folders named: folders sorted as a person
     would (`week 2` before `week 10`), otherwise in the order given, each file once.
 
@@ -134,7 +134,9 @@ def find_videos(paths: Iterable[File | str]) -> Found:
             else:
                 videos.setdefault(file.resolve(), file)
     named = videos.keys()
-    return Found([*videos.values()], [(f, why) for f, why in skipped.items() if f.resolve() not in named])
+    return FoundVideos(
+        [*videos.values()], [(f, why) for f, why in skipped.items() if f.resolve() not in named]
+    )
 
 
 def _not_read(file: Path) -> str:

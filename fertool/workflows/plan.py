@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fertool.assessment.course_file import Planned, Syllabus
     from fertool.config import Settings
     from fertool.host.toolbox import Toolbox
-    from fertool.media.probe import Found
+    from fertool.media.probe import FoundVideos
     from fertool.media.remote import File
     from fertool.workflows.reporter import Reporter
 
@@ -145,7 +145,7 @@ def _planned(course: Syllabus | None) -> dict[File, tuple[str, Planned]]:
     return {planned.file: (one.name, planned) for one in lectures for planned in one.recordings}
 
 
-def _recordings(given: Sequence[str], failed: Failed, reporter: Reporter) -> Found:
+def _recordings(given: Sequence[str], failed: Failed, reporter: Reporter) -> FoundVideos:
     """The videos meant. Adds arguments that are none to `failed`."""
     from fertool.errors import VideoError
     from fertool.media.probe import find_videos

@@ -10,7 +10,7 @@ from fertool import Detector, Faces, PluginError
 from fertool.config import Settings
 from fertool.errors import ConfigError
 from fertool.host import toolbox
-from fertool.host.registry import Found, load_plugins
+from fertool.host.registry import FoundPlugin, load_plugins
 
 OUT_OF_REACH = """
     from dataclasses import dataclass
@@ -90,7 +90,7 @@ def with_yunet(monkeypatch):
         registry = load_plugins()
         registry.found.pop(("detector", "yunet"), None)
         if plugin:
-            registry.found["detector", "yunet"] = Found(plugin, "here")
+            registry.found["detector", "yunet"] = FoundPlugin(plugin, "here")
         monkeypatch.setattr("fertool.host.registry._installed", lambda: registry)
 
     return register

@@ -16,7 +16,7 @@ import pytest
 
 from fertool.errors import VideoError
 from fertool.media.decode import Samples
-from fertool.media.probe import Found, chapters, find_videos, probe, sha256
+from fertool.media.probe import FoundVideos, chapters, find_videos, probe, sha256
 from fertool.media.sampling import plan
 
 GROUPS = {"g": "25", "bf": "3"}
@@ -62,7 +62,7 @@ def test_files_keep_their_order_and_come_once(tmp_path: Path, monkeypatch: pytes
     found = find_videos(given)
     assert [path.name for path in found.videos] == ["odd.name", "b.mp4", "a.mp4"]
     assert found.skipped == [], "what was given by itself is not skipped in its folder"
-    assert find_videos([]) == Found([], [])
+    assert find_videos([]) == FoundVideos([], [])
 
 
 def test_a_folder_without_videos_and_a_missing_path_are_errors(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fertool import Assessment, Message, Rule
 from fertool.assessment import statistics
 from fertool.errors import ConfigError
-from fertool.host.registry import Found, Registry
+from fertool.host.registry import FoundPlugin, Registry
 from fertool.report import i18n
 from fertool.testing import timeline
 
@@ -164,7 +164,7 @@ class Runs(Smiles):
     name, label, unit, better = "runs", "", "samples", "neither"
 
 
-RULES = Registry({("rule", one.name): Found(one, "test") for one in (Smiles, Runs)})
+RULES = Registry({("rule", one.name): FoundPlugin(one, "test") for one in (Smiles, Runs)})
 EN_RULES, DE_RULES = EN.with_rules(RULES), DE.with_rules(RULES)
 SCORN = timeline("contempt", further=("contempt",))
 TOLD = [

@@ -12,7 +12,7 @@ import pytest
 
 from fertool import Chart, Given, Message, Part, PluginError, Prose, Section, Table
 from fertool.host import validate
-from fertool.host.registry import Found, Registry, load_plugins
+from fertool.host.registry import FoundPlugin, Registry, load_plugins
 from fertool.report import render
 from fertool.report.sections import Sections, draw
 from fertool.storage.store import Store
@@ -66,7 +66,7 @@ def site(store: Store, tmp_path: Path) -> Site:
     def write(*sections: type[Section], k: int = 1, lang: str = "en") -> tuple[dict[str, str], list[str]]:
         registry = Registry()
         for section in sections:
-            registry.found["section", section.name] = Found(section, "test")
+            registry.found["section", section.name] = FoundPlugin(section, "test")
         heard: list[str] = []
         out = render(store, tmp_path / "site", registry=registry, k=k, lang=lang, failed=heard.append).parent
         return {str(p.relative_to(out)): p.read_text(encoding="utf-8") for p in out.rglob("*.html")}, heard

@@ -71,7 +71,7 @@ class Picture(NamedTuple):
     """Who is in it; empty where that is unknown."""
 
 
-class Found(NamedTuple):
+class FoundPictures(NamedTuple):
     """What a folder holds."""
 
     pictures: list[Picture]
@@ -79,16 +79,16 @@ class Found(NamedTuple):
     """What a user must know of how they were read."""
 
 
-def find(path: Path) -> Found:
+def find(path: Path) -> FoundPictures:
     """The pictures below the folder `path`, in whichever layout it is; a FertoolError if there are none."""
     return _rafdb(path) or _ckplus(path) or _named(path) or _class_folders(path)
 
 
-def _rafdb(path: Path) -> Found | None:
+def _rafdb(path: Path) -> FoundPictures | None:
     """RAF-DB as it ships, or its list and its folder `aligned` side by side."""
     for names, pictures in RAFDB_PLACES:
         if (path / names / RAFDB_LIST).is_file():
-            return Found(list(_listed(path / names / RAFDB_LIST, path / pictures)))
+            return FoundPictures(list(_listed(path / names / RAFDB_LIST, path / pictures)))
     return None
 
 
@@ -105,7 +105,7 @@ def _listed(file: Path, folder: Path) -> Iterator[Picture]:
         yield Picture(folder / f"{name}_aligned.jpg", _code(RAFDB[int(label) - 1]), split)
 
 
-def _ckplus(path: Path) -> Found | None:
+def _ckplus(path: Path) -> FoundPictures | None:
     """CK+ as it ships: sequences with a label, of which the first frame and the last ones are taken."""
     labels, frames = path / "Emotion", path / "cohn-kanade-images"
     if not (labels.is_dir() and frames.is_dir()):
@@ -123,10 +123,10 @@ def _ckplus(path: Path) -> Found | None:
         code = _code(CKPLUS[int(text[0])])
         found += [Picture(frame, code, UNDIVIDED, person) for frame in shown[1:][-APEX:]]
     note = f"of every sequence with a label, the first frame was read as neutral, the last {APEX} as labeled"
-    return Found(found, (note,))
+    return FoundPictures(found, (note,))
 
 
-def _named(path: Path) -> Found | None:
+def _named(path: Path) -> FoundPictures | None:
     """KDEF or JAFFE as they ship: names of files tell the expression; folders, if any, are persons."""
     persons = [folder for folder in _subfolders(path) if re.fullmatch(r"[AB][FM]\d\d", folder.name)]
     files = [file for folder in (path, *persons) for file in _pictures(folder)]
@@ -135,10 +135,12 @@ def _named(path: Path) -> Found | None:
         return None
     found = [Picture(file, WORDS[parts["expression"]], UNDIVIDED, parts["person"]) for file, parts in told]
     left = len(files) - len(found)
-    return Found(found, (f"left out, because their names tell no expression: {left}",) if left else ())
+    return FoundPictures(
+        found, (f"left out, because their names tell no expression: {left}",) if left else ()
+    )
 
 
-def _class_folders(path: Path) -> Found:
+def _class_folders(path: Path) -> FoundPictures:
     """Pictures in class folders, below split folders or not."""
     top = _subfolders(path)
     flat = any(_word(folder.name) is not None or folder.name.isdecimal() for folder in top)
@@ -157,7 +159,7 @@ def _class_folders(path: Path) -> Found:
                 f"{root}: no picture in its class folders",
                 "expected SPLIT/CLASS/*.jpg or CLASS/*.jpg, with classes like angry, happy, ...",
             )
-    return Found(found, notes)
+    return FoundPictures(found, notes)
 
 
 def _pictures(folder: Path) -> list[Path]:
