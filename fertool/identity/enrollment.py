@@ -39,7 +39,7 @@ _GRAY = Crop(112, channels=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RosterPicture:
     """What became of one picture: an embedding or the reason why there is none."""
 
     path: Path
@@ -57,20 +57,20 @@ def engine(tools: Toolbox, device: str) -> Engine:
     return Engine(tools.detector.plugin, tools.encoder.plugin, None)
 
 
-def look(engine: Engine, path: Path) -> Picture:
+def look(engine: Engine, path: Path) -> RosterPicture:
     """Judge one picture file. Never raises for what is in the file, or for a file that is not there."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        return Picture(path, reason=f"cannot be read: {error.strerror}")
+        return RosterPicture(path, reason=f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(content).hexdigest()
     image = _decode(content)
     if image is None:
-        return Picture(path, sha256, reason="is not a picture")
+        return RosterPicture(path, sha256, reason="is not a picture")
     faces = engine.look([Sample(0, 0.0, image)])[0].faces
     if reason := unfit(image, faces):
-        return Picture(path, sha256, reason=reason)
-    return Picture(path, sha256, _embed(engine, image, faces))
+        return RosterPicture(path, sha256, reason=reason)
+    return RosterPicture(path, sha256, _embed(engine, image, faces))
 
 
 def unfit(image: Image, faces: Faces) -> str:
@@ -101,7 +101,7 @@ def sharpness(image: Image, faces: Faces) -> float:
     return float(cv2.Laplacian(face, cv2.CV_64F).var())
 
 
-def alike(students: Mapping[str, Sequence[Picture]], limit: float) -> list[str]:
+def alike(students: Mapping[str, Sequence[RosterPicture]], limit: float) -> list[str]:
     """A line for every two students with pictures at most `limit` apart: they will be taken for each other,
     or a picture is in the wrong place."""
     lines = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fertool.config import Settings
     from fertool.contracts import Rule
     from fertool.host.toolbox import Toolbox
-    from fertool.identity.enrollment import Picture
+    from fertool.identity.enrollment import RosterPicture
     from fertool.identity.roster_file import Listed
     from fertool.storage.corrections import Stretch
     from fertool.storage.store import Store
@@ -39,7 +39,7 @@ class Graded:
     """A roster whose pictures were looked at; nothing is stored yet."""
 
     listed: Sequence[Listed]
-    good: Mapping[str, list[Picture]]
+    good: Mapping[str, list[RosterPicture]]
     """Student of the roster -> pictures that can be used."""
     bad: list[tuple[str, str]]
     """(picture, why it cannot be used)."""

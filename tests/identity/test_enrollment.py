@@ -129,10 +129,10 @@ def test_sharpness_falls_with_every_blur(portraits) -> None:
         assert figures[0] > 3 * MIN_SHARPNESS > figures[-1]
 
 
-def picture(name: str, *angles: float) -> enrollment.Picture:
+def picture(name: str, *angles: float) -> enrollment.RosterPicture:
     radians = np.radians(angles[0]) if angles else None
     vector = None if radians is None else np.array([np.cos(radians), np.sin(radians)], np.float32)
-    return enrollment.Picture(Path(name), embedding=vector, reason="" if angles else "shows no face")
+    return enrollment.RosterPicture(Path(name), embedding=vector, reason="" if angles else "shows no face")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ NAMINGS = tuple(
 """Names of files, without suffix, that tell who is in a picture."""
 
 
-class Picture(NamedTuple):
+class LabeledPicture(NamedTuple):
     """A file and what its name, its folders or a list tell of it."""
 
     file: Path
@@ -74,7 +74,7 @@ class Picture(NamedTuple):
 class FoundPictures(NamedTuple):
     """What a folder holds."""
 
-    pictures: list[Picture]
+    pictures: list[LabeledPicture]
     notes: tuple[str, ...] = ()
     """What a user must know of how they were read."""
 
@@ -92,7 +92,7 @@ def _rafdb(path: Path) -> FoundPictures | None:
     return None
 
 
-def _listed(file: Path, folder: Path) -> Iterator[Picture]:
+def _listed(file: Path, folder: Path) -> Iterator[LabeledPicture]:
     """The lines of RAF-DB's list."""
     for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         parts = re.fullmatch(r"((train|test)_\d+)\.jpg\s+([1-7])\s*", line)
@@ -102,7 +102,7 @@ def _listed(file: Path, folder: Path) -> Iterator[Picture]:
                 "such as train_00001.jpg 5",
             )
         name, split, label = parts.groups()
-        yield Picture(folder / f"{name}_aligned.jpg", _code(RAFDB[int(label) - 1]), split)
+        yield LabeledPicture(folder / f"{name}_aligned.jpg", _code(RAFDB[int(label) - 1]), split)
 
 
 def _ckplus(path: Path) -> FoundPictures | None:
@@ -119,9 +119,9 @@ def _ckplus(path: Path) -> FoundPictures | None:
         shown = _pictures(frames / person / sequence)
         if not shown:
             raise FertoolError(f"{file}: there is no picture in {frames / person / sequence}")
-        found.append(Picture(shown[0], _code("neutral"), UNDIVIDED, person))
+        found.append(LabeledPicture(shown[0], _code("neutral"), UNDIVIDED, person))
         code = _code(CKPLUS[int(text[0])])
-        found += [Picture(frame, code, UNDIVIDED, person) for frame in shown[1:][-APEX:]]
+        found += [LabeledPicture(frame, code, UNDIVIDED, person) for frame in shown[1:][-APEX:]]
     note = f"of every sequence with a label, the first frame was read as neutral, the last {APEX} as labeled"
     return FoundPictures(found, (note,))
 
@@ -133,7 +133,9 @@ def _named(path: Path) -> FoundPictures | None:
     told = [(file, parts) for file in files if (parts := _naming(file)) and "expression" in parts]
     if not told:
         return None
-    found = [Picture(file, WORDS[parts["expression"]], UNDIVIDED, parts["person"]) for file, parts in told]
+    found = [
+        LabeledPicture(file, WORDS[parts["expression"]], UNDIVIDED, parts["person"]) for file, parts in told
+    ]
     left = len(files) - len(found)
     return FoundPictures(
         found, (f"left out, because their names tell no expression: {left}",) if left else ()
@@ -148,7 +150,7 @@ def _class_folders(path: Path) -> FoundPictures:
     classes = {split: _subfolders(root) for split, root in roots.items()}
     codes, notes = _classes([folder for some in classes.values() for folder in some])
     found = [
-        Picture(file, codes[folder], split, _naming(file).get("person", ""))
+        LabeledPicture(file, codes[folder], split, _naming(file).get("person", ""))
         for split, some in classes.items()
         for folder in some
         for file in _pictures(folder)
