@@ -57,7 +57,7 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrollment:
     """What a roster brought into the database."""
 
     rows: list[dict[str, object]]
@@ -92,7 +92,7 @@ def grade(roster: Path, tools: Toolbox, device: str, columns: Mapping[str, str] 
     )
 
 
-def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = None) -> Enrolled:
+def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = None) -> Enrollment:
     """Store the usable pictures and the answers of a roster, and recognize numbered students among them.
 
     With `names` the database knows students by number only, and who is who stands in that file. Enrolling
@@ -114,7 +114,7 @@ def enroll(store: Store, course: str, graded: Graded, names: NamesFile | None = 
         }
         for one in graded.listed
     ]
-    return Enrolled(rows, found, asked, lectures, store.dropped(course))
+    return Enrollment(rows, found, asked, lectures, store.dropped(course))
 
 
 def _labels(store: Store, course: str, students: Sequence[str], names: NamesFile | None) -> dict[str, str]:
