@@ -18,7 +18,7 @@ BIOMETRIC = "descriptors that identify people are biometric data (GDPR Art. 9)"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PolicyLine:
     """One thing that fertool does or does not do."""
 
     what: str
@@ -27,7 +27,7 @@ class Line:
     why: str
 
 
-def explain(settings: Settings, rules: Iterable[tuple[str, Collection[str]]] = ()) -> list[Line]:
+def explain(settings: Settings, rules: Iterable[tuple[str, Collection[str]]] = ()) -> list[PolicyLine]:
     """One line per measurement, rule and safeguard; `rules`: (name, signals it reads)."""
     return [
         *_measured(settings),
@@ -36,24 +36,26 @@ def explain(settings: Settings, rules: Iterable[tuple[str, Collection[str]]] = (
     ]
 
 
-def _measured(settings: Settings) -> list[Line]:
+def _measured(settings: Settings) -> list[PolicyLine]:
     behaviour = settings.policy == "behaviour"
     full = f"policy full. Before you use it with students in the EU: {LAW}"
     off = f"policy behaviour: not computed, not stored, not reported. {LAW}"
     return [
-        Line("presence", "on", "faces found, and when: no emotion is inferred from it"),
-        Line("head pose", "on", "yaw, pitch, roll of the head: no emotion is inferred from it"),
-        Line("expression", "off" if behaviour else "on", off if behaviour else full),
+        PolicyLine("presence", "on", "faces found, and when: no emotion is inferred from it"),
+        PolicyLine("head pose", "on", "yaw, pitch, roll of the head: no emotion is inferred from it"),
+        PolicyLine("expression", "off" if behaviour else "on", off if behaviour else full),
     ]
 
 
-def _rule(settings: Settings, name: str, signals: Collection[str]) -> Line:
+def _rule(settings: Settings, name: str, signals: Collection[str]) -> PolicyLine:
     if "expression" in signals and settings.policy == "behaviour":
-        return Line(f"rule {name}", "off", "it reads expression, which the policy behaviour switches off")
-    return Line(f"rule {name}", "on", f"it reads {', '.join(sorted(signals)) or 'nothing'}")
+        return PolicyLine(
+            f"rule {name}", "off", "it reads expression, which the policy behaviour switches off"
+        )
+    return PolicyLine(f"rule {name}", "on", f"it reads {', '.join(sorted(signals)) or 'nothing'}")
 
 
-def _safeguards(settings: Settings) -> list[Line]:
+def _safeguards(settings: Settings) -> list[PolicyLine]:
     required = settings.consent == "required"
     kept = "of faces that are no consenting student's, only the number per sample is stored"
     everybody = (
@@ -66,14 +68,16 @@ def _safeguards(settings: Settings) -> list[Line]:
     )
     stored = "consenting" if required else "all but refused"
     return [
-        Line("faces stored", stored, kept if required else everybody),
-        Line("consent needed", "on" if required else "off", f"consent {settings.consent}; {BIOMETRIC}"),
-        Line("a no", "holds", no),
-        Line("pseudonyms", "on", "numbers until a name is given, with --names in an encrypted file only"),
-        Line("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
+        PolicyLine("faces stored", stored, kept if required else everybody),
+        PolicyLine("consent needed", "on" if required else "off", f"consent {settings.consent}; {BIOMETRIC}"),
+        PolicyLine("a no", "holds", no),
+        PolicyLine(
+            "pseudonyms", "on", "numbers until a name is given, with --names in an encrypted file only"
+        ),
+        PolicyLine("pictures stored", "off", "no frame and no part of one is ever stored in the database"),
         _groups(settings.k),
         _retention(settings.retention),
-        Line(
+        PolicyLine(
             "audit",
             "on",
             "`fertool audit` lists which command showed or changed whose data; `query` writes nothing",
@@ -81,14 +85,18 @@ def _safeguards(settings: Settings) -> list[Line]:
     ]
 
 
-def _groups(k: int) -> Line:
+def _groups(k: int) -> PolicyLine:
     if k == 1:
-        return Line("small groups", "reported", "k = 1: 5 is the default, and 10 is advised for publication")
+        return PolicyLine(
+            "small groups", "reported", "k = 1: 5 is the default, and 10 is advised for publication"
+        )
     advice = "" if k >= 10 else "; 10 is advised for publication"
-    return Line("small groups", "hidden", f"k = {k}: no figure about fewer than {k} students{advice}")
+    return PolicyLine("small groups", "hidden", f"k = {k}: no figure about fewer than {k} students{advice}")
 
 
-def _retention(retention: str) -> Line:
+def _retention(retention: str) -> PolicyLine:
     if not retention:
-        return Line("retention", "not set", 'nothing says how long data are kept: retention = "180d"')
-    return Line("retention", retention, f"`fertool purge --older-than {retention}` deletes what is older")
+        return PolicyLine("retention", "not set", 'nothing says how long data are kept: retention = "180d"')
+    return PolicyLine(
+        "retention", retention, f"`fertool purge --older-than {retention}` deletes what is older"
+    )
