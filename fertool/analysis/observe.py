@@ -112,7 +112,7 @@ def measure(
     if not missing.any():
         return
     loaded = engine()
-    with _Writer(sink, analysis, gate) as writer, workers(device) as pool:
+    with _ChunkWriter(sink, analysis, gate) as writer, workers(device) as pool:
         for begin, end in _stretches(missing):
             film = source.video
             frames = Samples(film.path, film.index, source.targets[begin:end], begin, film.view)
@@ -187,7 +187,7 @@ def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
         yield batch
 
 
-class _Writer:
+class _ChunkWriter:
     """Commits chunks in order on a thread of its own; at most one is waiting."""
 
     def __init__(self, sink: Sink, analysis: Analysis, gate: Gate | None) -> None:
@@ -218,7 +218,7 @@ class _Writer:
             self._last.result()
             self._last = None
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> _ChunkWriter:
         return self
 
     def __exit__(self, *error: object) -> None:

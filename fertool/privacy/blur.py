@@ -127,7 +127,7 @@ def _copy(
 ) -> int:
     with av.open(str(draft), "w") as target:
         sounds = {s.index: target.add_stream_from_template(s) for s in source.streams.audio}
-        writer = _Writer(target, pictures)
+        writer = _VideoWriter(target, pictures)
         heard: list[Packet[Any]] = []  # not to be written before the first picture has set up the encoder
         for (ticks, image), boxes in covered(_shots(source, pictures, rotate, sounds, heard), look, step):
             writer.write(ticks, cover(image, boxes))
@@ -168,7 +168,7 @@ def _decoded(packet: Packet[Any]) -> list[VideoFrame]:
         return []
 
 
-class _Writer:
+class _VideoWriter:
     """The encoder, opened by the first picture, whose size all others are brought to."""
 
     def __init__(self, target: OutputContainer, like: Any) -> None:
