@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """A face, or a caricature of one."""
 
     face: int
@@ -41,25 +41,28 @@ class Look:
     """Above 0: the whole face is drawn out."""
 
 
-LOOKS: dict[str, Look] = {
-    "ada": Look(0),
-    "ben": Look(1),
-    "cam": Look(2),
-    "dan": Look(3),
-    "eve": Look(4),
-    "fay": Look(5),
-    "gus": Look(3, 0.25, -0.6),
-    "hal": Look(1, 0.25, -0.6, -0.2),
-    "ida": Look(0, 0.0, -0.6, -0.2),
-    "jon": Look(0, -0.6, 0.3, -0.2),
-    "kim": Look(5, -0.3, 0.3, -0.2),
-    "lea": Look(4, -0.6, 0.3, -0.2),
-    "max": Look(4, 0.25, -0.6, -0.2),
-    "noa": Look(1, -0.3, -0.6, 0.15),
+LOOKS: dict[str, Appearance] = {
+    "ada": Appearance(0),
+    "ben": Appearance(1),
+    "cam": Appearance(2),
+    "dan": Appearance(3),
+    "eve": Appearance(4),
+    "fay": Appearance(5),
+    "gus": Appearance(3, 0.25, -0.6),
+    "hal": Appearance(1, 0.25, -0.6, -0.2),
+    "ida": Appearance(0, 0.0, -0.6, -0.2),
+    "jon": Appearance(0, -0.6, 0.3, -0.2),
+    "kim": Appearance(5, -0.3, 0.3, -0.2),
+    "lea": Appearance(4, -0.6, 0.3, -0.2),
+    "max": Appearance(4, 0.25, -0.6, -0.2),
+    "noa": Appearance(1, -0.3, -0.6, 0.15),
 }
 """Fourteen people that the built-in descriptor keeps apart: in tiles of 320 x 180 the closest two are 0.36
 apart (means), and faces lie within 0.2 of their own mean, but for a rare poor one."""
-ALIKE: dict[str, Look] = {"cam's sister": Look(2, 0.25), "dan's brother": Look(3, 0.0, 0.25)}
+ALIKE: dict[str, Appearance] = {
+    "cam's sister": Appearance(2, 0.25),
+    "dan's brother": Appearance(3, 0.0, 0.25),
+}
 """People whom it takes for cam and dan now and then."""
 
 
@@ -67,7 +70,7 @@ ALIKE: dict[str, Look] = {"cam's sister": Look(2, 0.25), "dan's brother": Look(3
 class Guest:
     """One tile of a meeting."""
 
-    look: Look
+    look: Appearance
     present: tuple[Span, ...]
     """[start_s, end_s) intervals in which the camera is on; else the tile is dark."""
     still: bool = False
@@ -78,7 +81,7 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class SimulatedMeeting:
     """Who is where when. Times in seconds; give edges between two samples, which has one right answer."""
 
     guests: Mapping[str, Guest]
@@ -152,7 +155,7 @@ def schedule(
     return spans
 
 
-def make_lecture(path: Path, meeting: Meeting, *, crf: int = 23) -> None:
+def make_lecture(path: Path, meeting: SimulatedMeeting, *, crf: int = 23) -> None:
     """Write the meeting as an H.264 video, `crf` its quality (18 good, 30 poor)."""
     import av
     from av.video.frame import VideoFrame
@@ -171,7 +174,7 @@ def make_lecture(path: Path, meeting: Meeting, *, crf: int = 23) -> None:
         container.mux(stream.encode())
 
 
-def write_truth(path: Path, meetings: Mapping[str, Meeting]) -> None:
+def write_truth(path: Path, meetings: Mapping[str, SimulatedMeeting]) -> None:
     """CSV for `fertool identity evaluate`; `meetings`: file name of the recording -> what it shows."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -181,7 +184,7 @@ def write_truth(path: Path, meetings: Mapping[str, Meeting]) -> None:
                 writer.writerow((name, f"{time_s:g}", person, *(f"{edge:.1f}" for edge in box)))
 
 
-def portrait(look: Look) -> Image:
+def portrait(look: Appearance) -> Image:
     """What the camera of somebody with that look shows, (h, w, 3) uint8 BGR."""
     import cv2
     import numpy as np
@@ -205,13 +208,13 @@ def _magnify(u: Any, v: Any, at: float, strength: float) -> tuple[Any, Any]:
     return (u * (1 - pull)).astype(np.float32), (at + (v - at) * (1 - pull)).astype(np.float32)
 
 
-def _moment(meeting: Meeting, name: str, time_s: float) -> float:
+def _moment(meeting: SimulatedMeeting, name: str, time_s: float) -> float:
     """Everybody moves to a time of their own; in a picture it stands still."""
     place = list(meeting.guests).index(name)
     return 7.0 * place + (0.0 if meeting.guests[name].still else time_s)
 
 
-def _frame(meeting: Meeting, portraits: Mapping[str, Image], time_s: float) -> Image:
+def _frame(meeting: SimulatedMeeting, portraits: Mapping[str, Image], time_s: float) -> Image:
     import numpy as np
 
     image = np.full((meeting.size[1], meeting.size[0], 3), gallery.BACKGROUND, np.uint8)
@@ -243,7 +246,7 @@ def _grain() -> Any:
     return np.random.default_rng(0).normal(0, 4, (2048, 3072, 1)).astype(np.float32)
 
 
-def _box(look: Look, tile: tuple[int, int, int, int], moment: float) -> Box:
+def _box(look: Appearance, tile: tuple[int, int, int, int], moment: float) -> Box:
     """The face in a tile, as `gallery.alive` moves it."""
     x, y, width, height = tile
     wide = 1000.0  # a portrait of any size: the tile decides

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fertool.demo.lectures import LOOKS, Guest, Meeting, make_lecture, schedule, write_truth
+from fertool.demo.lectures import LOOKS, Guest, SimulatedMeeting, make_lecture, schedule, write_truth
 
 
 def main() -> None:
@@ -53,13 +53,13 @@ def main() -> None:
         fertool(out, "identity", "evaluate", "truth.csv")
 
 
-def meeting(duration_s: float, every_s: float, shuffles: int, seed: int) -> Meeting:
+def meeting(duration_s: float, every_s: float, shuffles: int, seed: int) -> SimulatedMeeting:
     """Fourteen people in tiles; shuffles evenly over the time, each half a sample before a frame."""
     spans = schedule(list(LOOKS), duration_s, every_s=every_s, seed=seed)
     parts = (duration_s * part / (shuffles + 1) for part in range(1, shuffles + 1))
     at = tuple((math.floor(part / every_s) + 0.5) * every_s for part in parts)
     people = {name: Guest(look, spans[name]) for name, look in LOOKS.items()}
-    return Meeting(people, duration_s, every_s=every_s, shuffles=at, seed=seed)
+    return SimulatedMeeting(people, duration_s, every_s=every_s, shuffles=at, seed=seed)
 
 
 def fertool(folder: Path, *arguments: str) -> None:

@@ -12,9 +12,9 @@ from fertool.demo import gallery
 from fertool.demo.lectures import (
     ALIKE,
     LOOKS,
+    Appearance,
     Guest,
-    Look,
-    Meeting,
+    SimulatedMeeting,
     make_lecture,
     portrait,
     schedule,
@@ -28,7 +28,7 @@ ANN, BEN, CAM = (
     Guest(LOOKS["ben"], ((0.0, 15.0),)),
     Guest(LOOKS["cam"], ALWAYS, True),
 )
-SMALL = Meeting(
+SMALL = SimulatedMeeting(
     {"ann": ANN, "ben": BEN, "pic": CAM},
     40,
     shuffles=(15,),
@@ -86,8 +86,10 @@ def test_tiles_are_dealt_anew_and_resized() -> None:
 
 
 def test_the_same_seed_deals_the_same() -> None:
-    again = Meeting(SMALL.guests, 40, shuffles=(15,), size=(480, 320), seed=3)
-    assert again.tiles(20) == Meeting(SMALL.guests, 40, shuffles=(15,), size=(480, 320), seed=3).tiles(20)
+    again = SimulatedMeeting(SMALL.guests, 40, shuffles=(15,), size=(480, 320), seed=3)
+    assert again.tiles(20) == SimulatedMeeting(
+        SMALL.guests, 40, shuffles=(15,), size=(480, 320), seed=3
+    ).tiles(20)
 
 
 def test_the_truth_names_people_and_no_pictures(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_schedules_keep_everybody_away_as_long_as_asked(seed: int, away: float) 
     spans = schedule(list(LOOKS), 600, away=away, seed=seed)
     assert list(spans) == list(LOOKS)
     for there in spans.values():
-        guest = Guest(Look(0), there)
+        guest = Guest(Appearance(0), there)
         samples = [guest.at(time) for time in range(0, 600, 10)]
         assert sum(samples) == 60 - round(away * 60)
         assert all(edge % 10 == 5 for span in there for edge in span)  # between two samples
@@ -120,6 +122,6 @@ def test_schedules_keep_everybody_away_as_long_as_asked(seed: int, away: float) 
 
 
 def test_a_look_without_changes_is_the_face_itself() -> None:
-    np.testing.assert_array_equal(portrait(Look(2)), gallery.portraits()[2])
+    np.testing.assert_array_equal(portrait(Appearance(2)), gallery.portraits()[2])
     for look in [*list(LOOKS.values())[6:], *ALIKE.values()]:
         assert np.abs(portrait(look).astype(int) - gallery.portraits()[look.face]).mean() > 2

@@ -9,7 +9,7 @@ import pytest
 from fertool import config
 from fertool.analysis.pipeline import Outcome, analyze
 from fertool.analysis.request import Request
-from fertool.demo.lectures import ALIKE, LOOKS, Guest, Meeting, make_lecture, schedule
+from fertool.demo.lectures import ALIKE, LOOKS, Guest, SimulatedMeeting, make_lecture, schedule
 from fertool.host import toolbox
 from fertool.identity import evaluation
 from fertool.storage.store import Store
@@ -23,12 +23,12 @@ class Quiet:
     def advanced(self, samples: int, faces: int, time_s: float) -> None: ...
 
 
-def meeting(people: dict, duration_s: float, seed: int, **more) -> Meeting:
+def meeting(people: dict, duration_s: float, seed: int, **more) -> SimulatedMeeting:
     spans = schedule(list(people), duration_s, seed=seed)
     guests = {name: Guest(look, spans[name]) for name, look in people.items()}
     if seed == 1:
         guests[PICTURE] = Guest(ALIKE["dan's brother"], ((0, duration_s),), still=True)
-    return Meeting(guests, duration_s, seed=seed, **more)
+    return SimulatedMeeting(guests, duration_s, seed=seed, **more)
 
 
 EVERYBODY = LOOKS | {"cam's sister": ALIKE["cam's sister"]}
