@@ -36,7 +36,7 @@ class Plain(Reporter):
         print_table(["removed from", "rows"], rows.items() or [("(nothing)", 0)])
 
 
-class Shown(Plain):
+class ProgressLines(Plain):
     """How far a series of recordings is, in lines now and then."""
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -74,7 +74,7 @@ class Shown(Plain):
         return f"{ahead / spent:.1f}x real time" if spent > 0 and ahead > 0 else ""
 
 
-class Bars(Shown):
+class Bars(ProgressLines):
     """A rich progress bar per recording."""
 
     def __init__(self, bars: Any) -> None:
@@ -106,10 +106,10 @@ class Bars(Shown):
 
 
 @contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Shown]:
+def progress(*, quiet: bool = False) -> Iterator[ProgressLines]:
     """Progress for a series of recordings."""
     if quiet or not sys.stderr.isatty():
-        yield Shown(quiet=quiet)
+        yield ProgressLines(quiet=quiet)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
