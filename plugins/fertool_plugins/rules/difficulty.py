@@ -19,7 +19,7 @@ EXPLAIN = "{run}: explain '{what}' comprehensively, or have a teacher step in"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Streak:
     """Samples in a row that are angry or distressed."""
 
     start_s: float
@@ -29,7 +29,7 @@ class Run:
     """How many of them lie in the segment that is judged."""
 
 
-NONE = Run(0.0, 0.0, 0, 0)
+NONE = Streak(0.0, 0.0, 0, 0)
 
 
 ABOUT_DE = """\
@@ -138,7 +138,9 @@ class Difficulty(Rule):
             return self.times
         return max(1, int(self.seconds / (period_s or 1.0) + 0.5))
 
-    def _runs(self, seen: pl.DataFrame, around: pl.DataFrame, period_s: float, context: Context) -> list[Run]:
+    def _runs(
+        self, seen: pl.DataFrame, around: pl.DataFrame, period_s: float, context: Context
+    ) -> list[Streak]:
         """Runs with a sample in the segment. `around`: the rows of the lecture, or `seen` itself where
         nothing beyond the segment counts."""
         import numpy as np
@@ -157,11 +159,11 @@ class Difficulty(Rule):
         for start_s, end_s, n in statistics.runs(hits, around, period_s):
             row = int(np.searchsorted(times, start_s))
             if (inside := min(row + n, last) - max(row, first)) > 0:
-                runs.append(Run(start_s, end_s, n, inside))
+                runs.append(Streak(start_s, end_s, n, inside))
         return runs
 
 
-def _verdict(context: Context, longest: Run, wanted: int) -> tuple[str, Message]:
+def _verdict(context: Context, longest: Streak, wanted: int) -> tuple[str, Message]:
     """Level and message."""
     if longest.inside < longest.samples:
         said = Message(ACROSS, samples=longest.samples, inside=longest.inside)
