@@ -52,7 +52,7 @@ _ANCHOR = """
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TrackSelection:
     """Which tracks of a student to split off: those in a recording, or in a part of it. A track is never
     cut; it belongs to a part if any of it does."""
 
@@ -110,7 +110,7 @@ class Corrections(Aggregate):
                 lectures |= {*_join(con, course, student, number)}
         return sorted(lectures)
 
-    def split(self, course: str, student: str, part: Stretch) -> tuple[str, list[LectureKey]]:
+    def split(self, course: str, student: str, part: TrackSelection) -> tuple[str, list[LectureKey]]:
         """Make a new student of some tracks of another. The new label is returned first.
 
         Raises FertoolError if `part` matches no track, or tracks of several recordings without naming one, or
@@ -219,7 +219,7 @@ def _tracks(con: duckdb.DuckDBPyConnection, course: str, student: str) -> pl.Dat
     return database.table(con, sql, c=course, s=student)
 
 
-def _chosen(tracks: pl.DataFrame, part: Stretch, student: str) -> pl.DataFrame:
+def _chosen(tracks: pl.DataFrame, part: TrackSelection, student: str) -> pl.DataFrame:
     chosen = tracks
     if part.recording is not None:
         chosen = chosen.filter((pl.col("name") == part.recording) | (pl.col("recording") == part.recording))

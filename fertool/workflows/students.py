@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fertool.host.toolbox import Toolbox
     from fertool.identity.enrollment import RosterPicture
     from fertool.identity.roster_file import Listed
-    from fertool.storage.corrections import Stretch
+    from fertool.storage.corrections import TrackSelection
     from fertool.storage.store import Store
     from fertool.types import LectureKey
     from fertool.workflows.names import NamesFile
@@ -241,7 +241,7 @@ def merge(
 
 
 def split(
-    store: Store, course: str, student: str, part: Stretch, rules: Sequence[Rule], reporter: Reporter
+    store: Store, course: str, student: str, part: TrackSelection, rules: Sequence[Rule], reporter: Reporter
 ) -> bool:
     """Make a new student of some tracks of another, and judge their lectures again.
 

@@ -10,7 +10,7 @@ import pytest
 from fertool.errors import FertoolError
 from fertool.identity import linking
 from fertool.storage.consents import CONSENTS
-from fertool.storage.corrections import DECISIONS, Corrections, Stretch
+from fertool.storage.corrections import DECISIONS, Corrections, TrackSelection
 from fertool.storage.runs import Recording, Run
 from fertool.storage.store import Store
 from fertool.storage.students import ENROLLED
@@ -203,13 +203,13 @@ def test_merged_students_have_one_answer_on_consent(store, decisions, answers, c
 @pytest.mark.parametrize(
     ("part", "moved"),
     [
-        (Stretch(start_s=65.0), {"1-a"}),  # the track at that time
-        (Stretch("r1.mp4", start_s=20.0), {"0-a"}),  # its last instant is still of it
-        (Stretch("r1", start_s=30.0, end_s=200.0), {"1-a"}),
-        (Stretch("r1", start_s=30.0, end_s=60.0), {"1-a"}),
+        (TrackSelection(start_s=65.0), {"1-a"}),  # the track at that time
+        (TrackSelection("r1.mp4", start_s=20.0), {"0-a"}),  # its last instant is still of it
+        (TrackSelection("r1", start_s=30.0, end_s=200.0), {"1-a"}),
+        (TrackSelection("r1", start_s=30.0, end_s=60.0), {"1-a"}),
     ],
 )
-def test_split_by_time(store, decisions, part: Stretch, moved: set[str]) -> None:
+def test_split_by_time(store, decisions, part: TrackSelection, moved: set[str]) -> None:
     analyze(store, "r1", {"a": ONE, "b": TWO})
     new, lectures = decisions.split("signals", ONE, part)
     assert (new, lectures) == ("student-03", [("signals", "week r1")])
@@ -221,7 +221,7 @@ def test_split_by_time(store, decisions, part: Stretch, moved: set[str]) -> None
 def test_split_by_recording(store, decisions) -> None:
     analyze(store, "r1", {"a": ONE})
     analyze(store, "r2", {"a": ONE})
-    new, _ = decisions.split("signals", ONE, Stretch("r2.mp4"))
+    new, _ = decisions.split("signals", ONE, TrackSelection("r2.mp4"))
     assert set(labels(store).values()) == {ONE}
     assert set(labels(store, "r2").values()) == {new}
 
@@ -231,12 +231,12 @@ def test_all_may_be_split_off_who_is_known_by_more_than_recordings(store, decisi
     analyze(store, "r1", {"a": ONE, "b": TWO})
     answer(store, "Ann", consent=False)
     decisions.merge("signals", "Ann", ONE)
-    new, lectures = decisions.split("signals", "Ann", Stretch("r1"))
+    new, lectures = decisions.split("signals", "Ann", TrackSelection("r1"))
     assert (new, lectures) == ("student-03", [("signals", "week r1")])
     assert set(labels(store).values()) == {TWO, new}
     assert ("Ann", None) in students(store)
     with pytest.raises(FertoolError, match="nothing would be left"):
-        decisions.split("signals", "Ann", Stretch())  # of nothing, nothing can be split off
+        decisions.split("signals", "Ann", TrackSelection())  # of nothing, nothing can be split off
 
 
 def test_a_number_is_never_given_twice(store, decisions) -> None:
@@ -268,14 +268,17 @@ def test_the_audit_follows_the_label(store, decisions) -> None:
         (lambda d: d.merge("signals", "Bob", ONE), "no student 'Bob'"),
         (lambda d: d.merge("signals", ONE, ONE), "expected two students"),
         (lambda d: d.merge("algebra", ONE, TWO), "algebra: no student"),
-        (lambda d: d.split("signals", "Bob", Stretch()), "no student 'Bob'"),
-        (lambda d: d.split("signals", ONE, Stretch("r3")), "is not seen in 'r3', but in r1.mp4, r2.mp4"),
-        (lambda d: d.split("signals", ONE, Stretch(start_s=40.0)), "not seen at that time"),
+        (lambda d: d.split("signals", "Bob", TrackSelection()), "no student 'Bob'"),
         (
-            lambda d: d.split("signals", ONE, Stretch(start_s=5.0)),
+            lambda d: d.split("signals", ONE, TrackSelection("r3")),
+            "is not seen in 'r3', but in r1.mp4, r2.mp4",
+        ),
+        (lambda d: d.split("signals", ONE, TrackSelection(start_s=40.0)), "not seen at that time"),
+        (
+            lambda d: d.split("signals", ONE, TrackSelection(start_s=5.0)),
             "seen in r1.mp4 (r1), r2.mp4 (r2): expected one of them",
         ),
-        (lambda d: d.split("signals", TWO, Stretch("r1")), "nothing would be left"),
+        (lambda d: d.split("signals", TWO, TrackSelection("r1")), "nothing would be left"),
     ],
 )
 def test_what_cannot_be_decided_changes_nothing(store, decisions, call, words: str) -> None:
@@ -292,7 +295,7 @@ def test_what_cannot_be_decided_changes_nothing(store, decisions, call, words: s
 def test_the_next_analysis_finds_all_decisions_again(store, decisions) -> None:
     analyze(store, "r1", {"a": ONE, "b": TWO, "c": "student-03"})
     decisions.merge("signals", ONE, "student-03")
-    new, _ = decisions.split("signals", TWO, Stretch(start_s=60.0))
+    new, _ = decisions.split("signals", TWO, TrackSelection(start_s=60.0))
     decisions.rename("signals", TWO, "Bob")
     expected = {"0-a": ONE, "0-b": "Bob", "0-c": ONE, "1-a": ONE, "1-b": new, "1-c": ONE}
     assert labels(store) == expected

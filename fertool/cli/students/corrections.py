@@ -93,13 +93,13 @@ def split(
     from fertool.errors import ConfigError
     from fertool.host import toolbox
     from fertool.media.sampling import parse_time
-    from fertool.storage.corrections import Stretch
+    from fertool.storage.corrections import TrackSelection
     from fertool.workflows import students
 
     if at is None and (recording is None or to is not None):
         raise ConfigError("split: expected --at TIME or --recording R", "`fertool students show` says when")
     chosen = settings(course=course, db=db)
-    part = Stretch(recording, parse_time(at) if at else None, parse_time(to) if to else None)
+    part = TrackSelection(recording, parse_time(at) if at else None, parse_time(to) if to else None)
     rules = toolbox.toolbox(chosen, option or [], plugin or []).rules
     store = open_store(chosen.db)
     bring_up_to_date(store)
