@@ -9,7 +9,7 @@ from fertool.errors import FertoolError
 from fertool.report.render import MARKER, render, written_as, written_in
 
 if TYPE_CHECKING:
-    from fertool.storage.audit import Site
+    from fertool.storage.audit import ReportSite
     from fertool.storage.store import Store
 
 
@@ -22,7 +22,7 @@ def refresh(store: Store, course: str | None = None, *, retention: str = "") -> 
     return [_refresh(store, site, retention) for site in store.audit.sites(course)]
 
 
-def _refresh(store: Store, site: Site, retention: str) -> str:
+def _refresh(store: Store, site: ReportSite, retention: str) -> str:
     if not (site.path / MARKER).is_file():
         store.audit.drop_site(site.path)
         return f"{site.path}: no report there any more"

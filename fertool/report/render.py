@@ -147,7 +147,7 @@ def render(
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
-        store.audit.add_site(audit.Site(out, course, lecture, k))
+        store.audit.add_site(audit.ReportSite(out, course, lecture, k))
     log.info("rendered: lectures %d, %s", len(lectures), out)
     for trouble in sections.failures.values():
         failed(trouble)

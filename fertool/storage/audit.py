@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ReportSite:
     """A report that was written into a folder, and what it was narrowed down to."""
 
     path: Path
@@ -60,19 +60,19 @@ class Audit(Aggregate):
 
     # --- sites ----------------------------------------------------------------------------------
 
-    def add_site(self, site: Site) -> None:
+    def add_site(self, site: ReportSite) -> None:
         """Remember a report; one that is written into the same folder again replaces it."""
         sql = "INSERT OR REPLACE INTO sites VALUES ($path, now(), $course, $lecture, $k)"
         row = {"path": str(site.path), "course": site.course, "lecture": site.lecture, "k": site.k}
         with self.database.transaction() as con:
             con.execute(sql, row)
 
-    def sites(self, course: str | None = None) -> list[Site]:
+    def sites(self, course: str | None = None) -> list[ReportSite]:
         """Reports that may show this course, or all of them, in order of path."""
         sql = """SELECT path, course, lecture, k FROM sites
                  WHERE $c IS NULL OR course IS NULL OR course = $c ORDER BY path"""
         rows = self.database.rows(sql, c=course)
-        return [Site(Path(path), of, lecture, k) for path, of, lecture, k in rows]
+        return [ReportSite(Path(path), of, lecture, k) for path, of, lecture, k in rows]
 
     def drop_site(self, path: Path) -> None:
         """Forget a report; no error for an unknown one."""

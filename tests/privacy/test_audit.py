@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import StoreError
-from fertool.storage.audit import Site
+from fertool.storage.audit import ReportSite
 from fertool.storage.store import Store
 
 ANN, BOB = "student-01", "student-02"
@@ -47,11 +47,14 @@ def test_the_audit_of_a_new_database_is_empty(tmp_path: Path) -> None:
 def test_sites_are_remembered_once_per_folder(store: Store) -> None:
     custody = store.audit
     one, two, all_of_it = (Path(f"/r/{name}") for name in ("one", "two", "all"))
-    custody.add_site(Site(one, "signals", None, 5))
-    custody.add_site(Site(two, "optics", "week 1", None))
-    custody.add_site(Site(all_of_it, None, None, 10))
-    custody.add_site(Site(one, "signals", "week 2", 3))
-    assert custody.sites("signals") == [Site(all_of_it, None, None, 10), Site(one, "signals", "week 2", 3)]
+    custody.add_site(ReportSite(one, "signals", None, 5))
+    custody.add_site(ReportSite(two, "optics", "week 1", None))
+    custody.add_site(ReportSite(all_of_it, None, None, 10))
+    custody.add_site(ReportSite(one, "signals", "week 2", 3))
+    assert custody.sites("signals") == [
+        ReportSite(all_of_it, None, None, 10),
+        ReportSite(one, "signals", "week 2", 3),
+    ]
     assert [site.path for site in custody.sites()] == [all_of_it, one, two]
     custody.drop_site(one)
     custody.drop_site(one)  # no error the second time

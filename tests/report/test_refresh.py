@@ -8,7 +8,7 @@ import pytest
 
 from fertool.report.refresh import refresh
 from fertool.report.render import render
-from fertool.storage.audit import Site
+from fertool.storage.audit import ReportSite
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -30,7 +30,10 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
     render(store, tmp_path / "all", k=1)
     render(store, tmp_path / "signals", "signals", k=2)
     render(store, tmp_path / "optics", "optics", k=1)
-    known = [Site(tmp_path / "all", None, None, 1), Site(tmp_path / "signals", "signals", None, 2)]
+    known = [
+        ReportSite(tmp_path / "all", None, None, 1),
+        ReportSite(tmp_path / "signals", "signals", None, 2),
+    ]
     assert store.audit.sites("signals") == known
     store.erase.forget("signals", "student-01")
     told = refresh(store, "signals", retention="90d")
@@ -47,7 +50,7 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
     render(store, tmp_path / "optics", "optics", k=1)
     render(store, tmp_path / "mine", "optics", k=1)
     (tmp_path / "mine" / ".fertool-report").unlink()
-    store.audit.add_site(Site(tmp_path / "moved away", "optics", None, 5))
+    store.audit.add_site(ReportSite(tmp_path / "moved away", "optics", None, 5))
     store.erase.forget("optics", "student-01")
     assert refresh(store, "optics") == [
         f"{tmp_path / 'mine'}: no report there any more",
