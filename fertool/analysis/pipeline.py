@@ -20,7 +20,7 @@ import polars as pl
 from fertool.analysis.observe import Stored, load, measure, stood_up
 from fertool.analysis.run import describe, look
 from fertool.assessment import head_level
-from fertool.assessment.runner import Lecture, Result, assess_lecture
+from fertool.assessment.runner import LectureInput, Result, assess_lecture
 from fertool.assessment.segments import usable
 from fertool.assessment.segments.equal_parts import equal_parts
 from fertool.errors import ConfigError
@@ -256,7 +256,7 @@ def assess(
     return result
 
 
-def lectures(store: Store, pairs: Sequence[LectureKey]) -> Iterator[Lecture]:
+def lectures(store: Store, pairs: Sequence[LectureKey]) -> Iterator[LectureInput]:
     """What rules need of these lectures, read one at a time, in order of name."""
     for course, same in groupby(sorted(pairs), key=lambda pair: pair[0]):
         usual, levels = store.baselines(course), _levels(store, course)
@@ -264,7 +264,7 @@ def lectures(store: Store, pairs: Sequence[LectureKey]) -> Iterator[Lecture]:
             segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
             seen, policy = store.seen(course, name), store.policy(course, name)
             baselines = {student: one | levels.get((name, student), {}) for student, one in usual.items()}
-            yield Lecture(
+            yield LectureInput(
                 course,
                 name,
                 seen,
@@ -310,7 +310,7 @@ def _assess_wide(
             result.withdrawn.append((course, None, rule.name))
         seen = pl.concat(allowed or [tables[0].clear()])
         courses = store.courses() if course is None else {}
-        assess_lecture([rule], Lecture(course, None, seen, [], policy, baselines, courses), result)
+        assess_lecture([rule], LectureInput(course, None, seen, [], policy, baselines, courses), result)
 
 
 def gate(store: Store, request: Asked) -> consent_gate.Gate | None:

@@ -29,7 +29,7 @@ _write = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(slots=True)
-class Lecture:
+class LectureInput:
     """What rules need of one lecture, or of several at once."""
 
     course: str | None
@@ -77,7 +77,7 @@ class Result:
         return self.table().to_dicts()
 
 
-def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> None:
+def assess_lecture(rules: Sequence[Rule], lecture: LectureInput, result: Result) -> None:
     """Run every rule on every window of one lecture; one that fails does not stop the others."""
     asked: dict[tuple[str, str, tuple[str, ...]], list[Window]] = {}
     for rule in rules:
@@ -102,7 +102,7 @@ def assess_lecture(rules: Sequence[Rule], lecture: Lecture, result: Result) -> N
             result.tables.append(pl.DataFrame(rows, schema=ASSESSMENTS))
 
 
-def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
+def windows(rule: Rule, lecture: LectureInput) -> Iterator[Window]:
     """What the rule is asked about, in order of student and time."""
     spans: list[Segment | None] = list(lecture.segments) if rule.scope == "segment" else [None]
     narrow = lecture.lecture is not None
@@ -128,7 +128,7 @@ def windows(rule: Rule, lecture: Lecture) -> Iterator[Window]:
             yield context, inside
 
 
-def _end(lecture: Lecture) -> float:
+def _end(lecture: LectureInput) -> float:
     """Seconds from the lecture's start to its end."""
     ends = [lecture.duration_s, *(segment.end_s for segment in lecture.segments)]
     if len(lecture.seen):
@@ -163,7 +163,7 @@ def _judge(rule: Rule, context: Context, window: pl.DataFrame) -> list[Assessmen
         raise PluginError(f"{error.message} [{where}{part}{who}, {len(window)} rows]") from error
 
 
-def _switched_off(rule: Rule, lecture: Lecture) -> str:
+def _switched_off(rule: Rule, lecture: LectureInput) -> str:
     if lecture.policy == "behaviour" and "expression" in rule.signals:
         return f"rule {rule.name!r} needs expression, which the policy 'behaviour' switches off"
     seen = lecture.seen.drop_nulls("emotion")
@@ -179,7 +179,7 @@ def _lacking(rule: Rule, seen: pl.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in rule.needs if (read & seen[name].is_null()).any())
 
 
-def _unread(lecture: Lecture, labels: Sequence[str]) -> Lecture:
+def _unread(lecture: LectureInput, labels: Sequence[str]) -> LectureInput:
     """The lecture without the expressions of a classifier that lacks one of these labels: what it never said
     would pass for what was never shown."""
     if not labels:

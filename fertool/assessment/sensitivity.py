@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fertool.assessment.runner import Lecture
+    from fertool.assessment.runner import LectureInput
     from fertool.contracts import Rule
 
     Doubles = npt.NDArray[np.floating[Any]]
@@ -54,7 +54,7 @@ ERRORS: dict[str, pl.DataType] = {
 """One row per draw: as above, and the share of assessments whose level is another than the stored one."""
 
 
-def sensitivity(rule: Rule, lectures: Sequence[Lecture]) -> pl.DataFrame:
+def sensitivity(rule: Rule, lectures: Sequence[LectureInput]) -> pl.DataFrame:
     """Columns of `SENSITIVITY`, in order of option and setting; no row for a rule without numeric options.
 
     Settings that the rule itself refuses are left out. Raises ConfigError for a rule whose scope is wider
@@ -81,7 +81,7 @@ def variants(rule: Rule) -> Iterator[tuple[str, float, Rule]]:
 
 
 def under_errors(
-    rule: Rule, lectures: Sequence[Lecture], confusion: Doubles, draws: int = DRAWS, seed: int = 0
+    rule: Rule, lectures: Sequence[LectureInput], confusion: Doubles, draws: int = DRAWS, seed: int = 0
 ) -> pl.DataFrame:
     """Columns of `ERRORS`: a row for what is stored (draw 0), then one per draw. The same every time.
 
@@ -165,7 +165,7 @@ def _narrow(rule: Rule) -> None:
         raise ConfigError(what, "`fertool rules sensitivity` judges lecture by lecture")
 
 
-def _judged(rule: Rule, lectures: Sequence[Lecture]) -> pl.DataFrame:
+def _judged(rule: Rule, lectures: Sequence[LectureInput]) -> pl.DataFrame:
     """Columns of `tables.ASSESSMENTS`."""
     result = Result()
     for lecture in lectures:
@@ -175,7 +175,7 @@ def _judged(rule: Rule, lectures: Sequence[Lecture]) -> pl.DataFrame:
     return result.table()
 
 
-def _row(name: str, setting: float, rule: Rule, lectures: Sequence[Lecture]) -> tuple[object, ...]:
+def _row(name: str, setting: float, rule: Rule, lectures: Sequence[LectureInput]) -> tuple[object, ...]:
     table = _judged(rule, lectures)
     return (name, setting, len(table), table["value"].mean(), *_shares(table))
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from fertool import Assessment, Message, Rule, Segment, messages
-from fertool.assessment.runner import Lecture, Result, assess_lecture, windows
+from fertool.assessment.runner import LectureInput, Result, assess_lecture, windows
 from fertool.demo.timelines import timeline
 from fertool.host import registry
 from fertool.storage.tables import ASSESSMENTS, SEEN, WIDE, frame
@@ -43,7 +43,7 @@ def lecture(*specs, segments=PARTS, **more):
     """One timeline per student: student-01, student-02, ..."""
     tables = [timeline(spec, student=f"student-{i:02d}") for i, spec in enumerate(specs, 1)]
     seen = pl.concat(tables).sort("time_s", "student") if tables else frame([], SEEN)
-    return Lecture("signals", "week-1", seen, list(segments), **more)
+    return LectureInput("signals", "week-1", seen, list(segments), **more)
 
 
 def judged(rules, *lectures):
@@ -133,7 +133,7 @@ def test_the_window_of_a_lecture_ends_with_it(duration, segments, end):
 
 def test_in_several_lectures_there_is_no_window():
     seen = lecture("happy*12").seen.with_columns(course=pl.lit("signals"), lecture=pl.lit("week-1"))
-    ((context, _),) = windows(OfLecture(), Lecture("signals", None, seen, []))
+    ((context, _),) = windows(OfLecture(), LectureInput("signals", None, seen, []))
     assert (context.window, context.segments, context.lecture_seen) == (None, (), None)
 
 
@@ -149,7 +149,7 @@ PERIODS = [
 @pytest.mark.parametrize(("times", "period"), PERIODS)
 def test_the_period_is_the_usual_time_between_two_samples(times, period):
     rows = [{"student": f"s{i % 2}", "time_s": time, "present": True} for i, time in enumerate(times)]
-    whole = Lecture("signals", "week-1", frame(rows, SEEN), [Segment(0, "All", 0.0, 60.0)])
+    whole = LectureInput("signals", "week-1", frame(rows, SEEN), [Segment(0, "All", 0.0, 60.0)])
     ((context, _),) = windows(OfClass(), whole)
     assert context.period_s == period
 
@@ -383,7 +383,7 @@ def mixed(*specs, further=("contempt",)):
         for i, spec in enumerate(specs, 1)
     ]
     seen = pl.concat(tables, how="diagonal").sort("time_s", "student")
-    return Lecture("signals", "week-1", seen, PARTS)
+    return LectureInput("signals", "week-1", seen, PARTS)
 
 
 def test_a_rule_whose_labels_were_classified_is_asked():
@@ -457,7 +457,7 @@ def wide(*lectures, course="signals"):
         timeline(spec).with_columns(course=pl.lit(its_course), lecture=pl.lit(name))
         for its_course, name, spec in lectures
     ]
-    return Lecture(course, None, pl.concat(tables), [])
+    return LectureInput(course, None, pl.concat(tables), [])
 
 
 def test_a_wide_rule_gets_one_window_over_all_lectures():

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from fertool import EMOTIONS, Assessment, Rule, Segment
-from fertool.assessment.runner import Lecture
+from fertool.assessment.runner import LectureInput
 from fertool.assessment.sensitivity import (
     ERRORS,
     SENSITIVITY,
@@ -28,7 +28,7 @@ from fertool_plugins.rules.state import State
 
 
 def lecture(spec, **more):
-    return Lecture("signals", "week-1", timeline(spec), [Segment(0, "All", 0.0, 999.0)], **more)
+    return LectureInput("signals", "week-1", timeline(spec), [Segment(0, "All", 0.0, 999.0)], **more)
 
 
 def test_each_setting_is_judged_by_itself():

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from fertool.analysis import pipeline
-from fertool.assessment.runner import Lecture, Result, assess_lecture
+from fertool.assessment.runner import LectureInput, Result, assess_lecture
 from fertool.assessment.segments.equal_parts import equal_parts
 from fertool.demo.large_course import wander
 from fertool.host import registry
@@ -46,7 +46,7 @@ def in_memory(rules, students: int, samples: int) -> None:
     named = [wander(rng, samples).with_columns(student=pl.lit(f"s{i:02d}")) for i in range(students)]
     usual = {f"s{i:02d}": {"pitch_deg": 0.0, "yaw_deg": 0.0} for i in range(students)}
     seen = pl.concat(named).sort("time_s", "student")
-    lecture = Lecture("bench", "1", seen, equal_parts(samples), baselines=usual)
+    lecture = LectureInput("bench", "1", seen, equal_parts(samples), baselines=usual)
     assess_lecture(rules, lecture, Result())  # warm
     narrow = [rule for rule in rules if rule.scope in ("segment", "lecture")]
     seconds = {rule.name: cpu(lambda rule=rule: assess_lecture([rule], lecture, Result())) for rule in narrow}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fertool import Segment
-from fertool.assessment.runner import Lecture, Result, assess_lecture
+from fertool.assessment.runner import LectureInput, Result, assess_lecture
 from fertool.storage.tables import SEEN
 from fertool.testing import context, timeline
 from fertool_plugins.rules.difficulty import Difficulty
@@ -85,7 +85,7 @@ def said(spec, *parts, every="1s", **options):
     """(longest run, level, spans) of each segment, as the host stores them; `parts`: start_s, end_s, mark."""
     segments = [Segment(i, f"Part {i}", float(a), float(b), mark) for i, (a, b, mark) in enumerate(parts)]
     result = Result()
-    assess_lecture([Difficulty(**options)], Lecture("c", "l", timeline(spec, every), segments), result)
+    assess_lecture([Difficulty(**options)], LectureInput("c", "l", timeline(spec, every), segments), result)
     assert not result.failed
     return [
         (json.loads(row["evidence"]).get("longest"), row["level"], json.loads(row["spans"] or "[]"))
