@@ -27,7 +27,7 @@ SOURCES = ("chapters", "slides", "parts")
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRecording:
     """One recording of a lecture."""
 
     file: Path
@@ -42,12 +42,12 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Lecture:
+class PlannedLecture:
     """One session of the course."""
 
     name: str
     held: date | None
-    recordings: list[Planned]
+    recordings: list[PlannedRecording]
     """At least one, in order of name within a pattern."""
     segments: str = ""
     """A segments source; empty for the default."""
@@ -62,7 +62,7 @@ class Syllabus:
     topics: list[str]
     difficulty: dict[str, str]
     """Knowledge point -> mark of difficulty, for segments that say only the point."""
-    lectures: list[Lecture]
+    lectures: list[PlannedLecture]
 
 
 def read(path: Path) -> Syllabus:
@@ -86,7 +86,7 @@ def read(path: Path) -> Syllabus:
     return Syllabus(content["course"], instructor, topics, difficulty, lectures)
 
 
-def _lecture(path: Path, number: int, table: Any) -> Lecture:
+def _lecture(path: Path, number: int, table: Any) -> PlannedLecture:
     where = f"{path}: lecture {number}"
     _check(where, table, LECTURE, ("name", "recordings"))
     where = f"{path}: lecture {table['name']!r}"
@@ -96,10 +96,10 @@ def _lecture(path: Path, number: int, table: Any) -> Lecture:
     source = table.get("segments", "")
     if source and source.partition(":")[0] not in SOURCES:
         source = str(path.parent / source)
-    return Lecture(table["name"], table.get("date"), recordings, source)
+    return PlannedLecture(table["name"], table.get("date"), recordings, source)
 
 
-def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
+def _recordings(path: Path, where: str, one: Any) -> Iterator[PlannedRecording]:
     if isinstance(one, dict):
         _check(f"{where}: recordings", one, RECORDING, ("file",))
         extra = one
@@ -131,7 +131,7 @@ def _recordings(path: Path, where: str, one: Any) -> Iterator[Planned]:
         parse_rotate(rotate), parse_stream(stream)
     except ConfigError as error:
         raise ConfigError(f"{where}: {pattern!r}: {error.message}", error.hint) from error
-    yield from (Planned(file, student, offset_s, rotate, stream) for file in files)
+    yield from (PlannedRecording(file, student, offset_s, rotate, stream) for file in files)
 
 
 def _check(where: str, table: Any, known: Mapping[str, Any], needed: tuple[str, ...]) -> None:

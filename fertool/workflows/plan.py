@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fertool.analysis.request import Request
-    from fertool.assessment.course_file import Planned, Syllabus
+    from fertool.assessment.course_file import PlannedRecording, Syllabus
     from fertool.config import Settings
     from fertool.host.toolbox import Toolbox
     from fertool.media.probe import FoundVideos
@@ -139,7 +139,7 @@ def _syllabus(arguments: Arguments) -> Syllabus:
     return course
 
 
-def _planned(course: Syllabus | None) -> dict[File, tuple[str, Planned]]:
+def _planned(course: Syllabus | None) -> dict[File, tuple[str, PlannedRecording]]:
     """Of every recording of a course.toml its lecture, and what is said of it."""
     lectures = course.lectures if course else ()
     return {planned.file: (one.name, planned) for one in lectures for planned in one.recordings}
