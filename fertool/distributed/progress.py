@@ -1,4 +1,4 @@
-"""RecordingProgress of recordings on many workers: of each, and of the whole set."""
+"""Progress of recordings on many workers: of each, and of the whole set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RecordingProgress of recordings on several workers: lines, JSON lines, or a live screen."""
+"""Progress of recordings on several workers: lines, JSON lines, or a live screen."""
 
 from __future__ import annotations
 
