@@ -184,7 +184,7 @@ class Trainable(Classifier):
         votes: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The scalar to be minimized, in training mode: `images` as `network` wants them, `targets`
-        (n, len(labels)) float32 probabilities, `votes` likewise, given if the recipe says `votes_apart`.
+        (n, len(labels)) float32 probabilities, `votes` likewise, given if the recipe says `vote_head`.
         Cross-entropy with `targets` unless a paper has more to it. In mixed precision it is called under
         autocast: compute losses in float32."""
         import torch

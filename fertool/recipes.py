@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RENAMED = {
+    "crowd": "ferplus_translated",
+    "votes_apart": "vote_head",
+    "settled": "recalibrate_bn",
+    "half_until": "progressive_resize",
+}
+"""Field of a recipe before version 0.2 -> its name now. Weights and states of runs that were made before say
+the old one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,10 @@ class Recipe:
     label_smoothing: float = 0.0
     votes: float = 0.0
     """Share of the FER+ votes in the target, the rest being the data set's own label; 0: label only."""
-    crowd: float = 0.0
+    ferplus_translated: float = 0.0
     """Share, of what the votes leave the label, of what the data set's labellers would say of a face with
     such FER+ votes: votes translated by a logistic regression over the training pictures."""
-    votes_apart: bool = False
+    vote_head: bool = False
     """The FER+ votes are a second target, for a network that has outputs of their own for them."""
     teacher: float = 0.0
     """Share of the teachers' probabilities in the target (distillation; Hinton et al., 2015), of what is left
@@ -71,7 +83,7 @@ class Recipe:
     """Draw every class equally often."""
     ema: float = 0.0
     """Decay of the moving average of the weights that is evaluated and kept, less at first; 0: off."""
-    settled: bool = False
+    recalibrate_bn: bool = False
     """In the end, means and variances of batch norm are estimated again on training pictures as they are:
     those of augmented, mixed or smaller ones do not fit what is classified (Touvron et al., 2019)."""
     clip_norm: float = 0.0
@@ -79,6 +91,11 @@ class Recipe:
     mixed: bool = False
     """Convolutions and products in bfloat16 (mixed precision; Micikevicius et al., 2018), on devices that do
     it quickly; in float32 on others."""
-    half_until: float = 0.0
+    progressive_resize: float = 0.0
     """Share of the epochs, from the first, in which pictures have half their side (progressive resizing): a
     quarter of the work, for networks that take any side."""
+
+
+def current(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe as a file of any version holds them, by the names of today."""
+    return {RENAMED.get(name, name): value for name, value in stored.items()}

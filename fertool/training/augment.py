@@ -40,20 +40,23 @@ def targets(dataset: Dataset, recipe: Recipe, taught: Doubles | None = None) -> 
     """(n, 1, 7) float32, rows sum to 1: the label, mixed with the share of FER+ votes as they are and then as
     translated, smoothed, then mixed with the teachers' share; `taught` (n, 7) is what they say.
 
-    With `votes_apart` (n, 2, 7), the second being the votes as they are. ConfigError if the recipe wants
+    With `vote_head` (n, 2, 7), the second being the votes as they are. ConfigError if the recipe wants
     votes and the data have none, or a teacher and there is none.
     """
     count = len(EMOTIONS)
     wanted = np.eye(count, dtype=np.float32)[dataset.labels]
     if recipe.votes:
         wanted = wanted * (1 - recipe.votes) + _votes(dataset) * recipe.votes
-    if recipe.crowd:
-        wanted = wanted * (1 - recipe.crowd) + translated(_votes(dataset), dataset.labels) * recipe.crowd
+    if recipe.ferplus_translated:
+        wanted = (
+            wanted * (1 - recipe.ferplus_translated)
+            + translated(_votes(dataset), dataset.labels) * recipe.ferplus_translated
+        )
     wanted = wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / count
     check_teacher(recipe, given=taught is not None)
     if taught is not None:
         wanted = np.asarray(wanted * (1 - recipe.teacher) + taught * recipe.teacher, np.float32)
-    every = [wanted, _votes(dataset)] if recipe.votes_apart else [wanted]
+    every = [wanted, _votes(dataset)] if recipe.vote_head else [wanted]
     return np.stack(every, axis=1).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fertool import files
+from fertool import files, recipes
 from fertool.errors import FertoolError
 from fertool.host import quantized
 
@@ -89,8 +89,9 @@ def restore(state: TrainingState, folder: Path, identity: dict[str, Any]) -> Non
     if not path.is_file():
         return
     numbers = json.loads(_metadata(path)["state"])
-    if numbers["identity"] != json.loads(json.dumps(identity)):
-        before, now = numbers["identity"], json.loads(json.dumps(identity))
+    before, now = numbers["identity"], json.loads(json.dumps(identity))
+    before["recipe"] = recipes.current(before["recipe"])
+    if before != now:
         differing = [k for k in before | now if before.get(k) != now.get(k)]
         what = f"{folder}: cannot resume: another {' and '.join(differing)} than before"
         raise FertoolError(what, "give the same command as before, or another --out")

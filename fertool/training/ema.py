@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Faces per pass."""
-SETTLED_ON = 3000
-"""Pictures, or up to twice as many, from which a settled network has its batch norm."""
+RECALIBRATED_ON = 3000
+"""Pictures, or up to twice as many, from which batch norm is estimated again."""
 
 
 def decay(ema: float, step: int) -> float:
@@ -50,7 +50,7 @@ def _tensors(network: nn.Module, *, floating: bool) -> list[Tensor]:
     return [tensor for tensor in every if tensor.is_floating_point() == floating]
 
 
-def settle(network: nn.Module, images: Tensor) -> None:
+def recalibrate(network: nn.Module, images: Tensor) -> None:
     """Measure the means and variances of batch norm on `images` (n, h, w, ...) as they are, some 3,000 of
     them, evenly spread, in place of the moving ones. The network is left ready to classify."""
     network.eval()
@@ -60,7 +60,7 @@ def settle(network: nn.Module, images: Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
         norm.train()
-    chosen = images[:: max(1, len(images) // SETTLED_ON)]
+    chosen = images[:: max(1, len(images) // RECALIBRATED_ON)]
     with torch.no_grad():
         for some in chosen.tensor_split(math.ceil(len(chosen) / AT_ONCE)):
             network(augment.as_input(some))

@@ -1,7 +1,7 @@
 """The training loop of a recipe. A killed run resumes to the same weights.
 
 Everything random is drawn from one generator per epoch, seeded by (seed, epoch); the state after an epoch is
-stored by `states`.
+stored by `checkpoints`.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def train(
         report(state.history[-1])
     network = plugin.network().to(device)
     network.load_state_dict(load_file(folder / "best.safetensors"))
-    if recipe.settled:
-        ema.settle(network, images)
+    if recipe.recalibrate_bn:
+        ema.recalibrate(network, images)
     made = {**identity, "selected_on": held_out, "data": identity["data"] | before}
     return _finish(network, plugin.labels, validation, folder, made)
 
@@ -201,7 +201,7 @@ def _one_epoch(
     total, seen, lr = 0.0, 0, 0.0
     untold: list[Tensor] = []
     patience = 1 if device == "cpu" else TOLD_EVERY
-    half = state.epoch < recipe.epochs * recipe.half_until
+    half = state.epoch < recipe.epochs * recipe.progressive_resize
     parameters = list(state.network.parameters())
     follow = ema.follower(state.average, state.network)
     state.network.train()

@@ -26,6 +26,7 @@ from crop_study import SIZES, small
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from fertool import recipes
 from fertool.cli.training import evaluate as command
 from fertool.cli.training.networks import encoder, trainable
 from fertool.host import weights
@@ -53,7 +54,7 @@ CLAIMS = {
 }
 FLOOR_OF = "compact"
 """The classifier by whose curve over sizes `floor_px` of all of them was set."""
-SETTLED = ("running_mean", "running_var", "num_batches_tracked")
+BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
 CARD = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")
 CURVE = """\
 That floor comes from this curve: the same pictures, shrunk to a side in pixels and then cut so. The square
@@ -80,12 +81,13 @@ def main() -> None:
     with safe_open(given.model, "pt") as stored:
         about = stored.metadata()
     made = json.loads(about["made"])
+    made["recipe"] = recipes.current(made["recipe"])
     name, split = made["classifier"], made["selected_on"]
     given.to.mkdir(exist_ok=True)
     target = given.to / f"{name}.safetensors"
     tensors = pack(load_file(given.model))
-    if made["recipe"].get("settled"):
-        about["temperature"] = repr(settle(tensors, made, given.data))
+    if made["recipe"].get("recalibrate_bn"):
+        about["temperature"] = repr(recalibrate(tensors, made, given.data))
     save_file(tensors, target, metadata=about)
     after = measured(str(target), given.data, split, speed=True)
     before = given.unpacked or measured(str(given.model), given.data, split).scores.accuracy
@@ -106,7 +108,7 @@ def main() -> None:
     )
 
 
-def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> float:
+def recalibrate(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> float:
     """Estimate batch norm again on the packed weights, in place, as the recipe did on those before: rounding
     shifts what it sees. -> the temperature that fits then."""
     set_to = [f"{made['classifier']}.{name}={value}" for name, value in made["options"].items()]
@@ -119,9 +121,9 @@ def settle(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) -> floa
     faces = replace(faces, images=plugin.prepare(faces.images))
     network = plugin.network()
     network.load_state_dict(unpack(tensors))
-    ema.settle(network, torch.from_numpy(faces.take("train").images))
+    ema.recalibrate(network, torch.from_numpy(faces.take("train").images))
     state = network.state_dict()
-    tensors |= {name: state[name] for name in tensors if name.endswith(SETTLED)}
+    tensors |= {name: state[name] for name in tensors if name.endswith(BATCH_NORM)}
     held_out = faces.take(made["selected_on"])
     return metrics.temperature(held_out.labels, trainer.predict(network, held_out))
 
@@ -227,7 +229,7 @@ def recipe_name(chosen: Any, recipe: dict[str, Any]) -> str:
 
 
 def voted(recipe: dict[str, Any]) -> bool:
-    return bool(recipe["votes"] or recipe["votes_apart"] or recipe.get("crowd"))
+    return bool(recipe["votes"] or recipe["vote_head"] or recipe.get("ferplus_translated"))
 
 
 def different(recipe: dict[str, Any]) -> dict[str, Any]:

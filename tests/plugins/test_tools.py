@@ -124,14 +124,14 @@ def test_the_curve_in_a_card_is_that_of_the_study(tmp_path: Path, monkeypatch: p
     assert study["48"] == f"{cut['accuracy']:.2%}"
 
 
-def test_batch_norm_is_settled_on_the_packed_weights(tmp_path: Path) -> None:
+def test_batch_norm_is_recalibrated_on_the_packed_weights(tmp_path: Path) -> None:
     data = faces(tmp_path)
     run = tmp_path / "run" / "model.safetensors"
     fertool("train", "khalid2025", "--data", data, "--recipe", "short", "--epochs", 1, "--out", run.parent)
     with safe_open(run, "pt") as stored:
         about = stored.metadata()
     made = json.loads(about["made"])
-    made["recipe"]["settled"] = True
+    made["recipe"]["recalibrate_bn"] = True
     save_file(load_file(run), run, metadata={**about, "made": json.dumps(made)})
     # Noise in, noise out: what packing costs is of no matter here.
     script("ship_weights.py", run, "--data", data, "--to", tmp_path / "ship", "--unpacked", 0.0001)

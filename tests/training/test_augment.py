@@ -73,7 +73,7 @@ def test_votes_that_are_wanted_must_be_there():
 
 def test_votes_apart_are_a_second_target_as_they_are():
     votes = np.full((3, 7), 1 / 7, np.float32)
-    both = shown.targets(dataset(votes), replace(PLAIN, votes_apart=True, label_smoothing=0.7))
+    both = shown.targets(dataset(votes), replace(PLAIN, vote_head=True, label_smoothing=0.7))
     assert both.shape == (3, 2, 7)
     np.testing.assert_allclose(both[0, 0], [0.4, *[0.1] * 6], rtol=1e-5)
     np.testing.assert_allclose(both[:, 1], votes)
@@ -365,7 +365,7 @@ def test_the_crowd_has_its_share_before_smoothing():
     many = len(labels)
     names = np.array(["x"] * many)
     data = Dataset(np.zeros((many, 2, 2), np.uint8), labels, votes, names, names, Path("made.csv"))
-    recipe = replace(PLAIN, crowd=0.4, label_smoothing=0.07)
+    recipe = replace(PLAIN, ferplus_translated=0.4, label_smoothing=0.07)
     by_hand = 0.93 * (0.6 * np.eye(7)[labels] + 0.4 * shown.translated(votes, labels)) + 0.01
     np.testing.assert_allclose(shown.targets(data, recipe)[:, 0], by_hand, rtol=1e-4)
     with pytest.raises(ConfigError, match=r"wants FER\+ votes"):

@@ -29,13 +29,13 @@ def test_weights_and_batch_norm_are_averaged_and_counters_taken_over() -> None:
     ema.follower(None, now)(0.5)  # without an average there is nothing to do
 
 
-def test_settled_batch_norm_is_that_of_the_pictures_as_they_are() -> None:
+def test_recalibrated_batch_norm_is_that_of_the_pictures_as_they_are() -> None:
     network = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5))
     network[0].momentum = 0.3
     images = (
         torch.arange(7000, dtype=torch.int32).remainder(251).to(torch.uint8)[:, None, None].expand(-1, 4, 4)
     )
-    ema.settle(network, images)
+    ema.recalibrate(network, images)
     seen = images[::2].double() / 255  # as many as are wanted, evenly spread
     assert network[0].running_mean.item() == pytest.approx(seen.mean().item(), abs=1e-3)
     assert network[0].running_var.item() == pytest.approx(seen.var().item(), rel=0.02)

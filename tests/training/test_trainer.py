@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from fertool.errors import FertoolError
 from fertool.host import quantized
 from fertool.host.weights import sha256
-from fertool.recipes import Recipe
+from fertool.recipes import RENAMED, Recipe
 from fertool.training import checkpoints, trainer
 from fertool.training.datasets.dataset import Dataset, load
 
@@ -57,6 +57,22 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
     assert same(whole, parts)
     assert checkpoints.history(tmp_path / "parts") == checkpoints.history(tmp_path / "whole")
     assert [e.epoch for e in checkpoints.history(tmp_path / "parts")] == [1, 2, 3, 4]
+
+
+def test_a_run_begun_before_fields_were_renamed_goes_on(tiny, bars: Path, tmp_path: Path) -> None:
+    data, plan = load(bars, 16), tiny.recipes["best"]
+    with pytest.raises(Interrupted):
+        train(tiny, plan, data, tmp_path, report=after(1))
+    path = tmp_path / "state.safetensors"
+    with safe_open(path, "pt") as stored:
+        about = json.loads(stored.metadata()["state"])
+    recipe = about["identity"]["recipe"]
+    about["identity"]["recipe"] = {old: recipe.pop(new) for old, new in RENAMED.items()} | recipe
+    assert "crowd" in about["identity"]["recipe"]
+    assert "vote_head" not in about["identity"]["recipe"]
+    save_file(load_file(path), path, metadata={"state": json.dumps(about)})
+    train(tiny, plan, data, tmp_path, resume=True)
+    assert [e.epoch for e in checkpoints.history(tmp_path)] == [1, 2, 3, 4]
 
 
 def test_the_seed_decides(tiny, bars: Path, tmp_path: Path) -> None:
@@ -238,7 +254,7 @@ def test_half_the_side_at_first(tiny, bars: Path, tmp_path: Path) -> None:
     tiny.loss = lambda network, images, targets: (
         seen.append(images.shape[-1]) or plain(network, images, targets)
     )
-    plan = Recipe(epochs=4, batch=56, lr=0.01, half_until=0.5)
+    plan = Recipe(epochs=4, batch=56, lr=0.01, progressive_resize=0.5)
     train(tiny, plan, load(bars, 16), tmp_path / "run")
     assert seen == [8, 8, 16, 16]
 
@@ -349,11 +365,11 @@ def test_the_steps_of_an_epoch_are_told(tiny, bars: Path, tmp_path: Path) -> Non
     assert [told[2][2], told[5][2]] == pytest.approx([e.loss for e in checkpoints.history(tmp_path / "run")])
 
 
-def test_a_settled_recipe_changes_batch_norm_alone(tiny, bars: Path, tmp_path: Path) -> None:
+def test_recalibration_changes_batch_norm_alone(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), Recipe(epochs=2, batch=8, lr=0.05)
     plain = load_file(train(tiny, plan, data, tmp_path / "plain"))
-    settled = load_file(train(tiny, replace(plan, settled=True), data, tmp_path / "settled"))
-    differing = {name for name in plain if not torch.equal(plain[name], settled[name])}
+    again = load_file(train(tiny, replace(plan, recalibrate_bn=True), data, tmp_path / "again"))
+    differing = {name for name in plain if not torch.equal(plain[name], again[name])}
     assert differing, "the network has batch norm"
     assert all("running" in name or "tracked" in name for name in differing)
 

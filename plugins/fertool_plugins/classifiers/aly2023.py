@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 PAPER = Recipe(epochs=100, batch=16, lr=1e-4, augment=Augment(flip=True))
 BEST = replace(
-    FROM_SCRATCH, epochs=43, lr=0.04, half_until=0.67, augment=replace(FROM_SCRATCH.augment, crop=1 / 6)
+    FROM_SCRATCH,
+    epochs=43,
+    lr=0.04,
+    progressive_resize=0.67,
+    augment=replace(FROM_SCRATCH.augment, crop=1 / 6),
 )
 CONTINUED = replace(TAUGHT, epochs=29, lr=0.03, augment=replace(TAUGHT.augment, crop=1 / 6))
 

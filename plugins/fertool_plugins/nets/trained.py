@@ -40,10 +40,10 @@ FROM_SCRATCH = Recipe(
         flip=True, rotate_deg=15, scale=0.15, shift=0.05, brightness=0.2, contrast=0.2, erase=0.25
     ),
     mixup=0.2,
-    crowd=0.4,
+    ferplus_translated=0.4,
     label_smoothing=0.05,
     ema=0.999,
-    settled=True,
+    recalibrate_bn=True,
     clip_norm=5.0,
     mixed=True,
 )

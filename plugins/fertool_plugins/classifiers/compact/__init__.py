@@ -19,10 +19,10 @@ BEST = replace(
     lr=0.1,
     augment=replace(FROM_SCRATCH.augment, crop=1 / 6),
     mixup=0.0,
-    votes_apart=True,
+    vote_head=True,
 )
 DISTILLED = replace(BEST, epochs=272, label_smoothing=0.0, teacher=0.6)
-CONTINUED = replace(TAUGHT, epochs=140, votes_apart=True)
+CONTINUED = replace(TAUGHT, epochs=140, vote_head=True)
 
 
 @dataclass

@@ -25,7 +25,7 @@ PAPER = Recipe(
     augment=Augment(flip=True, rotate_deg=30),
     balanced=True,
 )
-BEST = replace(FROM_SCRATCH, epochs=68, half_until=0.39)
+BEST = replace(FROM_SCRATCH, epochs=68, progressive_resize=0.39)
 
 CONTINUED = replace(TAUGHT, epochs=69, lr=0.03, augment=replace(TAUGHT.augment, crop=1 / 6))
 
@@ -58,7 +58,7 @@ class Hafnet2025(Trained):
         "paper": PAPER,
         "best": BEST,
         "taught": CONTINUED,
-        "short": replace(SHORT, half_until=0.75),
+        "short": replace(SHORT, progressive_resize=0.75),
     }
 
     heads: int = field(default=4, metadata={"help": "attention heads, at least 1"})
