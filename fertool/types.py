@@ -152,21 +152,6 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
-    """One person followed through consecutive samples of one chunk."""
-
-    id: str
-    """Unique in the database: run, chunk, number."""
-    chunk: int
-    samples: tuple[int, ...]
-    """Sample indices, ascending."""
-    faces: tuple[int, ...]
-    """Index of the face in each of those samples."""
-    embedding: Floats | None = None
-    """(d,) float32, L2-normalized mean of a few descriptors, or None if no face was fit for one."""
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """An interval [start_s, end_s) of a lecture."""
 

@@ -115,29 +115,19 @@ class Samples:
     slice costs that start and the latency of its end, so ask for all that is left, not chunk by chunk.
     `view`: as the index was made with; images are as it shows them (`fertool.media.display`).
 
-    A target that cannot be decoded, or refers to what cannot, is left out and counted in `lost`. Images have
-    the size of their frame: should that change in mid-stream, the caller groups by size. Iterating raises
-    VideoError if the file cannot be opened, ValueError if `targets` are not of this index.
+    A target that cannot be decoded, or refers to what cannot, is left out. Images have the size of their
+    frame: should that change in mid-stream, the caller groups by size. Iterating raises VideoError if the
+    file cannot be opened, ValueError if `targets` are not of this index.
     """
 
     def __init__(
         self, path: File, index: Index, targets: Times, first: int = 0, view: View = AS_DECLARED
     ) -> None:
         self.path, self.index, self.targets, self.first, self.view = path, index, targets, first, view
-        self.delivered = 0
-        """Samples yielded so far."""
-        self.damaged = 0
-        """Packets so far that were broken, or that the decoder refused."""
         self._spoilt = np.zeros(len(index.pts), np.bool_)
         self._pixels = SQUARE
 
-    @property
-    def lost(self) -> int:
-        """Targets that could not be decoded; meaningful once the iteration has ended."""
-        return len(self.targets) - self.delivered
-
     def __iter__(self) -> Iterator[Sample]:
-        self.delivered = self.damaged = 0
         self._spoilt[:] = False
         positions = self.index.positions(self.targets)
         number = {int(position): i for i, position in enumerate(positions)}
@@ -151,7 +141,6 @@ class Samples:
             # Damage can also mix up the order, or repeat a frame.
             if i is not None and i > latest and not self._spoilt[position]:
                 latest = i
-                self.delivered += 1
                 image = converter.picture(frame, self._pixels)
                 yield Sample(self.first + i, float(self.targets[i]), image)
 
@@ -174,7 +163,6 @@ class Samples:
                     # Safe with frame threads: each thread takes the setting along with its packet.
                     codec.skip_frame = "DEFAULT" if position in wanted else "NONREF"
                     if packet.is_corrupt:
-                        self.damaged += 1
                         self._spoil(position, position)
                     packet.pts = position
                     yield from self._decode(codec, packet, position)
@@ -188,7 +176,6 @@ class Samples:
             return codec.decode(packet)
         except av.FFmpegError:
             # With frame threads the culprit may be an earlier packet: doubt all that is not out yet.
-            self.damaged += 1
             self._spoil(0, position)
             return []
 
