@@ -64,6 +64,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
+    """A table that was read, its columns found by their headings."""
     where: str
     """Of the header."""
     columns: tuple[str, ...]
@@ -201,6 +202,7 @@ def _typed(cell: str) -> str:
 
 
 def plain(heading: str) -> str:
+    """A heading or cell for comparison: lower case, words separated by one blank."""
     return " ".join(heading.casefold().replace("_", " ").replace("-", " ").split())
 
 

@@ -76,9 +76,11 @@ class Stored:
         self.store = store
 
     def done(self, run: str) -> AbstractSet[int]:
+        """See `Sink`."""
         return self.store.chunks_done(run)
 
     def begin(self, analysis: Analysis) -> None:
+        """See `Sink`."""
         if self.store.run_state(analysis.run.run) is None:
             if (
                 self.store.home(analysis.recording.recording) is None
@@ -87,6 +89,7 @@ class Stored:
             self.store.begin_run(analysis.run)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        """See `Sink`."""
         self.store.commit_chunk(run, chunk, seconds, tables)
 
 

@@ -18,19 +18,24 @@ class Asked(Protocol):
     """What is asked about people: part of a request, and of an analysis that was described from one."""
 
     @property
-    def course(self) -> str: ...
+    def course(self) -> str:
+        """Name of the course."""
 
     @property
-    def student(self) -> str | None: ...
+    def student(self) -> str | None:
+        """Name of the only person of a webcam recording; None for any other."""
 
     @property
-    def consent(self) -> str: ...
+    def consent(self) -> str:
+        """`required`, or `off`."""
 
     @property
-    def same_person(self) -> float: ...
+    def same_person(self) -> float:
+        """Distance of two embeddings up to which they are one person."""
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """What makes the embeddings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class Analysis:
 
     @property
     def policy(self) -> str:
+        """`full`, or `behaviour`."""
         return self.run.policy
 
     @property
@@ -111,6 +112,7 @@ class Analysis:
         return state
 
     def to_json(self) -> str:
+        """As JSON, for a spool."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, default=str)
 
     @staticmethod

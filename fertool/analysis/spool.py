@@ -52,11 +52,13 @@ class Spool:
 
     @property
     def local(self) -> bool:
+        """Whether it is a folder of this machine."""
         return "file" in (self.files.protocol, *self.files.protocol)
 
     # --- written by workers -------------------------------------------------------------------
 
     def begin(self, analysis: Analysis) -> None:
+        """See `Sink`."""
         if analysis.run.run not in self._begun:
             self.describe(analysis)
 
@@ -66,6 +68,7 @@ class Spool:
         self._begun.add(analysis.run.run)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
+        """See `Sink`."""
         if "dropped" not in tables["samples"].columns:  # nobody had to be left out
             tables = tables | {"samples": tables["samples"].with_columns(dropped=pl.lit(0, pl.Int32))}
         facts = pl.DataFrame({"chunk": [chunk], "seconds": [seconds]}, schema=TABLES["chunks"])
@@ -82,6 +85,7 @@ class Spool:
     # --- read by ingestion --------------------------------------------------------------
 
     def done(self, run: str) -> AbstractSet[int]:
+        """See `Sink`."""
         return self.chunk_files(run).keys()
 
     def chunk_files(self, run: str) -> dict[int, str]:

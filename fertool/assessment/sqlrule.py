@@ -41,6 +41,7 @@ class SqlRule(Rule):
             )
 
     def assess(self, seen: pl.DataFrame, context: Context) -> list[Assessment]:
+        """See `Rule.assess`. Raises PluginError for a result without a column `value`."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         known |= {name: getattr(context, name) for name in ("period_s", "course", "lecture", "student")}
         columns, rows = _ask(self.sql, seen, known)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `assess`."""
     app.command(name="assess")(assess)
 
 

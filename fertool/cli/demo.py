@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `demo`."""
     app.command(name="demo")(demo)
 
 

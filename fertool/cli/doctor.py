@@ -30,6 +30,7 @@ LOW_DISK = 1e9
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `doctor`."""
     app.command(name="doctor")(doctor)
 
 

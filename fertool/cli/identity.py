@@ -30,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="How well people were told apart: e
 
 
 def register(parent: typer.Typer) -> None:
+    """Add the commands `identity ...`."""
     parent.add_typer(app, name="identity")
 
 

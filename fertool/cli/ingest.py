@@ -10,6 +10,7 @@ from fertool.cli.terminal.options import Db, Json, PluginFiles, bring_up_to_date
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `ingest`."""
     app.command(name="ingest")(ingest)
 
 

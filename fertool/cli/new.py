@@ -19,6 +19,7 @@ USES = {
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `new`."""
     app.command(name="new")(new)
 
 

@@ -15,6 +15,7 @@ app = typer.Typer(help="List every plugin, and each broken one with its reason; 
 
 
 def register(parent: typer.Typer) -> None:
+    """Add the commands `plugins ...`."""
     parent.add_typer(app, name="plugins")
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `report`."""
     app.command(name="report")(report)
 
 

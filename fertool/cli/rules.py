@@ -33,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, help="Sensitivity to thresholds and to e
 
 
 def register(parent: typer.Typer) -> None:
+    """Add the commands `rules ...`."""
     parent.add_typer(app, name="rules")
 
 

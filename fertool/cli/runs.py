@@ -20,6 +20,7 @@ from fertool.text import clock
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `runs`."""
     app.command(name="runs")(runs)
 
 

@@ -44,10 +44,12 @@ class Person:
     """[start_s, end_s) intervals in which the camera is on."""
 
     def at(self, time_s: float) -> bool:
+        """Whether the person is there at this time."""
         return any(start <= time_s < end for start, end in self.present)
 
     @property
     def seconds(self) -> float:
+        """How long the person is there, in seconds."""
         return sum(end - start for start, end in self.present)
 
 

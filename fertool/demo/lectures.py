@@ -77,6 +77,7 @@ class Guest:
     """A picture instead of a camera: its pixels do not change."""
 
     def at(self, time_s: float) -> bool:
+        """Whether the camera is on at this time."""
         return any(start <= time_s < end for start, end in self.present)
 
 

@@ -23,6 +23,7 @@ class Processes:
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def start(self) -> Process:
+        """See `WorkerPool.start`."""
         return Process()
 
 
@@ -34,9 +35,11 @@ class Process:
         self._id = self._pool.submit(os.getpid)
 
     def call(self, method: str, *args: Any) -> Future[Any]:
+        """See `WorkerHandle.call`."""
         return self._pool.submit(_call, method, *args)
 
     def stop(self) -> None:
+        """See `WorkerHandle.stop`."""
         with suppress(BrokenProcessPool, ProcessLookupError):
             os.kill(self._id.result(), KILL)
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -57,6 +57,7 @@ class Cluster:
         """Workers that fit now."""
 
     def start(self) -> Actor:
+        """See `WorkerPool.start`."""
         return Actor(self._make.remote())
 
 
@@ -67,9 +68,11 @@ class Actor:
         self._handle = handle
 
     def call(self, method: str, *args: Any) -> Future[Any]:
+        """See `WorkerHandle.call`."""
         return cast("Future[Any]", getattr(self._handle, method).remote(*args).future())
 
     def stop(self) -> None:
+        """See `WorkerHandle.stop`."""
         import ray
 
         with suppress(Exception):  # gone already, with its node or with the cluster

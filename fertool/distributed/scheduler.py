@@ -54,11 +54,13 @@ class WorkerPool(Protocol):
 
     lost: tuple[type[BaseException], ...]
 
-    def start(self) -> WorkerHandle: ...
+    def start(self) -> WorkerHandle:
+        """Begin to start one more worker; its handle can be called at once."""
 
 
 @dataclass(eq=False, slots=True)
 class Task:
+    """A part of the work on one recording: its description, or some of its chunks."""
     of: RecordingProgress
     chunks: frozenset[int] | None = None
     """None: the recording has to be described first."""
@@ -102,6 +104,7 @@ class Scheduler:
         self._began = self._looked = time.monotonic()
 
     def status(self) -> Status:
+        """How far the whole set is now."""
         return status(self.progress, self.workers, time.monotonic() - self._began)
 
     def under_way(self) -> list[RecordingProgress]:

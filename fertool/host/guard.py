@@ -177,6 +177,7 @@ def weights(plugin: Plugin) -> dict[str, str]:
 
 
 def load(plugin: Plugin, device: str) -> None:
+    """Load a plugin for a device (`Plugin.load`), guarded like every call."""
     call(plugin, "load", plugin.load, device)
 
 

@@ -80,6 +80,7 @@ class Registry:
     broken: list[Broken] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[FoundPlugin]:
+        """All plugins of one kind, in the order in which they were registered."""
         return [found for (k, _), found in self.found.items() if k == kind]
 
     def get(self, kind: str, name: str) -> FoundPlugin:

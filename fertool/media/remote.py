@@ -60,17 +60,21 @@ class Remote:
 
     @property
     def name(self) -> str:
+        """File name with suffix, as of a `Path`."""
         return self.uri.partition("?")[0].rpartition("/")[2]
 
     @property
     def stem(self) -> str:
+        """File name without suffix, as of a `Path`."""
         return Path(self.name).stem
 
     @property
     def suffix(self) -> str:
+        """With its dot, as of a `Path`."""
         return Path(self.name).suffix
 
     def resolve(self) -> Remote:
+        """The same: a URI is absolute."""
         return self
 
     def size(self) -> int:

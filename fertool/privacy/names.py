@@ -35,6 +35,7 @@ class Names:
     known: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def name(self, course: str, student: str) -> str | None:
+        """The name of a student; None where none is known."""
         return self.known.get((course, student))
 
     def student(self, course: str, name: str) -> str | None:

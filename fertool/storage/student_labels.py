@@ -45,6 +45,7 @@ def number(label: str) -> int | None:
 
 
 def is_pseudonym(label: str) -> bool:
+    """Whether a label is one that fertool gave, such as `student-07`."""
     return number(label) is not None
 
 

@@ -63,6 +63,7 @@ class TrainingState:
 
 
 def store(state: TrainingState, folder: Path, identity: dict[str, Any]) -> None:
+    """Write the state of a run into its folder, all or nothing; the best weights first, if they are new."""
     if state.best is not None:
         save_model(state.best, folder / "best.safetensors", {})
         state.best = None

@@ -32,6 +32,7 @@ class Step:
         self._parameters = list(network.parameters())
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Forward, loss and backward of one batch; gradients are in the parameters afterwards."""
         for parameter in self._parameters:
             parameter.grad = None
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._mixed):
@@ -62,6 +63,7 @@ class Replayed(Step):
         self._recorded: dict[torch.Size, _Recorded] = {}
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
+        """See `Step`. The first `EAGER` batches of each shape run as they are, the next one is recorded."""
         shape = images.shape
         if self._eager.setdefault(shape, 0) < EAGER:
             self._eager[shape] += 1

@@ -54,6 +54,7 @@ class Scores:
     """Rows: true class, columns: predicted class."""
 
     def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
         return asdict(self)
 
 

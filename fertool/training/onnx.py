@@ -36,6 +36,7 @@ class Probabilities(nn.Module):
         self.temperature = temperature
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        """Faces (n, channels, size, size) -> probabilities (n, labels)."""
         return torch.softmax(self.network(faces) / self.temperature, 1)
 
 

@@ -57,10 +57,13 @@ class Aside(Reporter):
         self.reporter = reporter
 
     def message(self, text: str) -> None:
+        """Passed on."""
         self.reporter.message(text)
 
     def warning(self, text: str) -> None:
+        """Passed on."""
         self.reporter.warning(text)
 
     def result(self, text: str) -> None:
+        """Passed on as a message."""
         self.reporter.message(text)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `blur`."""
     app.command(name="blur")(blur)
 
 

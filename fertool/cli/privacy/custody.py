@@ -26,6 +26,7 @@ from fertool.workflows.audit import record
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands `purge` and `audit`."""
     app.command(name="purge")(purge)
     app.command(name="audit")(audit)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands `policy ...`."""
     policy = typer.Typer(help="What may be computed, stored and shown.", no_args_is_help=True)
     policy.command(name="explain")(explain)
     app.add_typer(policy, name="policy")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands `consent` and `withdraw`."""
     app.command()(consent)
     app.command()(withdraw)
 

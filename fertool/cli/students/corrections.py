@@ -23,6 +23,7 @@ from fertool.storage.student_labels import spelled
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands `rename`, `merge` and `split`."""
     for command in (rename, merge, split):
         app.command()(command)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `enroll`."""
     app.command()(enroll)
 
 

@@ -39,6 +39,7 @@ app = typer.Typer(
 
 
 def register(parent: typer.Typer) -> None:
+    """Add the commands `students ...`."""
     parent.add_typer(app, name="students")
 
 

@@ -169,6 +169,7 @@ def _cell(value: object) -> str:
 
 
 def print_json(value: Any) -> None:
+    """One JSON value on standard output, indented, in UTF-8 whatever the terminal's encoding."""
     import json
 
     streams.utf8()

@@ -77,6 +77,7 @@ class Whole(Plain):
         return False
 
     def show(self, now: Status, under_way: Sequence[RecordingProgress]) -> None:
+        """Show how far the whole set is, and the recordings under way."""
         hours = f"{now.hours_done:.1f}/{now.hours:.1f} h"
         self.message(f"{now.done}/{now.recordings} recordings, {hours}, {figures(now)}")
 
@@ -131,6 +132,7 @@ class Screen(Whole):
             self.live.update(picture(self.now, loaded=(number, count)), refresh=True)
 
     def over(self) -> None:
+        """Leave the final picture on the terminal."""
         self.live.update(picture(self.now), refresh=True)
 
 

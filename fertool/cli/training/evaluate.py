@@ -25,6 +25,7 @@ ENSEMBLES = ("majority", "average", "weighted")
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `evaluate`."""
     app.command(name="evaluate")(evaluate)
 
 

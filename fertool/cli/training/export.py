@@ -13,6 +13,7 @@ from fertool.host import guard
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `export`."""
     app.command(name="export")(export)
 
 

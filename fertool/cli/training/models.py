@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Weights that are not shipped: list
 
 
 def register(parent: typer.Typer) -> None:
+    """Add the commands `models ...`."""
     parent.add_typer(app, name="models")
 
 

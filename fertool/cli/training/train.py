@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command `train`."""
     app.command(name="train")(train)
 
 

@@ -1,0 +1,1 @@
+"""Encoders: landmarks, head pose and embedding of faces."""

@@ -118,12 +118,14 @@ def _stem(stem: str, channels: int) -> list[nn.Module]:
 
 
 def resnet18(stem: Literal["paper", "small"]) -> ResNet:
+    """ResNet-18: two basic blocks per width. `stem`: see `ResNet`."""
     return ResNet(Basic, (2, 2, 2, 2), stem)
 
 
 def resnet50(
     stem: Literal["paper", "small"], attention: Attention = nn.Identity, pooled: bool = False
 ) -> ResNet:
+    """ResNet-50: three to six bottleneck blocks per width. Options: see `ResNet`."""
     return ResNet(Bottleneck, (3, 4, 6, 3), stem, attention, pooled)
 
 

@@ -1,0 +1,1 @@
+"""Rules: what is said of students and class."""
