@@ -68,7 +68,10 @@ class Plugin(ABC):
     kind: ClassVar[str]
     """Set by the contracts below."""
     name: ClassVar[str]
-    """As typed on the command line: lower case letters, digits, `-`; unique within its kind."""
+    """As typed on the command line: lower case letters, digits, `-`; no other plugin of any kind has it."""
+    formerly: ClassVar[tuple[str, ...]] = ()
+    """Names it had before, the first one first: accepted in place of `name`, with a warning. What is stored
+    is known by the first one, so a plugin that is renamed goes on where it was."""
     version: ClassVar[str]
     """Changes whenever results change: it is part of a run's identity."""
     models: ClassVar[tuple[Model, ...]] = ()

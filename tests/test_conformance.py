@@ -26,7 +26,7 @@ def test_every_first_party_plugin_is_registered_and_none_is_broken() -> None:
         ("detector", "yunet"),
         ("detector", "insightface"),
         ("encoder", "faceapi"),
-        ("classifier", "faceapi"),
+        ("classifier", "faceapi-expression"),
         ("rule", "presence"),
         ("rule", "shares"),
         ("rule", "focus"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from fertool.analysis.request import Request
     from fertool.contracts import Classifier
-    from fertool.host.toolbox import Plugged
+    from fertool.host.toolbox import Plugged, Toolbox
     from fertool.media.remote import File
     from fertool.media.sampling import Times
     from fertool.privacy.consent_gate import Gate
@@ -195,6 +195,17 @@ def _classifier(plugged: Plugged[Classifier]) -> dict[str, object]:
     return plugged.describe() | {"floor_px": plugged.plugin.floor_px}
 
 
+def _first_names(config: dict[str, Any], tools: Toolbox) -> dict[str, Any]:
+    """The parts of a configuration about plugins that were renamed, under their first names: by these a run
+    that was made before is known."""
+    plugged: tuple[Plugged[Any] | None, ...] = (tools.detector, tools.encoder, tools.classifier)
+    return {
+        one.plugin.kind: config[one.plugin.kind] | {"name": one.first_name}
+        for one in plugged
+        if one is not None and one.plugin.formerly
+    }
+
+
 def _run(source: Source, recording: Recording, request: Request, gate: Gate | None) -> Run:
     """The run's identity is a hash of the recording and of everything that can change a result."""
     tools = request.tools
@@ -213,7 +224,7 @@ def _run(source: Source, recording: Recording, request: Request, gate: Gate | No
         config["picture"] = source.video.picture
     if gate is not None:
         config["consent"] = {"mode": request.consent, "state": gate.state}
-    text = json.dumps([recording.sha256, config], sort_keys=True, default=str)
+    text = json.dumps([recording.sha256, config | _first_names(config, tools)], sort_keys=True, default=str)
     identity = hashlib.sha256(text.encode()).hexdigest()[:12]
     config["model"] = tools.model  # told apart above already
     return Run(identity, recording.recording, __version__, request.policy, config, len(source.targets))

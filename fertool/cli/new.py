@@ -58,7 +58,7 @@ def _check(kind: str, name: str) -> None:
         raise ConfigError(what, "such as turned-away")
     if name in RESERVED:
         raise ConfigError(f"new {kind} {name!r}: Windows has no file of that name", "choose another")
-    if taken := registry.load_plugins().found.get((kind, name)):
+    if taken := registry.load_plugins().named(name):
         raise ConfigError(f"new {kind} {name!r}: the name is taken by {taken.source}", "choose another")
 
 

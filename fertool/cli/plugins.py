@@ -92,9 +92,8 @@ def _list(plugin: list[Path], *, json: bool) -> None:
         ["kind", "name", "version", "from", "note"],
         [(f["kind"], f["name"], f["version"], f["source"], f["note"]) for f in found],
     )
-    # The encoder and the classifier `faceapi` share an option: it is one.
-    options = {f"{f['name']}.{o['name']}={o['default']}": o["help"] for f in found for o in f["options"]}
-    print_table(["option (-o), default", "meaning"], options.items())
+    options = [(f"{f['name']}.{o['name']}={o['default']}", o["help"]) for f in found for o in f["options"]]
+    print_table(["option (-o), default", "meaning"], options)
     if broken:
         rows = [(b["name"], b["source"], b["reason"]) for b in broken]
         print_table(["broken", "from", "reason"], rows)

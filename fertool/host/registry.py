@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import logging
 import re
 import sys
 import traceback
@@ -34,6 +35,7 @@ from fertool.types import EMOTIONS, Scope, Signal, Subject, is_label
 if TYPE_CHECKING:
     from types import ModuleType
 
+log = logging.getLogger(__name__)
 GROUP = "fertool"
 HOOKS = ("fertool_plugins", "fertool_report_sections")
 KINDS = ("detector", "encoder", "classifier", "rule", "section")
@@ -83,10 +85,20 @@ class Registry:
         """All plugins of one kind, in the order in which they were registered."""
         return [found for (k, _), found in self.found.items() if k == kind]
 
+    def named(self, name: str) -> FoundPlugin | None:
+        """The plugin of that name, of whatever kind."""
+        return next((found for (_, known), found in self.found.items() if known == name), None)
+
     def get(self, kind: str, name: str) -> FoundPlugin:
-        """The plugin asked for by name, or a PluginError with its reason or the nearest name."""
+        """The plugin asked for by its name or a former one, or a PluginError with its reason or the nearest
+        name."""
         if found := self.found.get((kind, name)):
             return found
+        for found in self.of_kind(kind):
+            if name in found.plugin.formerly:
+                now = found.plugin.name
+                _note(f"{kind} {name!r} is called {now!r} now; the old name works in this release")
+                return found
         for broken in self.broken:
             if name in {broken.name, broken.name.removesuffix(f"-{kind}")}:
                 what = f"{kind} {name!r} is broken: {broken.reason}"
@@ -107,13 +119,20 @@ class Registry:
 
     def _add(self, plugin: type[Plugin], source: str, digest: str) -> None:
         reason = misfit(plugin)
-        if not reason and (other := self.found.get((plugin.kind, plugin.name))):
+        if not reason and (other := self.named(plugin.name)):
             reason = f"the name is taken by {other.source}"
+            reason += f", for its {other.plugin.kind}" * (other.plugin.kind != plugin.kind)
         if reason:
             broken = Broken(str(getattr(plugin, "name", repr(plugin))), source, reason, defined_at(plugin))
             self.broken.append(broken)
         else:
             self.found[plugin.kind, plugin.name] = FoundPlugin(plugin, source, digest)
+
+
+@cache
+def _note(what: str) -> None:
+    """Once, though plugins are looked up several times."""
+    log.warning(what)
 
 
 def load_plugins(files: Iterable[Path] = ()) -> Registry:
@@ -238,6 +257,9 @@ def misfit(plugin: Any) -> str:
             return f"{plugin.__name__} has no `{attribute}`"
     if not (isinstance(plugin.name, str) and NAME.fullmatch(plugin.name)):
         return f"name {plugin.name!r}: expected lower case letters, digits and '-'"
+    former = plugin.formerly
+    if not (isinstance(former, tuple) and all(isinstance(n, str) and NAME.fullmatch(n) for n in former)):
+        return f"formerly {former!r}: expected a tuple of names, for example ('old',)"
     if not isinstance(plugin.version, str):
         return f"version {plugin.version!r}: expected text"
     if reason := _misspelt(plugin):

@@ -32,6 +32,11 @@ class Plugged(Generic[P]):
     digest: str = ""
     """SHA-256 of the file it came from, when it was given as a file."""
 
+    @property
+    def first_name(self) -> str:
+        """The name by which what it measured is known, also after it was renamed."""
+        return (*self.plugin.formerly, self.plugin.name)[0]
+
     def describe(self) -> dict[str, object]:
         """Everything about it that can change results."""
         about: dict[str, object] = {
@@ -58,7 +63,8 @@ class Toolbox:
         """What makes the embeddings: name, version, and a hash of all that can change them. Embeddings of
         two models cannot be compared."""
         own = self.detector.plugin.same_person is not None
-        about = (self.detector if own else self.encoder).describe()
+        embedder = self.detector if own else self.encoder
+        about = embedder.describe() | {"name": embedder.first_name}
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
         return f"{about['name']} {about['version']} {digest}"
 
@@ -93,7 +99,9 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
         classifier = _plug(registry, "classifier", settings.classifier, given)
     rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
     judges = [rule for rule in rules if not guard.available(rule.plugin)]
+    asked = ((detector, settings.detector), (encoder, settings.encoder), (classifier, settings.classifier))
     used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
+    used += [name for p, name in asked if p and name in p.plugin.formerly]
     chosen = {name: kind for kind, name in registry.found if kind not in ("rule", "section")}
     options.check_names(options.parse(pairs), used, chosen)
     return Toolbox(detector, encoder, classifier, [p.plugin for p in judges])
@@ -132,13 +140,18 @@ def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plu
 
 def _build(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:
     found = registry.get(kind, name)
-    return Plugged(options.build(found.plugin, _own(registry, found, given.get(name, {}))), found.digest)
+    return Plugged(options.build(found.plugin, own_options(registry, found, name, given)), found.digest)
 
 
-def _own(registry: Registry, found: FoundPlugin, given: Mapping[str, object]) -> dict[str, object]:
-    """Without what only a namesake of another kind takes: the encoder `faceapi` has options that the
-    classifier `faceapi` has not."""
-    namesakes = [other.plugin for other in registry.found.values() if other.plugin.name == found.plugin.name]
-    theirs = {option.name for plugin in namesakes for option in options.describe(plugin)}
-    ours = {option.name for option in options.describe(found.plugin)}
-    return {name: value for name, value in given.items() if name in ours or name not in theirs}
+def own_options(
+    registry: Registry, found: FoundPlugin, asked: str, given: Mapping[str, Mapping[str, object]]
+) -> dict[str, object]:
+    """The options given to a plugin by its name, and, where it was `asked` for by a former name, by that one.
+
+    Where another plugin is called so now, they go to both, as far as they know them.
+    """
+    former = given.get(asked, {}) if asked in found.plugin.formerly else {}
+    if registry.named(asked):
+        known = {option.name for option in options.describe(found.plugin)}
+        former = {name: value for name, value in former.items() if name in known}
+    return {**former, **given.get(found.plugin.name, {})}

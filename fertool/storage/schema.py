@@ -291,6 +291,16 @@ MIGRATIONS: list[tuple[str, str]] = [
             FROM current_runs LEFT JOIN marked USING (run) GROUP BY course, lecture;
         """,
     ),
+    (
+        "0012_unique_names",
+        """
+        -- The classifier `faceapi`, a namesake of the encoder, has another name now.
+        UPDATE runs
+            SET config = json_merge_patch(config, '{"classifier": {"name": "faceapi-expression"}}')::VARCHAR
+            WHERE CASE WHEN json_valid(config)
+                THEN json_extract_string(config, '$.classifier.name') = 'faceapi' ELSE false END;
+        """,
+    ),
 ]
 
 

@@ -209,15 +209,35 @@ def test_the_first_place_stands(video: Path, store: Store) -> None:
     assert store.run_state(run) == "finished"
 
 
+class Stops(Quiet):
+    """Ctrl-C when the first chunk is on its way into the database."""
+
+    def advanced(self, samples, faces, time_s):
+        super().advanced(samples, faces, time_s)
+        if self.samples == 64:  # of 60 in a chunk
+            raise KeyboardInterrupt
+
+
+@dataclass
+class Cheerful(Happy):
+    """`Happy`, renamed."""
+
+    name, formerly = "cheerful", ("happy",)
+
+
+def test_a_run_goes_on_when_its_plugin_has_another_name(video: Path, store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        analyze(video, request_(), store, Stops())
+    renamed = Toolbox(Plugged(Tiles()), Plugged(Places()), Plugged(Cheerful()), [])
+    done = analyze(video, request_(tools=renamed), store, quiet := Quiet())
+    assert (done.resumed, quiet.plans) == (True, [(80, 60)])
+    again = analyze(video, request_(tools=renamed), store, Quiet())
+    assert (again.run, again.fresh) == (done.run, False)
+    assert analyze(video, request_(), store, Quiet()).run == done.run, "by the old name as well"
+
+
 def test_an_interrupted_run_holds_no_place(video: Path, store: Store) -> None:
     """Nothing of it is on any page yet, so that a mistyped lecture can be corrected."""
-
-    class Stops(Quiet):
-        def advanced(self, samples, faces, time_s):
-            super().advanced(samples, faces, time_s)
-            if self.samples == 64:  # the first chunk of 60 is on its way into the database
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         analyze(video, request_(lecture="wek 1"), store, Stops())
     done = analyze(video, request_(), store, quiet := Quiet())

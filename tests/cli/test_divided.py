@@ -18,6 +18,9 @@ from fertool.training.datasets.dataset import load
 from fertool.training.datasets.division import divided, fold, shares
 from fertool.types import EMOTIONS
 
+NET = "faceapi-expression"
+"""A classifier that is shipped and cannot be trained."""
+
 PLUGIN = ("--plugin", tiny_classifier.__file__)
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 PERSONS = 12
@@ -135,7 +138,7 @@ def test_undivided_people(fertool, people: Path, tmp_path: Path) -> None:
     found, warnings = evaluated(fertool, weights, "--data", people)
     assert (found["split"], found["models"][0]["n"], warnings) == ("test", 21, [])
     # Another classifier is measured on the same pictures, and both are compared on them.
-    found, _ = evaluated(fertool, "faceapi", weights, "--data", people, "--split", "test")
+    found, _ = evaluated(fertool, NET, weights, "--data", people, "--split", "test")
     assert [model["n"] for model in found["models"]] == [21, 21]
     # In folds, some pictures of each were learned, or selected; which ones is known.
     found, warnings = evaluated(fertool, weights, "--data", people, "--folds", 3)
@@ -239,20 +242,26 @@ def folders(tmp_path_factory: pytest.TempPathFactory, rafdb: Path, people: Path)
             ["train", "tiny", "--data", "people", "--fold", "1/20"],
             "people: too few persons to divide",
         ),
-        (["evaluate", "faceapi", "--data", "people"], "people: no split 'public' (there are: all (84))"),
         (
-            ["evaluate", "faceapi", "--data", "people", "--folds", "2"],
+            ["evaluate", NET, "--data", "people"],
+            "people: no split 'public' (there are: all (84))",
+        ),
+        (
+            ["evaluate", NET, "--data", "people", "--folds", "2"],
             "--folds: expected three or more, got",
         ),
         (
-            ["evaluate", "faceapi", "faceapi", "--data", "people", "--folds", "3"],
+            ["evaluate", NET, NET, "--data", "people", "--folds", "3"],
             "--folds 3: expected one model, or one for each fold, got 2 (train --fold 1/3 makes the first",
         ),
         (
-            ["evaluate", *["faceapi"] * 3, "--data", "people", "--folds", "3"],
+            ["evaluate", *[NET] * 3, "--data", "people", "--folds", "3"],
             "--folds 3: none of the weights held out fold 1 of these pictures by --seed 0 (train --fold 1/3",
         ),
-        (["evaluate", "faceapi", "--data", "people", "--folds", "3", "--split", "all"], "leave --split out"),
+        (
+            ["evaluate", NET, "--data", "people", "--folds", "3", "--split", "all"],
+            "leave --split out",
+        ),
     ],
 )
 def test_errors_say_what_to_do(

@@ -50,7 +50,7 @@ def test_it_says_what_it_is(written: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["faceapi", "--onnx", "x.onnx"], "classifier 'faceapi' cannot be trained"),
+        (["faceapi-expression", "--onnx", "x.onnx"], "classifier 'faceapi-expression' cannot be trained"),
         (["compact", "--onnx", "nowhere/x.onnx"], "no folder nowhere"),
         (["compact", "--onnx", "x.onnx", "-o", "compact.file=gone.safetensors"], "cannot be exported"),
     ],

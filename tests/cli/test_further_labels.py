@@ -83,7 +83,16 @@ def test_rules_judge_it(fertool, db: Path) -> None:
 
 def test_a_second_classifier_in_the_same_database(fertool, db: Path, four: Path) -> None:
     """Four people read by one of seven labels: a rule about contempt has nothing to say of them."""
-    more = ("--classifier", "faceapi", "--course", "signals", "--lecture", "week 2", "--detector", "ssd")
+    more = (
+        "--classifier",
+        "faceapi-expression",
+        "--course",
+        "signals",
+        "--lecture",
+        "week 2",
+        "--detector",
+        "ssd",
+    )
     done = fertool("analyze", four, *more, *PLUGIN)
     assert done.code == 0, done.err
     rows = asked(

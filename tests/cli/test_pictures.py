@@ -16,7 +16,7 @@ from fertool.vision import boxes
 
 BOX = ("x1", "y1", "x2", "y2")
 Image = np.ndarray
-ANALYZE = ("--detector", "ssd", "--classifier", "faceapi", "--every", "1s")
+ANALYZE = ("--detector", "ssd", "--classifier", "faceapi-expression", "--every", "1s")
 
 
 def plain(image: Image) -> Image:

@@ -79,10 +79,10 @@ def test_an_evaluation_on_a_narrow_terminal(tmp_path: Path) -> None:
     for label in EMOTIONS:
         (tmp_path / "faces" / "public" / label).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "faces" / "public" / label / "0.png"), np.full((48, 48), 128, np.uint8))
-    words = ("evaluate", "faceapi", "compact", "--data", "faces")
+    words = ("evaluate", "faceapi-expression", "compact", "--data", "faces")
     code, shown = on_a_terminal(*words, cwd=tmp_path, columns=80)
     assert code == 0, shown
-    assert re.search(r"faceapi +━+ 7/7", shown), shown
+    assert re.search(r"faceapi-expression +━+ 7/7", shown), shown
     assert re.search(r"compact +━+ 7/7", shown), shown
     # Of each model: a row of figures, a column and a row of what faces were taken for.
     assert [shown.count(label) for label in EMOTIONS] == [6] * 7, shown

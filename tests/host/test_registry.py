@@ -255,12 +255,39 @@ def test_of_two_strangers_with_one_name_the_first_by_name_is_kept(world):
     assert reasons(registry) == {"energy": "the name is taken by beta 1.2"}
 
 
-def test_one_name_may_stand_for_two_kinds(world):
+def test_one_name_stands_for_one_plugin_whatever_its_kind(world):
     world.install("twice", RULE.format(name="ssd"))
     registry = world.load()
-    assert registry.broken == []
-    assert registry.get("rule", "ssd").source == "twice 1.2"
-    assert registry.get("detector", "ssd").source.startswith("fertool ")
+    taken = f"the name is taken by {registry.get('detector', 'ssd').source}, for its detector"
+    assert reasons(registry) == {"ssd": taken}
+    assert registry.named("ssd").plugin.kind == "detector"
+    with pytest.raises(PluginError, match="rule 'ssd' is broken: the name is taken by fertool "):
+        registry.get("rule", "ssd")
+
+
+FORMER = 'class Mine(Rule):\n        formerly = ("older", "oldest")'
+
+
+def test_a_former_name_is_accepted_with_a_warning(world, caplog):
+    world.install("renamed", RULE.format(name="newest").replace("class Mine(Rule):", FORMER))
+    registry = world.load()
+    for name in ("newest", "older", "oldest", "oldest"):
+        assert registry.get("rule", name).plugin.name == "newest"
+    assert [record.getMessage() for record in caplog.records] == [  # each once
+        f"rule {name!r} is called 'newest' now; the old name works in this release"
+        for name in ("older", "oldest")
+    ]
+    assert registry.named("older") is None, "nobody has it"
+    with pytest.raises(PluginError, match="unknown detector 'older'"):
+        registry.get("detector", "older")  # it was a rule's
+
+
+def test_a_name_comes_before_a_former_one(world, caplog):
+    world.install("newer", RULE.format(name="energy"))
+    former = FORMER.replace("older", "energy")
+    world.install("renamed", RULE.format(name="power").replace("class Mine(Rule):", former))
+    assert world.load().get("rule", "energy").source == "newer 1.2"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("second", ["same-thing", "Same_Thing"])  # one name in PyPI's eyes

@@ -1,5 +1,6 @@
 """From settings to plugins: which ones, with which options, on which device."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from textwrap import dedent
@@ -11,6 +12,7 @@ from fertool.config import Settings
 from fertool.errors import ConfigError
 from fertool.host import toolbox
 from fertool.host.registry import FoundPlugin, load_plugins
+from fertool.host.toolbox import Plugged
 
 OUT_OF_REACH = """
     from dataclasses import dataclass
@@ -170,11 +172,42 @@ def test_a_bad_option_is_a_config_error(pairs, message):
     assert message in caught.value.message
 
 
-def test_namesakes_of_two_kinds_take_the_options_they_know():
-    """The encoder `faceapi` can refine, the classifier `faceapi` cannot; both can be exact."""
-    tools = chosen(["faceapi.refine=no", "faceapi.exact=yes"], classifier="faceapi")
-    assert (tools.encoder.plugin.refine, tools.encoder.plugin.exact) == (False, True)
-    assert tools.classifier.plugin.exact is True
+FORMER_OPTIONS = [
+    # -o, fertool.toml -> refine and exact of the encoder `faceapi`, exact of `faceapi-expression`
+    ([], {}, (True, False, False)),  # the defaults
+    (["faceapi.exact=yes"], {}, (True, True, True)),  # as when both had the name
+    (["faceapi.refine=no"], {}, (False, False, False)),  # which the classifier does not know
+    ([], {"faceapi": {"exact": True}}, (True, True, True)),  # from fertool.toml
+    (["faceapi.exact=yes", "faceapi-expression.exact=no"], {}, (True, True, False)),  # its own name decides
+    (["faceapi-expression.exact=yes"], {}, (True, False, True)),
+]
+
+
+@pytest.mark.parametrize(("pairs", "table", "found"), FORMER_OPTIONS)
+def test_options_under_the_former_name_of_a_classifier(pairs, table, found):
+    """`faceapi` was the name of a classifier too, and still is where it is asked for so."""
+    tools = chosen(pairs, classifier="faceapi", options=table)
+    encoder, classifier = tools.encoder.plugin, tools.classifier.plugin
+    assert classifier.name == "faceapi-expression"
+    assert (encoder.refine, encoder.exact, classifier.exact) == found
+
+
+def test_under_its_new_name_a_classifier_has_options_of_its_own():
+    tools = chosen(["faceapi.exact=yes"], classifier="faceapi-expression")
+    assert (tools.encoder.plugin.exact, tools.classifier.plugin.exact) == (True, False)
+
+
+def test_embeddings_are_known_by_the_first_name():
+    """A renamed encoder goes on recognizing people by the pictures they were enrolled with."""
+
+    class Renamed(type(chosen().encoder.plugin)):
+        name, formerly = "landmarks", ("faceapi", "face-api")
+
+    encoder = chosen().encoder
+    tools = dataclasses.replace(chosen(), encoder=Plugged(Renamed()))
+    assert tools.encoder.describe()["name"] == "landmarks"
+    assert tools.model == chosen().model
+    assert (tools.encoder.first_name, encoder.first_name) == ("faceapi", "faceapi")
 
 
 def test_what_describes_a_plugin_is_all_that_can_change_results(mine):

@@ -1,5 +1,6 @@
 """One DuckDB file among several processes: migrations, locks, foreign files, rights, a full disk."""
 
+import json
 import os
 import re
 import sqlite3
@@ -113,6 +114,40 @@ def test_a_database_from_before_labels_became_columns_gets_them(path, read_only)
         assert [name for name, *_ in rows.description][-2:] == ["emotion", "contempt"]
         asked = "SELECT student, time_s, happy, contempt FROM frame_emotions"
         assert con.execute(asked).fetchall() == [("Ann", 1.5, 0.125, 0.25)]
+
+
+OLD_NAMES = [
+    # configuration of a run before -> after; nothing but the name of the classifier differs
+    (
+        {"classifier": {"name": "faceapi", "options": {"exact": False}}, "end_s": None},
+        {"classifier": {"name": "faceapi-expression", "options": {"exact": False}}, "end_s": None},
+    ),
+    ({"encoder": {"name": "faceapi"}}, {"encoder": {"name": "faceapi"}}),  # keeps its name
+    ({"classifier": {"name": "compact"}}, {"classifier": {"name": "compact"}}),
+    ({"classifier": None}, {"classifier": None}),  # under the policy `behaviour`
+]
+
+
+@pytest.mark.parametrize(("before", "after"), OLD_NAMES)
+def test_a_database_from_before_names_were_unique_has_the_new_one(path, before, after):
+    Database(path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("DELETE FROM migrations WHERE name = '0012_unique_names'")
+        con.execute(OLDER_RUN)
+        con.execute("UPDATE runs SET config = ?", [json.dumps(before)])
+    with Database(path, read_only=True).transaction() as con:
+        (found,) = con.execute("SELECT config FROM runs").fetchone()
+    assert json.loads(found) == after
+
+
+def test_what_is_no_configuration_stays_as_it_is(path):
+    Database(path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("DELETE FROM migrations WHERE name = '0012_unique_names'")
+        con.execute(OLDER_RUN)
+        con.execute("UPDATE runs SET config = 'faceapi'")
+    with Database(path, read_only=True).transaction() as con:
+        assert con.execute("SELECT config FROM runs").fetchall() == [("faceapi",)]
 
 
 BROKEN_MIGRATIONS = [

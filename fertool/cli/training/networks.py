@@ -25,16 +25,17 @@ def trainable(name: str, pairs: list[str], files: list[Path]) -> Trainable:
     """The classifier of that name with its options, or a FertoolError."""
     from fertool.contracts import Trainable
     from fertool.errors import PluginError
-    from fertool.host import options, registry
+    from fertool.host import options, registry, toolbox
 
-    found = registry.load_plugins(files).get("classifier", name)
+    plugins = registry.load_plugins(files)
+    found = plugins.get("classifier", name)
     if not issubclass(found.plugin, Trainable):
         raise PluginError(
             f"classifier {name!r} cannot be trained", "see `fertool plugins` for those that can"
         )
     given = options.parse(pairs)
-    options.check_names(given, [name])
-    made: Any = options.build(found.plugin, given.get(name, {}))
+    options.check_names(given, [found.plugin.name, name])
+    made: Any = options.build(found.plugin, toolbox.own_options(plugins, found, name, given))
     return made  # type: ignore[no-any-return]
 
 

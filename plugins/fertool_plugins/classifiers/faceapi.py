@@ -1,4 +1,4 @@
-"""`faceapi`: face-api's expression net. Small and quick; its weights are shipped."""
+"""`faceapi-expression`: face-api's expression net. Small and quick; its weights are shipped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ORDER = (3, 5, 4, 1, 2, 6, 0)
 class FaceApi(Classifier):
     """The seven canonical expressions."""
 
-    name: ClassVar[str] = "faceapi"
+    name: ClassVar[str] = "faceapi-expression"
+    formerly: ClassVar[tuple[str, ...]] = ("faceapi",)
     version: ClassVar[str] = "1"
     concurrent: ClassVar[bool] = True
     crop: ClassVar[Crop] = Crop(112, margin=0.0, align=True)
