@@ -81,10 +81,8 @@ class Stored:
 
     def begin(self, analysis: Analysis) -> None:
         """See `Sink`."""
-        if self.store.run_state(analysis.run.run) is None:
-            if (
-                self.store.home(analysis.recording.recording) is None
-            ):  # else it moves when the run is finished
+        if self.store.run_state(analysis.run.id) is None:
+            if self.store.home(analysis.recording.id) is None:  # else it moves when the run is finished
                 self.store.add_recording(analysis.recording)
             self.store.begin_run(analysis.run)
 
@@ -109,7 +107,7 @@ def measure(
     """
     numbers = source.numbers
     wanted = np.isin(numbers, list(only)) if only is not None else np.ones(len(numbers), np.bool_)
-    missing = wanted & ~np.isin(numbers, list(sink.done(analysis.run.run)))
+    missing = wanted & ~np.isin(numbers, list(sink.done(analysis.run.id)))
     if progress is not None:
         progress.started(int(wanted.sum()), int((wanted & ~missing).sum()))
     if not missing.any():
@@ -122,7 +120,7 @@ def measure(
             left = set(numbers[begin:end].tolist())
             with closing(prefetch(frames, AHEAD)) as samples:
                 for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):
-                    chunk = Chunk(loaded, analysis.run.run, number)
+                    chunk = Chunk(loaded, analysis.run.id, number)
                     for batch, looked in in_order(pool, loaded.look, _batches(group)):
                         faces = chunk.add(batch, looked)
                         if progress is not None:
@@ -130,7 +128,7 @@ def measure(
                     writer.commit(number, pool.submit(chunk.finish).result())
                     left.discard(number)
             for number in sorted(left):  # nothing in them can be decoded: that is known now
-                writer.commit(number, Chunk(loaded, analysis.run.run, number).finish())
+                writer.commit(number, Chunk(loaded, analysis.run.id, number).finish())
 
 
 def stood_up(source: Source, engine: Engine) -> Source:
@@ -213,8 +211,8 @@ class _ChunkWriter:
 
     def _store(self, number: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
         self.sink.begin(self.analysis)
-        self.sink.commit(self.analysis.run.run, number, seconds, tables)
-        log.info("run %s: chunk %d committed", self.analysis.run.run, number)
+        self.sink.commit(self.analysis.run.id, number, seconds, tables)
+        log.info("run %s: chunk %d committed", self.analysis.run.id, number)
 
     def _wait(self) -> None:
         if self._last is not None:

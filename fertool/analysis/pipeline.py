@@ -81,7 +81,7 @@ def analyze(path: File, request: Request, store: Store, progress: ProgressListen
     analysis = describe(source, request, allowed)
     if outcome := elsewhere(store, analysis):
         return outcome
-    run = analysis.run.run
+    run = analysis.run.id
     if request.force:
         store.delete_run(run)
     resumed = False
@@ -100,20 +100,20 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
     if outcome := elsewhere(store, analysis):
         return outcome
     run, recording = analysis.run, analysis.recording
-    fresh = store.run_state(run.run) != "finished"
+    fresh = store.run_state(run.id) != "finished"
     if not fresh and _in_place(store, analysis):
         copy = _copy_of(store, analysis)
         gone = [*([] if copy else _replaced(store, analysis)), *_let_go(store, analysis)]
         notes = [*analysis.warnings, *gone]
-        return Outcome(recording.recording, run.run, fresh, bool(gone), notes, same_as=copy)
-    before, home = store.home(recording.recording), analysis.home
+        return Outcome(recording.id, run.id, fresh, bool(gone), notes, same_as=copy)
+    before, home = store.home(recording.id), analysis.home
     students, doubts = linking.link(
         store, run, recording, analysis.same_person, analysis.model, analysis.student
     )
-    log.info("run %s linked: tracks %d, students %d", run.run, len(students), len({*students.values()}))
+    log.info("run %s linked: tracks %d, students %d", run.id, len(students), len({*students.values()}))
     lost = [*_lost(store, run), *_small(store, run), *_lying(store, run)]
     notes = [*analysis.warnings, *_grown(recording), *lost, *doubts]
-    store.finish_run(run.run, students, notes, recording)
+    store.finish_run(run.id, students, notes, recording)
     notes += [*_replaced(store, analysis), *_let_go(store, analysis)]
     _default_segments(store, *home, analysis.chapters)
     left = before if before != home else None
@@ -121,27 +121,27 @@ def finish(store: Store, analysis: Analysis) -> Outcome:
         notes.append(f"moved from {' / '.join(left)} to {' / '.join(home)}")
         if left in store.lectures(*left):
             _default_segments(store, *left)
-    return Outcome(recording.recording, run.run, fresh, changed=True, notes=notes, left=left)
+    return Outcome(recording.id, run.id, fresh, changed=True, notes=notes, left=left)
 
 
 def elsewhere(store: Store, analysis: Analysis) -> Outcome | None:
     """The outcome for a recording that was analyzed in another lecture before and stays there. None for one
     that is new, belongs here, or is to be moved."""
     recording, home = analysis.recording, analysis.home
-    place = store.place(recording.recording)
+    place = store.place(recording.id)
     if place is None or analysis.move or place[:2] == home:
         return None
     course, lecture, path = place
     told = "it stays" if path == recording.path else f"the same bytes as {path}, which stays"
     told += f" in {course} / {lecture}; --move takes it to {' / '.join(home)}"
-    return Outcome(recording.recording, analysis.run.run, fresh=False, changed=False, same_as=told)
+    return Outcome(recording.id, analysis.run.id, fresh=False, changed=False, same_as=told)
 
 
 def _copy_of(store: Store, analysis: Analysis) -> str:
     """Which other file of the lecture has these bytes; empty for none. One that has been moved or renamed is
     known by its new name from now on."""
     recording = analysis.recording
-    place = store.place(recording.recording)
+    place = store.place(recording.id)
     if place is None or place[2] == recording.path:
         return ""
     course, lecture, path = place
@@ -176,14 +176,14 @@ def _replaced(store: Store, analysis: Analysis) -> list[str]:
 
 def _lost(store: Store, run: Run) -> list[str]:
     """A note on samples that were planned and are not there."""
-    lost = run.planned - store.count_samples(run.run)
+    lost = run.planned - store.count_samples(run.id)
     return [f"{lost} of {run.planned} samples could not be decoded"] if lost else []
 
 
 def _small(store: Store, run: Run) -> list[str]:
     """A note on faces that were too small for the classifier."""
     about = run.config["classifier"]
-    unread, faces = store.count_faces(run.run) if about else (0, 0)
+    unread, faces = store.count_faces(run.id) if about else (0, 0)
     if not unread:
         return []
     return [f"expression not measured in {unread} of {faces} faces: below {about['floor_px']:g} px"]
@@ -191,10 +191,10 @@ def _small(store: Store, run: Run) -> list[str]:
 
 def _lying(store: Store, run: Run) -> list[str]:
     """A note on faces that lie, and how to have them upright if most do."""
-    found = store.count_lying(run.run)
+    found = store.count_lying(run.id)
     if not found:
         return []
-    _, faces = store.count_faces(run.run)
+    _, faces = store.count_faces(run.id)
     what = "only the roll was measured in {} of {} faces, which lie"
     (roll, most), rotated = found[0], run.config.get("picture", {}).get("rotate", 0)
     lie = what.format(sum(count for _, count in found), faces)
@@ -208,7 +208,7 @@ def _lying(store: Store, run: Run) -> list[str]:
 def _in_place(store: Store, analysis: Analysis) -> bool:
     """Whether a finished run is where and when it is wanted now, under the name that is wanted."""
     run = analysis.run
-    named = analysis.student is None or analysis.student in store.students_in(run.run)
+    named = analysis.student is None or analysis.student in store.students_in(run.id)
     timed = analysis.recording.offset_s in (None, store.offset_s(run.recording))
     return named and timed and store.home(run.recording) == analysis.home
 
@@ -217,9 +217,9 @@ def _let_go(store: Store, analysis: Analysis) -> list[str]:
     """Rows of students who refuse, as far as only linking could tell, and older runs of the recording with
     what this run was not allowed to keep; a note if there were any."""
     run, removal = analysis.run, store.erase
-    removal.drop_refused(run.run)
+    removal.drop_refused(run.id)
     behaviour, gated = analysis.policy == "behaviour", analysis.gate_state is not None
-    count = removal.drop_superseded(run.recording, run.run, expression=behaviour, ungated=gated)
+    count = removal.drop_superseded(run.recording, run.id, expression=behaviour, ungated=gated)
     why = "without consent" if gated else "with expressions"
     return [f"{plural(count, 'earlier run')} {why} deleted"] if count else []
 

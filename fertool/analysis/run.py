@@ -120,14 +120,19 @@ class Analysis:
         """Raises KeyError, TypeError or ValueError for anything but what `to_json` made."""
         given: dict[str, Any] = json.loads(text)
         made = {
-            "recording": Recording(**given.pop("recording")),
-            "run": Run(**given.pop("run")),
+            "recording": Recording(**_keyed(given.pop("recording"), "recording")),
+            "run": Run(**_keyed(given.pop("run"), "run")),
             "chapters": tuple(Segment(**row) for row in given.pop("chapters")),
             "asked": (given["asked"][0], given["asked"][1]),
             "chunks": tuple(given["chunks"]),
             "warnings": tuple(given["warnings"]),
         }
         return Analysis(**given | made)
+
+
+def _keyed(row: dict[str, Any], old: str) -> dict[str, Any]:
+    """A row of a spool; before version 0.2, its `id` had the name of the column."""
+    return row if "id" in row else {"id": row.pop(old), **row}
 
 
 def look(path: File, request: Request) -> Source:
@@ -175,7 +180,7 @@ def _recording(source: probe.VideoInfo, request: Request) -> Recording:
         known_by = hashlib.sha256(f"{sha256} {further}".encode()).hexdigest()
         name = f"{name} (stream {further})"
     return Recording(
-        recording=known_by[:12],
+        id=known_by[:12],
         sha256=sha256,
         course=request.course,
         lecture=request.lecture,
@@ -227,4 +232,4 @@ def _run(source: Source, recording: Recording, request: Request, gate: Gate | No
     text = json.dumps([recording.sha256, config | _first_names(config, tools)], sort_keys=True, default=str)
     identity = hashlib.sha256(text.encode()).hexdigest()[:12]
     config["model"] = tools.model  # told apart above already
-    return Run(identity, recording.recording, __version__, request.policy, config, len(source.targets))
+    return Run(identity, recording.id, __version__, request.policy, config, len(source.targets))

@@ -59,13 +59,13 @@ class Spool:
 
     def begin(self, analysis: Analysis) -> None:
         """See `Sink`."""
-        if analysis.run.run not in self._begun:
+        if analysis.run.id not in self._begun:
             self.describe(analysis)
 
     def describe(self, analysis: Analysis) -> None:
         """Write which run this is, again where it was written before."""
-        self._put(self._path(analysis.run.run, RUN), analysis.to_json().encode())
-        self._begun.add(analysis.run.run)
+        self._put(self._path(analysis.run.id, RUN), analysis.to_json().encode())
+        self._begun.add(analysis.run.id)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
         """See `Sink`."""
@@ -107,7 +107,7 @@ class Spool:
             except (KeyError, TypeError, ValueError) as error:
                 hint = "use one version of fertool on all machines"
                 raise StoreError(f"{path}: not a run of this version of fertool: {error}", hint) from error
-        return sorted(found, key=lambda analysis: (*analysis.asked, analysis.run.run))
+        return sorted(found, key=lambda analysis: (*analysis.asked, analysis.run.id))
 
     def drop(self, run: str) -> None:
         """Delete a run."""

@@ -132,7 +132,7 @@ def store_lecture(
     run = hashlib.sha256(f"{recording.sha256}{json.dumps(whole, sort_keys=True)}".encode()).hexdigest()[:16]
     with store.database.kept():
         store.add_recording(recording)
-        store.begin_run(Run(run, recording.recording, fertool.__version__, policy, whole, len(samples)))
+        store.begin_run(Run(run, recording.id, fertool.__version__, policy, whole, len(samples)))
         owners = _commit_chunks(store, run, samples, _with_others(seen, further), chunk_s)
         store.students.know(course, *sorted(set(owners.values())))
         store.finish_run(run, owners, how.get("notes", ()))
@@ -192,7 +192,7 @@ def _recording(course: str, lecture: str, name: str, duration_s: float, faces: p
     content = f"{json.dumps([course, lecture, name])}{faces.write_csv()}".encode()
     sha256 = hashlib.sha256(content).hexdigest()
     return Recording(
-        recording=sha256[:12],
+        id=sha256[:12],
         sha256=sha256,
         course=course,
         lecture=lecture,

@@ -54,13 +54,13 @@ def ingest(
     what the database has is replaced. Raises StoreError if the spool or the database cannot be read.
     """
     result = Ingested()
-    analyses = [one for one in spool.analyses() if only is None or one.run.run in only]
+    analyses = [one for one in spool.analyses() if only is None or one.run.id in only]
     for begin, batch in _batches(store, analyses):
         with store.database.kept():
             refused = _load(store, spool, batch, replace)
             for number, analysis in enumerate(batch, start=begin):
                 notify(analysis, number, len(analyses))
-                if why := refused.get(analysis.run.run):
+                if why := refused.get(analysis.run.id):
                     result.refused.append((analysis, why))
                     continue
                 try:
@@ -84,11 +84,11 @@ def _batches(store: Store, analyses: Sequence[Analysis]) -> Iterator[tuple[int, 
     begin = 0
     for number, one in enumerate(analyses):
         shared = any(one.home == other.home for other in batch)
-        if batch and (shared or one.recording.recording in known or len(batch) == RUNS_AT_ONCE):
+        if batch and (shared or one.recording.id in known or len(batch) == RUNS_AT_ONCE):
             yield begin, batch
             begin, batch = number, []
         batch.append(one)
-        known.add(one.recording.recording)
+        known.add(one.recording.id)
     if batch:
         yield begin, batch
 
@@ -98,7 +98,7 @@ def _load(store: Store, spool: Spool, batch: Sequence[Analysis], replace: Contai
     refused: dict[str, str] = {}
     files: dict[tuple[str, int], str] = {}
     for analysis in batch:
-        run = analysis.run.run
+        run = analysis.run.id
         if pipeline.elsewhere(store, analysis) or (run not in replace and store.run_state(run) == "finished"):
             continue
         chunks = spool.chunk_files(run)
@@ -107,7 +107,7 @@ def _load(store: Store, spool: Spool, batch: Sequence[Analysis], replace: Contai
             continue
         if run in replace:
             store.delete_run(run)
-        if store.home(analysis.recording.recording) is None:  # else it moves when the run is finished
+        if store.home(analysis.recording.id) is None:  # else it moves when the run is finished
             store.add_recording(analysis.recording)
         store.begin_run(analysis.run)
         files |= {(run, chunk): file for chunk, file in chunks.items()}

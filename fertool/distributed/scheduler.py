@@ -271,7 +271,7 @@ class Scheduler:
         one = min(measuring, key=lambda one: one.looked)
         assert one.analysis is not None
         with suppress(OSError):  # the next write, or the final read, reports the error
-            one.measured |= one.missing & self.spooled(one.analysis.run.run)
+            one.measured |= one.missing & self.spooled(one.analysis.run.id)
         one.looked = self._looked = time.monotonic()
 
 

@@ -131,9 +131,9 @@ class Worker:
         analysis = describe(self._open(job), self._request(job), job.gate)
         analysis = replace(analysis, asked=job.asked)
         if job.force:
-            self.spool.drop(analysis.run.run)
+            self.spool.drop(analysis.run.id)
         self.spool.describe(analysis)
-        return Described(analysis, tuple(sorted({*analysis.chunks} - self.spool.done(analysis.run.run))))
+        return Described(analysis, tuple(sorted({*analysis.chunks} - self.spool.done(analysis.run.id))))
 
     def measure(self, job: Job, analysis: Analysis, chunks: frozenset[int]) -> Failed | None:
         """Measure these chunks into the spool; those that are there are not done again."""

@@ -28,12 +28,12 @@ def link(
     `same_person`: distance of embeddings up to which two are one person; `model`: what makes the embeddings;
     `student`: label of the only person of a webcam recording.
     """
-    tracks = store.tracks(run.run)
+    tracks = store.tracks(run.id)
     people, pictures, notes = _people(tracks, same_person, run.planned)
     named = [student] if student and people else []
     for name in named:
         store.students.know(recording.course, name)
-    known = decided(store, recording.course, recording.recording, run.run)
+    known = decided(store, recording.course, recording.id, run.id)
     settled = corrections.settle([person["track"].to_list() for person in people[len(named) :]], known)
     open_ = [person for person, label in zip(people[len(named) :], settled, strict=True) if label is None]
     found = iter(_labels(store, open_, recording, same_person, model, {*named, *known.values()}))
@@ -122,10 +122,10 @@ def _labels(
     `decided`: students whose tracks in this recording are settled already; nobody else is one of them.
     """
     course = recording.course
-    own = store.students.own(course, recording.recording)
+    own = store.students.own(course, recording.id)
     # What this recording itself showed before must not count: it is analyzed again.
     roster = store.students
-    known = roster.prototypes(course, model=model, without=recording.recording)
+    known = roster.prototypes(course, model=model, without=recording.id)
     sure = {*own, *roster.enrolled(course, model=model)}
     known = {
         label: rows
@@ -142,7 +142,7 @@ def _labels(
     )
     for i, label in zip(open_, again, strict=True):
         found[i] = label
-    fresh = iter(store.students.claim(course, recording.recording, found.count(None), {*known, *decided}))
+    fresh = iter(store.students.claim(course, recording.id, found.count(None), {*known, *decided}))
     return [next(fresh) if label is None else label for label in found]
 
 

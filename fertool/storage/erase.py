@@ -123,7 +123,7 @@ class Erasure(Aggregate):
             if rows:
                 _delete_recordings(con, [row[0] for row in rows], removed)
             for old, _ in rows:
-                inherit(con, old, recording.recording)
+                inherit(con, old, recording.id)
         return [row[1] for row in rows], removed.rows.get("decisions", 0)
 
     def drop_superseded(

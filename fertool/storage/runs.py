@@ -27,7 +27,8 @@ RUN_TABLES = ("observations", "tracks", "samples", "chunks", "runs")
 class Recording:
     """One row of `recordings`."""
 
-    recording: str
+    id: str
+    """Column `recording`: the first 12 digits of its SHA-256, unless of one picture of several."""
     sha256: str
     course: str
     lecture: str
@@ -47,8 +48,10 @@ class Recording:
 class Run:
     """What identifies a run, and its plan."""
 
-    run: str
+    id: str
+    """Column `run`: a hash of all that its results depend on."""
     recording: str
+    """`Recording.id`."""
     fertool: str
     policy: str
     config: dict[str, Any]
@@ -98,7 +101,7 @@ class Runs(Aggregate):
     def begin_run(self, run: Run) -> None:
         """Record a run as `running`; one that was interrupted is left as it is, to be continued."""
         values = {
-            "run": run.run,
+            "run": run.id,
             "recording": run.recording,
             "fertool": run.fertool,
             "policy": run.policy,
@@ -254,13 +257,14 @@ class Runs(Aggregate):
 
 def _put_recording(con: duckdb.DuckDBPyConnection, recording: Recording) -> None:
     names = {"c": recording.course, "l": recording.lecture}
-    student_labels.give_up_elsewhere(con, recording.recording, recording.course)
+    student_labels.give_up_elsewhere(con, recording.id, recording.course)
     before = con.execute(
-        "SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording.recording}
+        "SELECT course, lecture FROM recordings WHERE recording = $r", {"r": recording.id}
     ).fetchall()
     con.execute("INSERT INTO courses (course) VALUES ($c) ON CONFLICT DO NOTHING", {"c": recording.course})
     con.execute("INSERT INTO lectures (course, lecture) VALUES ($c, $l) ON CONFLICT DO NOTHING", names)
     row = {name: getattr(recording, name) for name in Recording.__slots__}
+    row["recording"] = row.pop("id")
     if recording.offset_s is None:
         del row["offset_s"]
     columns, places = ", ".join(row), ", ".join(f"${name}" for name in row)

@@ -45,17 +45,17 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
         reporter.failed(what, why)
     scheduler.run(count, reporter.notified)
     measured = [(one, one.analysis) for one in scheduler.progress if one.analysis and not one.reason]
-    first = {analysis.run.run: (one, analysis) for one, analysis in reversed(measured)}
+    first = {analysis.run.id: (one, analysis) for one, analysis in reversed(measured)}
     copies = [pair for pair in measured if pair not in first.values()]
     for _, copy in copies:  # of the same bytes: whose the run is, the one described last has said
-        spool.describe(first[copy.run.run][1])
+        spool.describe(first[copy.run.id][1])
     forced = {run for run, (one, _) in first.items() if one.job.force}
     found = ingest(store, spool, reporter.ingesting, first, forced)
     for trace in found.traces:
         reporter.warning(trace)
-    done = [(first[analysis.run.run][0], analysis, outcome) for analysis, outcome in found.outcomes]
+    done = [(first[analysis.run.id][0], analysis, outcome) for analysis, outcome in found.outcomes]
     finished = {outcome.run for _, _, outcome in done}
-    done += [(one, copy, finish(store, copy)) for one, copy in copies if copy.run.run in finished]
+    done += [(one, copy, finish(store, copy)) for one, copy in copies if copy.run.id in finished]
     outcomes: list[tuple[str, Outcome]] = []
     for one, analysis, outcome in done:
         file, request = plan.requests[one.job.number]
@@ -63,8 +63,8 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
         note(file, request, outcome, store, reporter)
         outcomes.append((str(file), replace(outcome, resumed=resumed)))
     failed = [*refused, *((one.job.file, one.reason) for one in scheduler.progress if one.reason)]
-    refusals = {analysis.run.run: reason for analysis, reason in found.refused}
-    failed += [(one.job.file, refusals[a.run.run]) for one, a in measured if a.run.run in refusals]
+    refusals = {analysis.run.id: reason for analysis, reason in found.refused}
+    failed += [(one.job.file, refusals[a.run.id]) for one, a in measured if a.run.id in refusals]
     if where.spool is None:
         _clear(spool, [outcome.run for _, outcome in outcomes])
     return Measured(outcomes, failed)
@@ -135,4 +135,4 @@ def _settled(store: Store, analysis: Analysis) -> bool:
     """Whether nothing of a recording is to be measured."""
     from fertool.analysis.pipeline import elsewhere
 
-    return store.run_state(analysis.run.run) == "finished" or elsewhere(store, analysis) is not None
+    return store.run_state(analysis.run.id) == "finished" or elsewhere(store, analysis) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def analysis(run: str = "aa", chunks: tuple[int, ...] = (0, 1), **changes) -> An
         32,
         "h264",
     )
-    about = Run(run, recording.recording, "0", "full", {"model": "m 1", "classifier": None, "every": 1.0}, 4)
+    about = Run(run, recording.id, "0", "full", {"model": "m 1", "classifier": None, "every": 1.0}, 4)
     chapters = (Segment(0, "One", 0.0, 50.0), Segment(1, "Two", 50.0, 100.0))
     made = Analysis(recording, about, 0.5, None, chunks, chapters, ("it is short",), ("2026-01-01", 0))
     return replace(made, **changes)
@@ -56,6 +57,15 @@ def tables(run: str = "aa", chunk: int = 0) -> dict[str, pl.DataFrame]:
     }
 
 
+def test_a_spool_of_before_is_read() -> None:
+    """Before version 0.2, the keys of both rows were named as their columns are."""
+    one = analysis()
+    given = json.loads(one.to_json())
+    for name in ("recording", "run"):
+        given[name][name] = given[name].pop("id")
+    assert Analysis.from_json(json.dumps(given)) == one
+
+
 @pytest.fixture(params=["folder", "memory"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool:
     if request.param == "folder":
@@ -66,7 +76,7 @@ def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool:
 def fill(spool: Spool, one: Analysis, chunks: tuple[int, ...] = (0, 1)) -> None:
     spool.begin(one)
     for chunk in chunks:
-        spool.commit(one.run.run, chunk, 1.5, tables(one.run.run, chunk))
+        spool.commit(one.run.id, chunk, 1.5, tables(one.run.id, chunk))
 
 
 def counts(store: Store) -> dict[str, int]:
@@ -168,13 +178,13 @@ def test_runs_are_finished_in_the_order_they_were_asked_for(spool: Spool, store:
     for run, asked in order.items():
         fill(spool, analysis(run, asked=asked))
     told = []
-    ingest(store, spool, lambda one, number, count: told.append((one.run.run, number, count)))
+    ingest(store, spool, lambda one, number, count: told.append((one.run.id, number, count)))
     assert told == [("bb", 0, 3), ("cc", 1, 3), ("aa", 2, 3)]
 
 
 def test_loading_is_broken_off_and_begun_again(spool: Spool, store: Store) -> None:
     for number, run in enumerate(("aa", "bb", "cc")):  # of one batch: lectures of their own
-        other = replace(analysis().recording, recording=f"r{run}", lecture=f"week {number}")
+        other = replace(analysis().recording, id=f"r{run}", lecture=f"week {number}")
         fill(spool, analysis(run, recording=other, asked=("2026-01-01", number)))
 
     def stop(one: Analysis, number: int, count: int) -> None:
@@ -203,11 +213,11 @@ def test_loading_is_broken_off_and_begun_again(spool: Spool, store: Store) -> No
 )
 def test_what_is_loaded_together(store: Store, monkeypatch, runs, expected) -> None:
     monkeypatch.setattr("fertool.distributed.ingest.RUNS_AT_ONCE", 2)
-    old = replace(analysis().recording, recording="old", lecture="week 9")
+    old = replace(analysis().recording, id="old", lecture="week 9")
     store.add_recording(old)
-    given = [analysis(recording=replace(old, recording=name, lecture=at)) for name, at in runs]
+    given = [analysis(recording=replace(old, id=name, lecture=at)) for name, at in runs]
     found = list(_batches(store, given))
-    assert ["".join(one.recording.recording for one in batch) for _, batch in found] == expected
+    assert ["".join(one.recording.id for one in batch) for _, batch in found] == expected
     assert [begin for begin, _ in found] == [
         sum(map(len, [b for _, b in found[:i]])) for i in range(len(found))
     ]
@@ -227,7 +237,7 @@ def test_a_dropped_run_is_gone(spool: Spool) -> None:
     spool.drop("aa")
     assert spool.done("aa") == set()
     fill(spool, analysis(), chunks=(0,))
-    assert [one.run.run for one in spool.analyses()] == ["aa"]
+    assert [one.run.id for one in spool.analyses()] == ["aa"]
 
 
 def test_no_spool_and_none_of_ours(tmp_path: Path) -> None:

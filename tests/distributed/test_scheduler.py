@@ -110,7 +110,7 @@ def test_no_more_workers_than_recordings() -> None:
 
 def test_what_is_skipped_is_described_only() -> None:
     pool = Scripted({0: 5, 1: 5})
-    found = run(pool, skip=lambda one: one.run.run == "0")
+    found = run(pool, skip=lambda one: one.run.id == "0")
     assert [number for method, number, _ in pool.did if method == "measure"] == [1]
     assert all(one.done for one in found.progress)
 

@@ -8,7 +8,7 @@ from fertool.storage.tables import ASSESSMENTS, OBSERVATIONS, SAMPLES, SEGMENTS,
 
 def recording(recording="r1", course="signals", lecture="week-1", **more):
     values = {
-        "recording": recording, "sha256": recording * 4, "course": course, "lecture": lecture,
+        "id": recording, "sha256": recording * 4, "course": course, "lecture": lecture,
         "path": f"/v/{recording}.mp4", "name": f"{recording}.mp4", "bytes": 1000, "duration_s": 130.0,
         "readable_s": 129.5, "width": 640, "height": 360, "codec": "h264",
     }  # fmt: skip
@@ -44,7 +44,7 @@ def chunk(run, number=0, people=("a",), samples=(0, 1), absent=()):
 def begin(store, run="run1", rec=None, policy="full"):
     rec = rec or recording()
     store.add_recording(rec)
-    store.begin_run(Run(run, rec.recording, "0.1.0", policy, {"every": 1.0}, planned=2))
+    store.begin_run(Run(run, rec.id, "0.1.0", policy, {"every": 1.0}, planned=2))
 
 
 def analyzed(store, run="run1", rec=None, students=None, policy="full", **content):

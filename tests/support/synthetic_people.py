@@ -71,13 +71,13 @@ def analyzed(store, name, table, *, course="signals", student=None, tools=TOOLS,
     request = Request(course, name, tools, student=student)
     run = Run(f"run-{name}", name, "0", "full", {"model": tools.model}, planned)
     store.add_recording(recording)
-    store.delete_run(run.run)
+    store.delete_run(run.id)
     store.begin_run(run)
     table = table.with_columns(track=pl.lit(f"{name}-") + pl.col("track"))
     for (chunk,), rows in table.group_by("chunk", maintain_order=True):
-        store.commit_chunk(run.run, chunk, 1.0, {"tracks": rows})
+        store.commit_chunk(run.id, chunk, 1.0, {"tracks": rows})
     students, notes = linking.link(store, run, recording, request.same_person, request.model, request.student)
-    store.finish_run(run.run, students, notes, recording)
+    store.finish_run(run.id, students, notes, recording)
     people = table["track"].str.split("-").list.last()
     of = {person: students.get(track) for track, person in zip(table["track"], people, strict=True)}
     return [of[person] for person in sorted(of)], notes
