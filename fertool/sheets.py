@@ -65,6 +65,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A table that was read, its columns found by their headings."""
+
     where: str
     """Of the header."""
     columns: tuple[str, ...]

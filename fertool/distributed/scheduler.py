@@ -61,6 +61,7 @@ class WorkerPool(Protocol):
 @dataclass(eq=False, slots=True)
 class Task:
     """A part of the work on one recording: its description, or some of its chunks."""
+
     of: RecordingProgress
     chunks: frozenset[int] | None = None
     """None: the recording has to be described first."""

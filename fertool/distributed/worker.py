@@ -67,6 +67,7 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Described:
     """A recording that was opened: its analysis, and what is left to do."""
+
     analysis: Analysis
     missing: tuple[int, ...]
     """Chunks that the spool lacks."""

@@ -95,7 +95,8 @@ def parquet(path: Path, size: int, channels: int) -> Rows:
     columns = [f"ferplus_{name}" for name in VOTES]
     votes = None
     if set(columns) & set(table.columns):
-        votes = _shares(path, ids, _having(path, table, columns).select(columns), labels)
+        places = [f"{path}, {row}" for row in ids]
+        votes = _shares(places, _having(path, table, columns).select(columns), labels)
     images = _pictures(path, ids, [data or b"" for data in table["image"]], size, channels)
     return _rows(path, images, labels, votes, split, ids)
 
@@ -106,7 +107,7 @@ def csv(path: Path, size: int, channels: int) -> Rows:
     ids = [f"row {row}" for row in range(len(table))]
     split = [_usage(path, *row) for row in zip(ids, table["Usage"], strict=True)]
     codes = [_code(path, *row) for row in zip(ids, table["emotion"], strict=True)]
-    votes = _votes_beside(path, table, ids, codes)
+    votes = _votes_beside(path, table, codes)
     kept = [i for i, code in enumerate(codes) if code != CONTEMPT]
     shape = (len(kept), size, size) if channels == 1 else (len(kept), size, size, 3)
     images = np.empty(shape, np.uint8)
@@ -191,7 +192,7 @@ def _strings(table: pl.DataFrame, column: str) -> list[str | None]:
     return table[column].cast(pl.String).to_list()
 
 
-def _votes_beside(path: Path, table: pl.DataFrame, ids: list[str], codes: list[int]) -> Floats | None:
+def _votes_beside(path: Path, table: pl.DataFrame, codes: list[int]) -> Floats | None:
     """The votes of `fer2013new.csv` beside `path`, or None without one; a row of it is a row of `table`."""
     beside = path.with_name("fer2013new.csv")
     if not beside.is_file():
@@ -206,23 +207,27 @@ def _votes_beside(path: Path, table: pl.DataFrame, ids: list[str], codes: list[i
         raise FertoolError(
             f"{beside}: expected {len(table)} rows, one for each of {path.name}, found {len(votes)}"
         )
-    for name, one, other in zip(ids, table["Usage"], votes["Usage"], strict=True):
+    places = [line.where for line in sheet.lines]
+    for place, one, other in zip(places, table["Usage"], votes["Usage"], strict=True):
         if one != other:
             raise FertoolError(
-                f"{beside}, {name}: Usage {other!r}, but {one!r} in {path.name}",
+                f"{place}: Usage {other!r}, but {one!r} in {path.name}",
                 "both files must have the same rows in the same order",
             )
-    return _shares(beside, ids, votes.select(VOTES), codes)
+    return _shares(places, votes.select(VOTES), codes)
 
 
-def _shares(path: Path, ids: list[str], votes: pl.DataFrame, labels: list[int]) -> Floats:
-    """(n, 7) float32: rows of counts as shares; one-hot of the label where there are none."""
+def _shares(places: Sequence[str], votes: pl.DataFrame, labels: list[int]) -> Floats:
+    """(n, 7) float32: rows of counts as shares; one-hot of the label where there are none.
+
+    `places` of the rows, for messages.
+    """
     # What is no number becomes null, and NaN in numpy; a comparison with it is false, so it is found.
     counts = votes.cast(pl.Float32, strict=False).to_numpy()
     bad = np.flatnonzero(~(counts >= 0).all(axis=1))
     if len(bad):
         found = ", ".join(str(value) for value in votes.row(int(bad[0])))
-        raise FertoolError(f"{path}, {ids[bad[0]]}: votes must be numbers of at least 0, found {found}")
+        raise FertoolError(f"{places[bad[0]]}: votes must be numbers of at least 0, found {found}")
     none = counts.sum(axis=1) == 0
     # Contempt (-1) takes any row: it is left out later.
     counts = np.where(none[:, None], np.eye(len(EMOTIONS), dtype=np.float32)[labels], counts)

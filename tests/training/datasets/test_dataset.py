@@ -118,6 +118,32 @@ def test_votes_of_rows_that_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("encoding", "delimiter"),
+    [
+        ("utf-8", ","),  # as it is published
+        ("utf-8-sig", ";"),  # as a German spreadsheet saves it
+        ("utf-16", "\t"),  # as one exports text
+    ],
+)
+def test_votes_saved_by_a_spreadsheet(tmp_path, encoding, delimiter):
+    """The same reader as for rosters and truths."""
+    make_csv(tmp_path / "fer2013.csv")
+    make_votes(tmp_path / "fer2013new.csv")
+    before = load(tmp_path / "fer2013.csv").votes
+    text = (tmp_path / "fer2013new.csv").read_text().replace(",", delimiter)
+    (tmp_path / "fer2013new.csv").write_text(f"\n{text}", encoding=encoding)  # blank lines do not count
+    np.testing.assert_array_equal(load(tmp_path / "fer2013.csv").votes, before)
+
+
+def test_a_column_of_votes_is_missing(tmp_path):
+    make_votes(tmp_path / "fer2013new.csv")
+    text = (tmp_path / "fer2013new.csv").read_text().replace("neutral", "calm")
+    (tmp_path / "fer2013new.csv").write_text(text)
+    with pytest.raises(FertoolError, match=r"new\.csv:1: no column neutral \(its columns are Usage, .*calm"):
+        load(make_csv(tmp_path / "fer2013.csv"))
+
+
+@pytest.mark.parametrize(
     ("classes", "labels", "whose"),
     [
         (["1", "2", "3", "4", "5", "6", "7"], "surprise fear disgust happy sad angry neutral", "RAF-DB"),
@@ -225,8 +251,9 @@ def test_bad_csv(tmp_path, changes, said):
     ("changes", "said"),
     [
         ({"votes": VOTES[:5], "usage": ["Training"] * 5}, r"fer2013new\.csv: expected 6 rows, .*found 5"),
-        ({"usage": ["Training"] * 6}, r"row 3: Usage 'Training', but 'PublicTest' in a\.csv"),
-        ({"votes": change(VOTES, 1, ["many"] * 7)}, r"row 1: votes must be numbers .*found many"),
+        ({"usage": ["Training"] * 6}, r"new\.csv:5: Usage 'Training', but 'PublicTest' in a\.csv"),
+        ({"votes": change(VOTES, 1, ["many"] * 7)}, r"new\.csv:3: votes must be numbers .*found many"),
+        ({"votes": change(VOTES, 1, [""] * 7)}, r"new\.csv:3: votes must be numbers .*found , "),
     ],
 )
 def test_bad_votes_beside(tmp_path, changes, said):
