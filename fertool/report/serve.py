@@ -82,6 +82,7 @@ class Preview(ThreadingHTTPServer):
 
     @property
     def origin(self) -> str:
+        """Scheme, host and port of the served address."""
         return f"http://{HOST}:{self.server_port}"
 
     @property
@@ -145,6 +146,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
+        """Answer one request as the class says."""
         url = urlsplit(self.path)
         if self.headers.get("Host") not in self._hosts():  # a name that somebody pointed at this machine
             self._refuse(403, "wrong host")

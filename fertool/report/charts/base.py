@@ -27,10 +27,12 @@ class Chart:
 
     @property
     def height(self) -> int:
+        """Height of the figure in pixels."""
         return int(self.figure["layout"]["height"])
 
     @property
     def json(self) -> str:
+        """The figure as JSON, as plotly.js reads it."""
         return json.dumps(self.figure, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -138,6 +138,7 @@ class Course:
 
     @property
     def latest(self) -> Digest:
+        """The last of its lectures in order."""
         return self.lectures[-1]
 
     @cached_property
@@ -180,14 +181,17 @@ class Course:
 
     @cached_property
     def small(self) -> bool:
+        """Whether all figures of the class are held back: it has too few students."""
         return too_small(len(self.students), self.k)
 
     @cached_property
     def expressions(self) -> bool:
+        """Whether expressions may be shown in any of its lectures, and there are any."""
         return any(one.expressions for one in self.lectures)
 
     @cached_property
     def policies(self) -> tuple[str, ...]:
+        """Policies of its runs, in order of name, each once."""
         return tuple(sorted({policy for one in self.lectures for policy in one.policies}))
 
     @cached_property

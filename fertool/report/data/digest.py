@@ -157,10 +157,12 @@ class Digest:
 
     @property
     def held(self) -> date | None:
+        """The day of the lecture; None where it is unknown."""
         return self.meeting.day
 
     @property
     def expressions(self) -> bool:
+        """Whether expressions may be shown and there are any."""
         return self.summary.expressions
 
     @property
@@ -170,10 +172,12 @@ class Digest:
 
     @property
     def duration_s(self) -> float:
+        """Length of the lecture in seconds."""
         return self.summary.duration_s
 
     @property
     def policies(self) -> tuple[str, ...]:
+        """Policies of its runs, in order of name, each once."""
         return self.summary.policies
 
     @cached_property

@@ -98,6 +98,7 @@ class Lecture:
 
     @cached_property
     def policies(self) -> tuple[str, ...]:
+        """Policies of its runs, in order of name, each once."""
         return tuple(sorted({run.policy for run in self.runs}))
 
     @cached_property
@@ -151,6 +152,7 @@ class Lecture:
 
     @cached_property
     def summary(self) -> Summary:
+        """Its figures as a whole."""
         measured = "measured" if self.expressions else "present"
         return Summary(
             course=self.course,

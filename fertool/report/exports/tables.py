@@ -155,6 +155,7 @@ def named(tables: Tables, names: Mapping[str, Mapping[str, str]]) -> Tables:
 
 
 def schema(name: str) -> pl.Schema:
+    """Columns of an exported table and their types, as its `DICTIONARY` has them."""
     return pl.Schema({column: kind for column, (kind, _) in DICTIONARY[name].items()})
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
+    """A handout for each student of a course."""
     alone = _alone(site)
     for name in course.students:
         lectures = insights.own(course, name)

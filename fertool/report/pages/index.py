@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
+    """The first page, where there are several courses; else nothing: the course is the first page."""
     if len(courses) > 1:
         found = [
             {

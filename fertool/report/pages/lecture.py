@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
+    """A page for each lecture of a course."""
     for i, one in enumerate(course.lectures):
         one = one.own or one
         context: dict[str, Any] = {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
+    """The page of methods, one for all courses."""
     rules = {
         (row["rule"], row["version"], row["options"]): row for course in courses for row in course.about.rules
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
+    """A page for each segment of each lecture."""
     for one in course.lectures:
         one = one.own or one
         grid = heat(one)

@@ -89,6 +89,7 @@ class Site:
         return {name: rule.signals for name, rule in self.say.rules.items()}
 
     def course_path(self, course: str) -> str:
+        """Where the page of a course lies in the site."""
         return "index.html" if len(self._courses) == 1 else f"courses/{self._courses[course]}.html"
 
     def lecture_path(self, course: str, lecture: str) -> str:
@@ -96,12 +97,15 @@ class Site:
         return f"lectures/{self._courses[course]}.{self._lectures[lecture]}.html"
 
     def segment_path(self, course: str, lecture: str, segment: int) -> str:
+        """Where the page of a segment lies; `segment` counts from 0."""
         return f"segments/{self._courses[course]}.{self._lectures[lecture]}.{segment}.html"
 
     def student_path(self, course: str, student: str) -> str:
+        """Where the page of a student lies."""
         return f"students/{self._courses[course]}.{self._students[course][student]}.html"
 
     def handout_path(self, course: str, student: str) -> str:
+        """Where the handout of a student lies."""
         return f"handouts/{self._courses[course]}.{self._students[course][student]}.html"
 
     def shot(self, digest: Digest, start_s: float, end_s: float) -> Shot | None:

@@ -24,6 +24,7 @@ TABLE_BINS = 10
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
+    """A page for each student of a course."""
     concerns = {one.student: one for one in insights.concerns(course)}
     for name in course.students:
         lectures, usual = insights.own(course, name), insights.usual(course, name)
