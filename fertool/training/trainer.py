@@ -89,14 +89,7 @@ def train(
     taught, validation = data.take("train"), data.take(held_out)
     state = _begin(plugin, recipe, seed, device, start)
     folder.mkdir(parents=True, exist_ok=True)
-    identity = _identity(plugin, recipe, taught, validation, seed)
-    if teachers:
-        identity["teachers"] = sorted(teachers)
-    before = {}
-    if start is not None:
-        identity["start"] = sha256(start)
-        # What it was made of counts as learned, too.
-        before["before"] = json.loads(quantized.read(start)[1].get("made", "{}")).get("data", {})
+    identity = _identity(plugin, recipe, taught, validation, how)
     said = np.mean(list(teachers.values()), axis=0) if teachers else None
     if how.resume:
         checkpoints.restore(state, folder, identity)
@@ -120,7 +113,7 @@ def train(
     network.load_state_dict(load_file(folder / "best.safetensors"))
     if recipe.recalibrate_bn:
         ema.recalibrate(network, images)
-    made = {**identity, "selected_on": held_out, "data": identity["data"] | before}
+    made = {**identity, "selected_on": held_out, "data": identity["data"] | _before(start)}
     return _finish(network, plugin.labels, validation, folder, made)
 
 
@@ -304,20 +297,32 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _identity(
-    plugin: Trainable, recipe: Recipe, taught: Dataset, validation: Dataset, seed: int
+    plugin: Trainable, recipe: Recipe, taught: Dataset, validation: Dataset, how: TrainOptions
 ) -> dict[str, Any]:
     """What a stored state must agree with to be continued, and what a model remembers of its making."""
     division = {} if taught.division is None else {"division": taught.division.to_dict()}
     aligned = {} if taught.uncut is None else {"aligned": True}
-    return {
+    identity = {
         "classifier": plugin.name,
         "version": plugin.version,
         "labels": list(plugin.labels),
         "options": {k: v for k, v in options.values(plugin).items() if k != "file"},
         "recipe": asdict(recipe),
-        "seed": seed,
+        "seed": how.seed,
         "data": {"train": taught.digest(), "selected_on": validation.digest(), **division, **aligned},
     }
+    if how.teachers:
+        identity["teachers"] = sorted(how.teachers)
+    if how.start is not None:
+        identity["start"] = sha256(how.start)
+    return identity
+
+
+def _before(start: Path | None) -> dict[str, Any]:
+    """What the weights to begin with were made of: that counts as learned, too."""
+    if start is None:
+        return {}
+    return {"before": json.loads(quantized.read(start)[1].get("made", "{}")).get("data", {})}
 
 
 def _finish(
