@@ -106,13 +106,7 @@ def store_lecture(
     `how`: the fields of `RunOptions`. Without `segments` there are equal parts, as after an analysis.
     """
     policy, chunk_s = how.get("policy", "full"), how.get("chunk_s", CHUNK_S)
-    if not students or not any(len(rows) for rows in students.values()):
-        raise ConfigError(f"store_lecture {course}/{lecture}: no samples", "give at least one timeline")
-    kinds = {types.further(rows.columns) for rows in students.values()}
-    if len(kinds) > 1:
-        what = f"store_lecture {course}/{lecture}: timelines differ in their further labels"
-        raise ConfigError(what, "one classifier reads a recording: give each timeline the same")
-    (further,) = kinds
+    further = _further(students, f"store_lecture {course}/{lecture}")
     schema = seen_schema(further)
     faces = pl.concat(
         [rows.cast(schema).with_columns(student=pl.lit(name)) for name, rows in students.items()]
@@ -185,6 +179,17 @@ def _duration(times: pl.Series) -> float:
     """Up to the end of the last sample's period, the first gap standing for it; 1 s for one sample."""
     last = float(times[-1])
     return last + (float(times[1] - times[0]) if len(times) > 1 else 1.0)
+
+
+def _further(students: Mapping[str, pl.DataFrame], where: str) -> tuple[str, ...]:
+    """The further labels of all timelines. Raises ConfigError where they differ, or there is no sample."""
+    if not students or not any(len(rows) for rows in students.values()):
+        raise ConfigError(f"{where}: no samples", "give at least one timeline")
+    kinds = {types.further(rows.columns) for rows in students.values()}
+    if len(kinds) > 1:
+        what = f"{where}: timelines differ in their further labels"
+        raise ConfigError(what, "one classifier reads a recording: give each timeline the same")
+    return kinds.pop()
 
 
 def _recording(course: str, lecture: str, name: str, duration_s: float, faces: pl.DataFrame) -> Recording:

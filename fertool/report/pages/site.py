@@ -97,7 +97,7 @@ class Site:
         return f"lectures/{self._courses[course]}.{self._lectures[lecture]}.html"
 
     def segment_path(self, course: str, lecture: str, segment: int) -> str:
-        """Where the page of a segment lies; `segment` counts from 0."""
+        """Where the page of a segment lies."""
         return f"segments/{self._courses[course]}.{self._lectures[lecture]}.{segment}.html"
 
     def student_path(self, course: str, student: str) -> str:
