@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool.types import EMOTIONS, Better, Crop, Faces, Scope, Signal, Subject, Unit
+from fertool.types import EMOTIONS, Better, Crop, Faces, Feed, Matter, Scope, Signal, Subject, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -212,6 +212,12 @@ class Rule(Plugin):
     head bowed`, not `attention`. The rule's name when empty."""
     unit: ClassVar[Unit] = "number"
     better: ClassVar[Better] = "neither"
+    feeds: ClassVar[Feed | None] = None
+    """The place of a report that its assessments fill; counts come from their `evidence`. Of several rules
+    that feed one place, the one registered last fills it: fertool's own come first, `--plugin` files last."""
+    advises: ClassVar[Matter | None] = None
+    """What its advice to a student is about: rules with the same matter advise the same, in the words of the
+    report. None: the rule's own message is shown."""
     about: ClassVar[Mapping[str, str]] = {}
     """Language code -> the docstring in that language, for the page that gives the formulas."""
 

@@ -43,6 +43,11 @@ Scope = Literal["segment", "lecture", "course", "all"]
 Subject = Literal["student", "class"]
 Unit = Literal["share", "samples", "number"]
 """How a rule's value is written: a share of something in percent, a count of samples, a plain number."""
+Feed = Literal["lost moments", "good moments", "hard points", "feedback", "recommendation"]
+"""A place of its own in a report: see plugins/README.md."""
+Matter = Literal["difficult", "negative", "lowered", "unseen", "index"]
+"""What a rule's advice to a student is about, in the order of the sheets: negative expressions in a row at a
+difficult point, negative expressions, the head lowered, the face not seen, a figure of several things."""
 Better = Literal["higher", "lower", "neither"]
 """Which values of a rule ask for nothing: the high ones, the low ones, or neither is better."""
 

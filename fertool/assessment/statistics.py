@@ -82,6 +82,12 @@ class Rise:
         )
 
 
+def how_many(message: Message | str) -> Message | str:
+    """Of the message of a `Rise`, what follows its rank and times; any other message as it is."""
+    inner = message.values.get("how_many") if isinstance(message, Message) else None
+    return inner if isinstance(inner, Message) else message
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """The mean of what could be measured in a window; of True and False: the share of True."""
@@ -150,6 +156,12 @@ def counted(seen: pl.DataFrame) -> str:
 def shows(seen: pl.DataFrame, labels: Iterable[str]) -> Doubles:
     """(n,) 1 where the expression is one of these, else 0; NaN where none was measured."""
     return weighed(seen, dict.fromkeys(labels, 1.0), other=0.0)
+
+
+def lost() -> tuple[pl.Expr, pl.Expr]:
+    """What counts as lost, over rows of `seen`: the face is not seen; or the expression is negative, which is
+    null where none was measured."""
+    return ~pl.col("present"), pl.col("emotion").is_in(NEGATIVE)
 
 
 def figure(values: Values, seen: pl.DataFrame | Doubles, floor: float = FLOOR) -> Figure:

@@ -30,7 +30,7 @@ from fertool.files import sha256
 from fertool.host.guard import guarded
 from fertool.sections import PageKind
 from fertool.text import did_you_mean, nearest
-from fertool.types import EMOTIONS, Scope, Signal, Subject, is_label
+from fertool.types import EMOTIONS, Feed, Matter, Scope, Signal, Subject, is_label
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,11 +41,19 @@ HOOKS = ("fertool_plugins", "fertool_report_sections")
 KINDS = ("detector", "encoder", "classifier", "rule", "section")
 SEVERAL = {"signals", "pages"}
 """Of the attributes in WORDS, those that hold several."""
+OPTIONAL = {"feeds", "advises"}
+"""Those that may be None."""
 NEAR = 0.8
 """Likeness (see `fertool.text`) from which a name counts as a misspelt one."""
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 WORDS: dict[str, dict[str, Any]] = {
-    "rule": {"signals": Signal, "scope": Scope, "subject": Subject},
+    "rule": {
+        "signals": Signal,
+        "scope": Scope,
+        "subject": Subject,
+        "feeds": Feed,
+        "advises": Matter,
+    },
     "section": {"pages": PageKind},
 }
 """What these attributes of a kind may say."""
@@ -288,6 +296,8 @@ def _misspelt(plugin: Any) -> str:
         value, allowed = getattr(plugin, attribute), get_args(kind)
         if attribute in SEVERAL and isinstance(value, str):
             return f"{attribute} {value!r}: expected a set, {{{value!r}}}"
+        if value is None and attribute in OPTIONAL:
+            continue
         words = value if isinstance(value, set | frozenset | list | tuple) else [value]
         if odd := sorted(repr(word) for word in words if word not in allowed):
             return f"{attribute} {', '.join(odd)}: expected {', '.join(allowed)}"

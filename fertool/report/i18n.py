@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fertool.host.registry import Registry
     from fertool.report.data.course import Course
     from fertool.report.data.digest import Digest
-    from fertool.types import Plain
+    from fertool.types import Feed, Plain
 
 DEFAULT = "en"
 FOLDER = files("fertool.report").joinpath("languages")
@@ -92,6 +92,13 @@ class Language:
         """What a rule's value is; its name where the rule is not known here or brings no words."""
         label = self.rules[name].label if name in self.rules else ""
         return self.told(name, Message(label)) if label else Markup.escape(name)
+
+    def feeding(self, place: Feed, *lectures: Digest) -> str:
+        """The name of the rule that fills a place in these lectures, else of the one installed here that
+        would; a dash where there is none."""
+        names = [row["rule"] for one in lectures for row in one.fed(place)]
+        names = names or [name for name, rule in self.rules.items() if rule.feeds == place]
+        return names[-1] if names else "–"
 
     def lacks(self, name: str) -> bool:
         """Whether a rule is not present now; what it said before is shown all the same."""

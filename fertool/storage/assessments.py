@@ -58,13 +58,26 @@ class Assessments(Aggregate):
                 con.execute(stamp, {"c": course, "l": lecture, "t": now})
         return absent
 
+    def save_rules(self, rules: Iterable[tuple[str, str, str | None, str | None]]) -> None:
+        """(name, version, feeds, advises) of rules that judge, in the order in which they were registered:
+        what `contracts.Rule` declares, kept for reports that are rendered where a rule is not installed."""
+        columns = ["rule", "version", "feeds", "advises"]
+        rows = pl.DataFrame(list(rules), dict.fromkeys(columns, pl.String()), orient="row")
+        rows = rows.with_row_index("position")
+        with self.database.transaction() as con:
+            con.register("declared", rows)
+            con.execute("INSERT OR REPLACE INTO rules BY NAME FROM declared")
+            con.unregister("declared")
+
     def assessments(self, course: str, lecture: str) -> pl.DataFrame:
-        """Columns of the view `assessments_latest`, of one lecture, by rule, segment, student."""
-        return views.read(self.database, "assessments_latest", course, lecture)
+        """Columns of the view `assessments_latest`, `evidence` (JSON), and what the rule declares: `feeds`,
+        `advises`, and its `position` among the rules, null where that is not known. Of one lecture, by rule,
+        segment, student."""
+        return views.read(self.database, "assessments_shown", course, lecture)
 
     def wide_assessments(self, course: str) -> pl.DataFrame:
         """The same columns: of the whole course or of all courses, by rule, student, message."""
-        sql = """SELECT * FROM assessments_latest WHERE lecture IS NULL AND (course = $c OR course IS NULL)
+        sql = """SELECT * FROM assessments_shown WHERE lecture IS NULL AND (course = $c OR course IS NULL)
                  ORDER BY rule, student NULLS FIRST, message"""
         return self.database.table(sql, c=course)
 

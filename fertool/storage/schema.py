@@ -301,6 +301,48 @@ MIGRATIONS: list[tuple[str, str]] = [
                 THEN json_extract_string(config, '$.classifier.name') = 'faceapi' ELSE false END;
         """,
     ),
+    (
+        "0013_rules",
+        """
+        -- What each rule that judged declares: the place of a report that it fills, and what its advice is
+        -- about. Of several rules that fill one place, the one of the highest position does.
+        CREATE TABLE rules (
+            rule VARCHAR, version VARCHAR, feeds VARCHAR, advises VARCHAR, position INTEGER,
+            PRIMARY KEY (rule, version)
+        );
+        INSERT INTO rules
+            SELECT DISTINCT rule, version, feeds, advises, 0
+            FROM assessments JOIN (VALUES
+                ('lost-moments', 'lost moments', NULL),
+                ('good-moments', 'good moments', NULL),
+                ('hard-points', 'hard points', NULL),
+                ('preference', 'recommendation', NULL),
+                ('state', 'feedback', 'negative'),
+                ('difficulty', NULL, 'difficult'),
+                ('involvement', NULL, 'lowered'),
+                ('presence', NULL, 'unseen'),
+                ('focus', NULL, 'unseen'),
+                ('concentration', NULL, 'index')
+            ) known (rule, feeds, advises) USING (rule);
+        -- The latest assessments as reports read them; the public view has some of the columns.
+        CREATE VIEW assessments_shown AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s,
+                coverage, low, high, spans, said, evidence, feeds, advises, position
+            FROM assessments a LEFT JOIN rules USING (rule, version)
+            WHERE assessed_at = (SELECT max(l.assessed_at) FROM lectures l
+                    WHERE (a.course IS NULL OR l.course = a.course)
+                        AND (a.lecture IS NULL OR l.lecture = a.lecture))
+                AND (student IS NULL OR (course, student) IN (SELECT (course, student) FROM consenting)
+                    OR NOT EXISTS (FROM current_runs c WHERE (a.course IS NULL OR c.course = a.course)
+                        AND (a.lecture IS NULL OR c.lecture = a.lecture) AND c.consent = 'required'))
+                AND NOT EXISTS (FROM refused r
+                    WHERE r.student = a.student AND (a.course IS NULL OR r.course = a.course));
+        CREATE OR REPLACE VIEW assessments_latest AS
+            SELECT course, lecture, segment, student, rule, value, level, message, start_s, end_s,
+                coverage, low, high, spans, said
+            FROM assessments_shown;
+        """,
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The public views as polars tables, of one course and lecture or of all."""
+"""The views as polars tables, of one course and lecture or of all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ if TYPE_CHECKING:
 
     from fertool.storage.database import Database
 
+_ASSESSMENTS = (
+    "course NULLS FIRST, lecture NULLS FIRST, rule, segment NULLS FIRST, student NULLS FIRST, "
+    "start_s, message"
+)
 ORDER = {
     "frame_emotions": "course, lecture, recording, sample, x1, y1",
     "samples_seen": "course, lecture, recording, sample",
-    "assessments_latest": "course NULLS FIRST, lecture NULLS FIRST, rule, segment NULLS FIRST, "
-    "student NULLS FIRST, start_s, message",
+    "assessments_latest": _ASSESSMENTS,
+    "assessments_shown": _ASSESSMENTS,
 }
 """View -> order of its rows."""
 

@@ -80,6 +80,7 @@ def lose(store: Store) -> None:
         }
         for start, end in LOST
     ]  # fmt: skip
+    store.save_rules([(LostMoments.name, LostMoments.version, LostMoments.feeds, None)])
     store.save_assessments(frame(rows, ASSESSMENTS))
 
 

@@ -52,6 +52,7 @@ def full_store(tmp_path_factory: pytest.TempPathFactory, segments: pl.DataFrame)
         assessments=assessments("signals", "sampling"),
         notes=["the file is cut off"],
     )
+    store.save_rules([("presence", "1", None, "unseen"), ("state", "1", "feedback", "negative")])
     store_lecture(store, "signals", "slides only", {"": timeline("absent*90")})
     store_lecture(store, "signals", "by policy", {"Ada": timeline("happy*60")}, policy="behaviour")
     store_lecture(

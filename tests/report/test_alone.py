@@ -185,7 +185,7 @@ def test_a_table_for_others_has_no_class_of_one(store: Store, tmp_path: Path) ->
 
 
 def row(rule: str, *spans: tuple[float, float], level: str = "attention") -> dict[str, object]:
-    return {"rule": rule, "level": level, "spans": list(spans)}
+    return {"rule": rule, "level": level, "spans": list(spans), "advises": None}
 
 
 MOMENTS = [
@@ -214,7 +214,7 @@ def test_moments_to_look_at_again(
 ) -> None:
     teach(store, {"Ada": "neutral*20"})
     one = digest(data.load(store, "signals", "week 1"))
-    assert [(it.start_s, it.end_s, it.rules) for it in insights.again(one, rows)] == expected
+    assert [(it.start_s, it.end_s, tuple(it.rules)) for it in insights.again(one, rows)] == expected
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_lost_moments_are_bands(store: Store) -> None:
     lost = common | {"evidence": "{}", "value": 0.6, "level": "attention", "start_s": 10.0, "end_s": 20.0}
     rows = frame([lost], ASSESSMENTS)
     store_lecture(store, "c", "l", {"A": timeline("happy*60")}, assessments=rows)
+    store.save_rules([("lost-moments", "1", "lost moments", None)])
     shapes = classes.timeline(digest(data.load(store, "c", "l")), SAY)["layout"]["shapes"]
     (band,) = [shape for shape in shapes if shape["name"] == "lost"]
     assert (band["x0"], band["x1"]) == (base.stamp(10), base.stamp(20))

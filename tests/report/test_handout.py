@@ -235,12 +235,24 @@ def test_ada_is_recommended_a_course(demo: Store, tmp_path: Path, lang: str, wor
 
 
 MATTERS = [
-    # assessments: (rule, segment, level); matters in order, and the segments of each
+    # assessments: (rule, what it advises about, segment, level); matters in order, and the segments of each
     ([], []),
-    ([("state", 0, "good"), ("focus", 0, "info")], []),
-    ([("presence", 0, "attention"), ("state", 1, "attention")], [("negative", [1]), ("unseen", [0])]),
-    ([("focus", 0, "technical"), ("presence", 0, "attention"), ("focus", 1, "absent")], [("unseen", [0, 1])]),
-    ([("zeal", 0, "attention"), ("abc", None, "attention")], [("abc", [None]), ("zeal", [0])]),
+    ([("a", "negative", 0, "good"), ("b", "unseen", 0, "info")], []),
+    # in the order of the matters, not of the rules' names
+    (
+        [("a", "unseen", 0, "attention"), ("b", "negative", 1, "attention")],
+        [("negative", [1]), ("unseen", [0])],
+    ),
+    # two rules with one matter advise once, each segment once
+    (
+        [("a", "unseen", 0, "technical"), ("b", "unseen", 0, "attention"), ("a", "unseen", 1, "absent")],
+        [("unseen", [0, 1])],
+    ),
+    # without a matter a rule speaks for itself, after the others, by name
+    (
+        [("zeal", None, 0, "attention"), ("abc", None, None, "attention"), ("x", "index", 2, "attention")],
+        [("index", [2]), ("abc", [None]), ("zeal", [0])],
+    ),
 ]
 
 
@@ -251,6 +263,6 @@ def test_matters(store: Store, rows: list[tuple], expected: list[tuple]) -> None
 
     teach(store, {"Ada": "neutral*20"})
     one = digest(data.load(store, "signals", "week 1"))
-    said = [dict(zip(("rule", "segment", "level"), row, strict=True)) for row in rows]
+    said = [dict(zip(("rule", "advises", "segment", "level"), row, strict=True)) for row in rows]
     found = [(it.about, [row["segment"] for *_, row in it.parts]) for it in insights.advice(one, "Ada", said)]
     assert found == expected

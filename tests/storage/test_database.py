@@ -56,12 +56,12 @@ def test_an_empty_file_gets_every_table_and_view(path):
         applied = [row[0] for row in con.execute("SELECT name FROM migrations ORDER BY ALL").fetchall()]
     assert tables == {
         "assessments", "audit", "chunks", "consents", "courses", "decisions", "enrolled", "further_labels",
-        "lectures", "migrations", "observations", "recordings", "retired", "runs", "samples", "segments",
-        "sites", "students", "syllabi", "tracks",
+        "lectures", "migrations", "observations", "recordings", "retired", "rules", "runs", "samples",
+        "segments", "sites", "students", "syllabi", "tracks",
     }  # fmt: skip
     assert views == {
-        "agreed", "assessments_latest", "consenting", "current_runs", "current_tracks", "frame_emotions",
-        "refused", "samples_seen",
+        "agreed", "assessments_latest", "assessments_shown", "consenting", "current_runs", "current_tracks",
+        "frame_emotions", "refused", "samples_seen",
     }  # fmt: skip
     assert applied == [name for name, _ in schema.MIGRATIONS]
 
@@ -99,16 +99,21 @@ OLDER_RUN = """
         VALUES ('run', 't', 0, 0, 0.125, '{"contempt": 0.25, "Not Sure": 0.5, "time_s": 0.1}')"""
 
 
+def older(path, migration, content):
+    """A database as it was before a migration, with the rows of some statements."""
+    done = schema.MIGRATIONS[: [name for name, _ in schema.MIGRATIONS].index(migration)]
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE TABLE migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)")
+        for name, sql in done:
+            con.execute(sql)
+            con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
+        con.execute(content)
+
+
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_database_from_before_labels_became_columns_gets_them(path, read_only):
     """A name that could never be a column stays in `others`."""
-    older = schema.MIGRATIONS[: [name for name, _ in schema.MIGRATIONS].index("0010_further_labels")]
-    with duckdb.connect(str(path)) as con:
-        con.execute("CREATE TABLE migrations (name VARCHAR PRIMARY KEY, applied_at TIMESTAMPTZ)")
-        for name, sql in older:
-            con.execute(sql)
-            con.execute("INSERT INTO migrations VALUES ($name, now())", {"name": name})
-        con.execute(OLDER_RUN)
+    older(path, "0010_further_labels", OLDER_RUN)
     with Database(path, read_only=read_only).transaction() as con:
         rows = con.execute("SELECT * EXCLUDE (confidence) FROM frame_emotions")
         assert [name for name, *_ in rows.description][-2:] == ["emotion", "contempt"]
@@ -148,6 +153,26 @@ def test_what_is_no_configuration_stays_as_it_is(path):
         con.execute("UPDATE runs SET config = 'faceapi'")
     with Database(path, read_only=True).transaction() as con:
         assert con.execute("SELECT config FROM runs").fetchall() == [("faceapi",)]
+
+
+def test_a_database_from_before_rules_declared_what_they_feed_knows_ours(path):
+    """Those of another version too, and of nobody else; what they said is the same."""
+    said = """
+        INSERT INTO lectures (course, lecture, assessed_at) VALUES ('c', 'l', '2026-01-01');
+        INSERT INTO assessments (course, lecture, rule, version, options, value, level, message, evidence,
+            assessed_at) VALUES
+            ('c', 'l', 'lost-moments', '1', '{}', 0.5, 'attention', '', '{"away": 2}', '2026-01-01'),
+            ('c', 'l', 'mine', '1', '{}', 0.25, 'info', '', NULL, '2026-01-01'),
+            ('c', 'l', 'state', '2', '{}', 0.75, 'good', '', '{}', '2026-01-01')"""
+    older(path, "0013_rules", said)
+    with Database(path, read_only=True).transaction() as con:
+        shown = "SELECT rule, value, evidence, feeds, advises FROM assessments_shown ORDER BY rule"
+        assert con.execute(shown).fetchall() == [
+            ("lost-moments", 0.5, '{"away": 2}', "lost moments", None),
+            ("mine", 0.25, None, None, None),
+            ("state", 0.75, "{}", "feedback", "negative"),
+        ]
+        assert con.execute("SELECT count(*) FROM assessments_latest").fetchone() == (3,)
 
 
 BROKEN_MIGRATIONS = [

@@ -21,8 +21,8 @@ from fertool.report.data.digest import (
     estimate,
     expressions,
     overlap,
-    parsed_spans,
-    said,
+    placed,
+    read,
 )
 from fertool.storage.student_labels import is_pseudonym
 from fertool.text import natural
@@ -312,7 +312,7 @@ def describe(store: Store, course: str) -> About:
         meetings=meetings.read(store, course),
         instructor=about.instructor,
         topics=about.topics,
-        assessments=tuple(row | {"spans": parsed_spans(row["spans"]), "message": said(row)} for row in wide),
+        assessments=tuple(placed([read(row) for row in wide])),
         rules=tuple(store.rules(course).to_dicts()),
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fertool.privacy.suppression import Reason
     from fertool.report.data.lecture import Lecture, Run, Summary
     from fertool.report.groups import Reasons
+    from fertool.types import Feed
 
 BINS, CLASS_BINS = 80, 120
 """A student's lecture is kept in at most so many bins of time, a minute each in an hour; the class's in finer
@@ -41,10 +42,13 @@ MEASURES = {
 ATTENTION = "attention"
 PREFERRED = "preferred"
 HAPPIER, FULLER = "happier", "fuller"
-"""Levels of moments of the rule `good-moments`: more of the class than usual happy or surprised; seen."""
-LOST, GOOD, STATE = "lost-moments", "good-moments", "state"
-PREFERENCE, HARD = "preference", "hard-points"
-"""Rules whose answers have a place of their own in a report; without them it stays empty and says so."""
+"""Levels of good moments: more of the class than usual happy or surprised; seen."""
+LOST: Feed = "lost moments"
+GOOD: Feed = "good moments"
+HARD: Feed = "hard points"
+FEEDBACK: Feed = "feedback"
+RECOMMENDATION: Feed = "recommendation"
+"""What rules feed: places of their own in a report. One that no rule feeds stays empty and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ def expressions(
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stretch of time in which the class was lost, as the rule `lost-moments` says, or in which more of it
-    than usual was happy, surprised or seen, as `good-moments` says."""
+    """A stretch of time in which the class was lost, or in which more of it than usual was happy, surprised
+    or seen, as a rule says."""
 
     start_s: float
     end_s: float
@@ -104,6 +108,7 @@ class Moment:
     level: str
     unseen: bool
     """Lost only because faces were out of sight: at its peak nobody had a negative expression."""
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ class Digest:
     on: why a share is held back (it is null then), or null."""
     class_width_s: float
     assessments: tuple[dict[str, Any], ...]
-    """Columns of `assessments_latest`, with `title` of the segment, `spans` as a list, and `suppressed`:
-    why a figure of the class is held back."""
+    """Columns of `Store.assessments`, with `title` of the segment, `spans` as a list, `evidence` as a dict,
+    and `suppressed`: why a figure of the class is held back. `feeds` as `placed` leaves it."""
     faces: dict[str | None, list[Stretch]]
     """`faces.stretches`: the most frequent expression over time, of each student and of the class."""
     with_face: int
@@ -248,17 +253,23 @@ class Digest:
         where they may not be shown."""
         return self._moments(GOOD, (HAPPIER, FULLER))
 
-    def _moments(self, rule: str, levels: Collection[str]) -> tuple[Moment, ...]:
-        rows = [row for row in self.assessments if row["rule"] == rule and row["level"] in levels]
+    def fed(self, place: Feed) -> list[dict[str, Any]]:
+        """The assessments that fill a place."""
+        return [row for row in self.assessments if row["feeds"] == place]
+
+    def _moments(self, place: Feed, levels: Collection[str]) -> tuple[Moment, ...]:
+        times = ("value", "start_s", "end_s")
+        rows = [row for row in self.fed(place) if row["level"] in levels and None not in map(row.get, times)]
         return tuple(
             Moment(
                 row["start_s"],
                 row["end_s"],
                 row["value"],
-                _how_many(row["message"]),
+                statistics.how_many(row["message"]),
                 self._most_of(row),
                 row["level"],
-                _unseen(row["message"]),
+                _unseen(row["evidence"]),
+                row["rule"],
             )
             for row in sorted(rows, key=_worst)
             if not row["suppressed"]
@@ -270,7 +281,7 @@ class Digest:
         face at a time."""
         if self.one_at_a_time:
             return ""
-        rows = [row for row in self.assessments if row["rule"] == GOOD]
+        rows = self.fed(GOOD)
         if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
             return f"suppressed.{held_back[0]}"
         if not rows or self.good_moments:
@@ -279,8 +290,9 @@ class Digest:
 
     @cached_property
     def hard(self) -> dict[int, dict[str, Any]]:
-        """Segment -> what the rule `hard-points` says of it, as far as it has a value that may be shown."""
-        rows = [row for row in self.assessments if row["rule"] == HARD and not row["suppressed"]]
+        """Segment -> what the rule that feeds hard points says of it, as far as it has a value that may be
+        shown."""
+        rows = [row for row in self.fed(HARD) if not row["suppressed"]]
         return {row["segment"]: row for row in rows if row["value"] is not None}
 
     def is_hard(self, segment: int) -> bool | None:
@@ -294,7 +306,7 @@ class Digest:
         where all are. "Never" is only said where the rule said so and nothing is held back."""
         if self.one_at_a_time:
             return "story.one_face"
-        rows = [row for row in self.assessments if row["rule"] == LOST]
+        rows = self.fed(LOST)
         if held_back := [row["suppressed"] for row in rows if row["suppressed"]]:
             return f"suppressed.{held_back[0]}"
         if self.moments:
@@ -397,16 +409,23 @@ def said(row: Mapping[str, Any]) -> Message | str:
     return messages.from_json(row["said"]) if row["said"] else row["message"] or ""
 
 
-def _how_many(message: Message | str) -> Message | str:
-    """The part of what a rule says of a moment that follows rank and times."""
-    inner = message.values.get("how_many") if isinstance(message, Message) else None
-    return inner if isinstance(inner, Message) else message
+def read(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `Store.assessments` with `spans`, `message` and `evidence` as data."""
+    evidence = json.loads(row["evidence"] or "{}")
+    return row | {"spans": parsed_spans(row["spans"]), "message": said(row), "evidence": evidence}
 
 
-def _unseen(message: Message | str) -> bool:
-    """Whether all that `lost-moments` counts at the peak of a moment were out of sight."""
-    counts = _how_many(message)
-    return isinstance(counts, Message) and counts.values.get("unseen", -1) == counts.values.get("lost")
+def placed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows; of several rules that feed one place, the last in order of registration keeps it, and
+    `feeds` of the others becomes None."""
+    fed = sorted((row for row in rows if row["feeds"]), key=lambda row: (row["position"], row["rule"]))
+    rule = {row["feeds"]: row["rule"] for row in fed}
+    return [row | {"feeds": row["feeds"] if rule.get(row["feeds"]) == row["rule"] else None} for row in rows]
+
+
+def _unseen(evidence: Mapping[str, Any]) -> bool:
+    """Whether all that a rule counts as lost at the peak of a moment were out of sight."""
+    return "unseen" in evidence and evidence["unseen"] == evidence.get("lost")
 
 
 def _worst(row: Mapping[str, Any]) -> tuple[float, float]:
@@ -428,6 +447,8 @@ def _counts(lecture: Lecture) -> list[pl.Expr]:
     counts = {f"count:{label}": (pl.col("emotion") == label).sum() for label in lecture.labels}
     counts |= {f"of:{label}": pl.col(label).count() for label in lecture.labels}
     counts["posed"] = pl.col("pitch_deg").is_not_nan().sum()
+    unseen, negative = statistics.lost()
+    counts["unseen"], counts["lost"] = unseen.sum(), (unseen | negative.fill_null(value=False)).sum()
     return [*series.counts(), *(count.cast(pl.Int64).alias(name) for name, count in counts.items())]
 
 
@@ -435,14 +456,12 @@ def _cells(lecture: Lecture) -> pl.DataFrame:
     seen, counts = lecture.seen.with_columns(_segments(lecture, lecture.seen["time_s"])), _counts(lecture)
     whole = seen.group_by("student").agg(counts).with_columns(segment=pl.lit(None, pl.Int32))
     cells = pl.concat([whole, seen.group_by("segment", "student").agg(counts)], how="diagonal")
-    away = pl.col("samples") - pl.col("present")
-    if (
-        lecture.expressions
-    ):  # where most faces could not be read, nothing is known: not even absence by itself
-        read = (2 * pl.col("measured") >= pl.col("present")).cast(pl.Int64)
-        lost, known = read * (away + pl.col("negative")), read * (away + pl.col("measured"))
+    # Where most faces could not be read, nothing is known: not even absence by itself.
+    read = (2 * pl.col("measured") >= pl.col("present")).cast(pl.Int64)
+    if lecture.expressions:
+        lost, known = read * pl.col("lost"), read * (pl.col("unseen") + pl.col("measured"))
     else:
-        lost, known = away, pl.col("samples")
+        lost, known = pl.col("unseen"), pl.col("samples")
     if lecture.one_at_a_time:  # who is not shown may be there
         lost = known = pl.lit(0, pl.Int64)
     cells = cells.with_columns(lost=lost, known=known)
@@ -481,14 +500,9 @@ def _assessments(
     lecture: Lecture, suppressed: Reasons, signals: Mapping[str, Collection[str]]
 ) -> list[dict[str, Any]]:
     titles = dict(zip(lecture.segments["segment"], lecture.segments["title"], strict=True))
-    rows = lecture.assessments.to_dicts()
+    rows = placed([read(row) for row in lecture.assessments.to_dicts()])
     for row in rows:
-        row |= {
-            "title": titles.get(row["segment"]),
-            "spans": parsed_spans(row["spans"]),
-            "message": said(row),
-            "suppressed": None,
-        }
+        row |= {"title": titles.get(row["segment"]), "suppressed": None}
         if row["student"] is None:
             counted = groups.counted_over(signals.get(row["rule"], ()))
             row["suppressed"] = suppressed[counted].get(row["segment"]) or _few(lecture, row, counted)

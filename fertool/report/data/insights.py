@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fertool.assessment import statistics
 from fertool.privacy.suppression import too_small
-from fertool.report.data.digest import ATTENTION, MEASURES, PREFERENCE, PREFERRED, STATE
+from fertool.report.data.digest import ATTENTION, FEEDBACK, MEASURES, PREFERRED, RECOMMENDATION
+from fertool.types import Matter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
 
 ASKING = frozenset({ATTENTION, "technical", "absent"})
 """Levels whose evidence is worth a second look: who was cut off or away has missed something, too."""
-MATTERS = {
-    "difficulty": "difficult",
-    "state": "negative",
-    "involvement": "lowered",
-    "presence": "unseen",
-    "focus": "unseen",
-    "concentration": "index",
-}
-"""Rule -> what its advice is about: two rules on one matter advise the same."""
 RECENT = 2
 """Lectures that decide who needs help now: what was long ago is history."""
 CHANGE = 0.2
@@ -69,8 +61,8 @@ class Again:
 
     start_s: float
     end_s: float
-    rules: tuple[str, ...]
-    """Which ones asked for attention there."""
+    rules: dict[str, Matter | None]
+    """Which ones asked for attention there, and what each advises about."""
     segments: tuple[dict[str, Any], ...]
     """Where it lies, in order of time."""
 
@@ -80,7 +72,7 @@ class Advice:
     """What rules advise one student on one matter."""
 
     about: str
-    """A matter of `MATTERS`, or the name of a rule that is not among them."""
+    """A matter, or the name of a rule that declares none."""
     parts: tuple[tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]], ...]
     """Segment (None: the whole lecture), the student's counts in it (as in `Digest.cells`), and what the rule
     said."""
@@ -88,7 +80,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the rule `state` says of the students in a segment (Aly et al. 2023, IV.B)."""
+    """What the rule that feeds feedback says of the students in a segment (Aly et al. 2023, IV.B)."""
 
     known: int
     """Of how many it says something."""
@@ -181,8 +173,9 @@ def next_steps(course: Course) -> list[Reason]:
     if names := [one.student for one in concerns(course)][:TOLD]:
         steps.append(Reason("talk", {"students": names, "n": len(names)}))
     for row in course.about.assessments:
-        if row["rule"] == PREFERENCE and row["level"] == PREFERRED and row["student"] in course.students:
-            steps.append(Reason("preference", {"student": row["student"], "message": row["message"]}))
+        fits = row["feeds"] == RECOMMENDATION and row["level"] == PREFERRED
+        if fits and row["student"] in course.students:
+            steps.append(Reason("recommend", {"student": row["student"], "said": row}))
     return steps
 
 
@@ -237,8 +230,8 @@ def _hard(course: Course, place: Place) -> Reason | None:
     later = _later(course, place)
     if later and (later.moments or later.hard is not None):
         return None
-    message = place.digest.hard[place.segment["segment"]]["message"]
-    return Reason("hard", {"place": place, "point": _point(place), "message": message})
+    said = place.digest.hard[place.segment["segment"]]
+    return Reason("hard", {"place": place, "point": _point(place), "said": said})
 
 
 def _later(course: Course, place: Place) -> Place | None:
@@ -266,7 +259,7 @@ def _ease(course: Course) -> list[Reason]:
 
 def feedback(one: Digest, segment: int) -> Feedback:
     """How many students were in a negative state in a segment, and how many could be judged."""
-    rows = [row for row in one.assessments if row["rule"] == STATE and row["segment"] == segment]
+    rows = [row for row in one.fed(FEEDBACK) if row["segment"] == segment]
     known = [row for row in rows if row["level"] != statistics.NOT_MEASURABLE]
     few = too_small(len(known), one.k)
     negative = () if few else tuple(row for row in known if row["level"] == ATTENTION)
@@ -276,22 +269,23 @@ def feedback(one: Digest, segment: int) -> Feedback:
 def feedback_of(
     digest: Digest, student: str
 ) -> list[tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]]:
-    """Segment, the student's counts in it (as in `Digest.cells`), and what the rule `state` says there."""
+    """Segment, the student's counts in it (as in `Digest.cells`), and what the rule that feeds feedback says
+    there."""
     cells = {row["segment"]: row for row in digest.cells.filter(student=student).to_dicts()}
-    said = {row["segment"]: row for row in digest.of_student(student) if row["rule"] == STATE}
+    said = {row["segment"]: row for row in digest.of_student(student) if row["feeds"] == FEEDBACK}
     return [(it, cells.get(it["segment"]), said.get(it["segment"])) for it in digest.segments]
 
 
 def advice(digest: Digest, student: str, rows: Iterable[dict[str, Any]]) -> list[Advice]:
-    """What rules advise, in the order of `MATTERS`, then by name; `rows`: assessments of the student."""
+    """What rules advise, in the order of `Matter`, then by name; `rows`: assessments of the student."""
     segments = {it["segment"]: it for it in digest.segments}
     cells = {row["segment"]: row for row in digest.cells.filter(student=student).to_dicts()}
     found: dict[str, dict[int | None, Any]] = {}
     for row in rows:
         if row["level"] in ASKING:
-            where, about = row["segment"], MATTERS.get(row["rule"], row["rule"])
+            where, about = row["segment"], row["advises"] or row["rule"]
             found.setdefault(about, {}).setdefault(where, (segments.get(where), cells.get(where), row))
-    known = [about for about in dict.fromkeys(MATTERS.values()) if about in found]
+    known = [about for about in get_args(Matter) if about in found]
     order = [*known, *sorted(found.keys() - known)]
     return [Advice(about, tuple(found[about].values())) for about in order]
 
@@ -316,9 +310,10 @@ def by_point(course: Course, student: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
+def again(digest: Digest, rows: Sequence[Mapping[str, Any]]) -> list[Again]:
     """Where rules found what they ask attention for, in order of time; `rows`: assessments of one student."""
     spans = sorted((*span, row["rule"]) for row in rows if row["level"] in ASKING for span in row["spans"])
+    matters = {row["rule"]: row["advises"] for row in rows}
     found: list[tuple[float, float, list[str]]] = []
     for start, end, rule in spans:
         if found and start - found[-1][1] < GAP_S:
@@ -328,7 +323,7 @@ def again(digest: Digest, rows: Iterable[Mapping[str, Any]]) -> list[Again]:
             found.append((start, end, [rule]))
     long = sorted((it for it in found if it[1] - it[0] >= LEAST_S), key=lambda it: it[0] - it[1])
     return [
-        Again(start, end, tuple(dict.fromkeys(rules)), digest.touched(start, end))
+        Again(start, end, {rule: matters[rule] for rule in rules}, digest.touched(start, end))
         for start, end, rules in sorted(long[:AGAIN])
     ]
 

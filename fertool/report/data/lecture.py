@@ -86,7 +86,7 @@ class Lecture:
     """`tables.SEEN`; empty when nobody was found."""
     segments: pl.DataFrame
     assessments: pl.DataFrame
-    """Columns of `assessments_latest`; by rule, segment, student."""
+    """As `Store.assessments`."""
     unassigned: int
     """Faces that belong to no student: too little of them was seen."""
     dropped: int = 0

@@ -35,7 +35,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "again": insights.again(one, one.of_student(one.alone)) if one.alone else [],
             "feedback": [(segment, insights.feedback(one, segment["segment"])) for segment in one.segments],
             "feedback_of": insights.feedback_of(one, one.alone) if one.alone else [],
-            "said_rows": [row for row in one.by_student.get(None, []) if row["rule"] not in (LOST, GOOD)],
+            "said_rows": [row for row in one.by_student.get(None, []) if row["feeds"] not in (LOST, GOOD)],
             "series": one.class_bins.to_dicts(),
             "charts": _charts(site, one),
         }

@@ -73,6 +73,7 @@ class Concentration(Rule):
 
     name = "concentration"
     version = "2"
+    advises = "index"
     signals = frozenset({"expression", "pose"})
     needs = tuple(WEIGHTS)
     label = "concentration index, 0 to 1"

@@ -71,6 +71,7 @@ class Difficulty(Rule):
 
     name = "difficulty"
     version = "2"
+    advises = "difficult"
     signals = frozenset({"expression"})
     needs = ("angry", "sad", "fear", "disgust")
     label = "longest run of samples with an angry or distressed expression"

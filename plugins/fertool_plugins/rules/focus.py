@@ -74,6 +74,7 @@ class Focus(Rule):
 
     name = "focus"
     version = "2"
+    advises = "unseen"
     signals = frozenset({"presence"})
     label = "looks of some seconds in which the face was seen"
     unit = "share"

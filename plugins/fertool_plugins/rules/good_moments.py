@@ -54,6 +54,7 @@ class GoodMoments(Rule):
 
     name = "good-moments"
     version = "1"
+    feeds = "good moments"
     signals = frozenset({"presence", "expression"})
     needs = ("happy", "surprise")
     label = "share of the class that was happy or surprised, or seen"

@@ -60,6 +60,7 @@ class HardPoints(Rule):
 
     name = "hard-points"
     version = "1"
+    feeds = "hard points"
     signals = frozenset({"expression"})
     needs = ("angry", "disgust", "fear", "sad")
     label = "students with a negative expression more often than usual"

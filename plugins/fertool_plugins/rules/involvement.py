@@ -53,6 +53,7 @@ class Involvement(Rule):
 
     name = "involvement"
     version = "2"
+    advises = "lowered"
     signals = frozenset({"pose"})
     label = "measured time with the head bowed"
     unit = "share"

@@ -45,6 +45,7 @@ class LostMoments(Rule):
 
     name = "lost-moments"
     version = "2"
+    feeds = "lost moments"
     signals = frozenset({"presence", "expression"})
     needs = ("angry", "disgust", "fear", "sad")
     label = "share of the class with a negative expression or not seen"
@@ -92,9 +93,9 @@ class LostMoments(Rule):
         import polars as pl
 
         number = (pl.col("time_s") / self.every).floor().alias("part")
+        unseen, negative = statistics.lost()
         each = seen.group_by("student", number).agg(
-            unseen=(~pl.col("present")).mean() > 0.5,
-            negative=(pl.col("emotion").is_in(statistics.NEGATIVE).mean() > 0.5).fill_null(value=False),
+            unseen=unseen.mean() > 0.5, negative=(negative.mean() > 0.5).fill_null(value=False)
         )
         lost = pl.col("unseen") | pl.col("negative")
         parts = each.group_by("part").agg(students=pl.len(), hits=lost.sum(), unseen=pl.col("unseen").sum())

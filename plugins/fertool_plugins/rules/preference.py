@@ -60,6 +60,7 @@ class Preference(Rule):
 
     name = "preference"
     version = "3"
+    feeds = "recommendation"
     signals = frozenset({"expression"})
     needs = ("happy", "surprise")
     scope = "all"

@@ -40,6 +40,7 @@ class Presence(Rule):
 
     name = "presence"
     version = "2"
+    advises = "unseen"
     signals = frozenset({"presence"})
     label = "time with the face seen"
     unit = "share"

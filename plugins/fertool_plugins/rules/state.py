@@ -47,6 +47,8 @@ class State(Rule):
 
     name = "state"
     version = "3"
+    feeds = "feedback"
+    advises = "negative"
     signals = frozenset({"expression"})
     needs = ("angry", "disgust", "fear", "sad")
     label = "measured time with an expression that is not negative"
