@@ -419,6 +419,10 @@ WORDS = [
     ("scope = 3", "scope 3: expected segment, lecture, course, all"),  # not text at all
     ("scope = 'lectur'", "scope 'lectur': expected segment, lecture, course, all"),
     ("subject = 'students'", "subject 'students': expected student, class"),
+    ("feeds = 'lost moments'", ""),
+    ("feeds, advises = None, None", ""),  # as without them
+    ("feeds = 'lost-moments'", "feeds 'lost-moments': expected lost moments, good moments"),  # a rule's name
+    ("advises = 'sleepy'", "advises 'sleepy': expected difficult, negative, lowered, unseen, index"),
 ]
 
 
