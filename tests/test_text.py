@@ -19,7 +19,7 @@ KNOWN = ["course", "db", "detector", "encoder"]
     ("word", "alike", "nearest"),
     [
         # likeness: twice the characters in common, over those of both words
-        ("detecter", text.ALIKE, "detector"),  # 2 x 7 / 16 = 0.88
+        ("dtector", text.ALIKE, "detector"),  # 2 x 7 / 15 = 0.93
         ("dbb", text.ALIKE, "db"),  # 2 x 2 / 5 = 0.8
         ("db", text.ALIKE, "db"),  # the word itself
         ("coder", text.ALIKE, "encoder"),  # 2 x 5 / 12 = 0.83
