@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,13 +22,12 @@ from fertool.cli.terminal.options import (
     open_store,
     settings,
 )
-from fertool.cli.terminal.progress import steps
+from fertool.cli.terminal.progress import Plain, steps
 from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from fertool.assessment.segments import Region
     from fertool.storage.store import Store
 
 
@@ -83,10 +83,10 @@ def report(
 ) -> None:
     """Render HTML pages that work anywhere, also from a USB stick without network, or tables and PDF."""
     from fertool.errors import ConfigError
-    from fertool.host import registry
     from fertool.report.exports.write import chosen as formats
     from fertool.report.exports.xapi import HOME, address
     from fertool.report.render import render
+    from fertool.workflows import report as workflow
 
     course = narrowed(course)
     forms = formats(form or ["html"])
@@ -94,60 +94,25 @@ def report(
         raise ConfigError("--serve shows pages and writes nothing", "leave out --format and --out")
     known = read_names(names)
     chosen = settings(db=db, k=k)
-    notes: list[str] = []
-    failures: list[str] = []
-    write = partial(
-        render,
-        course=course,
-        lecture=lecture,
-        names=known,
-        k=chosen.k,
-        retention=chosen.retention,
-        lang=lang,
-        registry=registry.load_plugins([*map(Path, chosen.plugins), *(plugin or [])]),
-        options=chosen.options,
-        slides=_cut if slides else None,
-        noted=notes.append,
-        failed=failures.append,
-    )
+    how = workflow.options(chosen, lang=lang, names=known, plugins=plugin or [], slides=slides)
     if serve:
         store = open_store(chosen.db, read_only=True)
         bring_up_to_date(store)
-        _serve(partial(write, store), store, course, lecture, port, show)
+        build = partial(render, store, course=course, lecture=lecture, options=how)
+        _serve(build, store, course, lecture, port, show)
         return
     store, folder = open_store(chosen.db), out or Path("fertool-report")
     bring_up_to_date(store)
     with steps() as step:
-        index = write(
-            store,
-            folder,
-            formats=forms,
-            home=address(home) if home else HOME,
-            progress=step,
-        )
-    what = str(folder.resolve()) + ("" if forms == ("html",) else f" ({', '.join(forms)})")
-    record(store, "report", course, what=what, lecture=lecture)
+        how = replace(how, formats=forms, home=address(home) if home else HOME, progress=step)
+        index, whole = workflow.write(store, folder, course, lecture, how, Plain())
     print(index)
     if show:
         import webbrowser
 
         webbrowser.open(index.resolve().as_uri())
-    if slides and not notes:
-        notes.append("no picture of a slide: in no lecture are the segments slides, and moments to be shown")
-    for note in notes:
-        print(f"fertool: {note}", file=sys.stderr)
-    for failure in failures:
-        print(f"fertool: {failure}", file=sys.stderr)
-    if failures:
+    if not whole:
         raise typer.Exit(3)
-
-
-def _cut(
-    path: Path, picture: Mapping[str, Any], times: Sequence[float], region: Region | None
-) -> Mapping[float, bytes]:
-    from fertool.assessment.segments.slides import pictures
-
-    return pictures(path, picture, times, region)
 
 
 def _serve(

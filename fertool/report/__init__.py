@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fertool.report.render import render
+from fertool.report.render import ReportOptions, render
 
-__all__ = ["render"]
+__all__ = ["ReportOptions", "render"]

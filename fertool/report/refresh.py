@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from fertool.errors import FertoolError
-from fertool.report.render import MARKER, render, written_as, written_in
+from fertool.report.render import MARKER, ReportOptions, render, written_as, written_in
 
 if TYPE_CHECKING:
     from fertool.storage.audit import ReportSite
@@ -32,16 +32,8 @@ def _refresh(store: Store, site: ReportSite, retention: str) -> str:
         return f"{site.path}: deleted, nothing is left to report"
     try:
         lang, formats = written_in(site.path), written_as(site.path)
-        render(
-            store,
-            site.path,
-            site.course,
-            site.lecture,
-            k=site.k or 1,
-            retention=retention,
-            lang=lang,
-            formats=formats,
-        )
+        options = ReportOptions(k=site.k or 1, retention=retention, lang=lang, formats=formats)
+        render(store, site.path, site.course, site.lecture, options)
     except FertoolError as error:
         return f"{site.path}: NOT rendered again, delete it yourself: {error}"
     return f"{site.path}: rendered again"

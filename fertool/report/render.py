@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -61,42 +62,56 @@ def _nothing_to_show(one: Digest) -> None:
     """No pictures."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a report shows, and in which form."""
+
+    names: Names | None = None
+    """Shown instead of pseudonyms; only in a report do the two meet."""
+    k: int = SMALLEST_GROUP
+    """Figures about fewer students are left out."""
+    retention: str = ""
+    """Stands in the headers: `180d`."""
+    formats: Collection[str] = ("html",)
+    """Some of `exports.write.FORMATS`."""
+    home: str = xapi.HOME
+    """The address under which xAPI statements name things."""
+    lang: str = i18n.DEFAULT
+    """A language of `languages/`."""
+    registry: Registry | None = None
+    """Plugins whose formulas are shown; the installed ones when left out."""
+    plugin_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Plugin -> option -> value, for sections."""
+    slides: Cut | None = None
+    """Cuts pictures of slides for the pages of lectures and segments; they are shown where no face can be in
+    them."""
+    progress: Callable[[str], None] = _quietly
+    """Called with what is being done."""
+    noted: Callable[[str], None] = _quietly
+    """Called with the reason where a picture of a slide is not shown."""
+    failed: Callable[[str], None] = _quietly
+    """Called for each section of a plugin that broke: in its place the page says so."""
+
+
+DEFAULTS = ReportOptions()
+
+
 def render(
     store: Store,
     out: Path,
     course: str | None = None,
     lecture: str | None = None,
-    *,
-    names: Names | None = None,
-    k: int = SMALLEST_GROUP,
-    retention: str = "",
-    formats: Collection[str] = ("html",),
-    home: str = xapi.HOME,
-    lang: str = i18n.DEFAULT,
-    registry: Registry | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    slides: Cut | None = None,
-    progress: Callable[[str], None] = _quietly,
-    noted: Callable[[str], None] = _quietly,
-    failed: Callable[[str], None] = _quietly,
+    options: ReportOptions = DEFAULTS,
 ) -> Path:
     """Write the report into the folder `out`; returns its `index.html`, or `out` where there are no pages.
 
-    `names` are shown instead of pseudonyms; only here do the two meet. Figures about fewer than `k` students
-    are left out; `retention` (`180d`) stands in the headers; `lang`: a language of `languages/`; `registry`:
-    plugins whose formulas are shown, the installed ones when left out. The database remembers the report, if
-    it can be written to, so that a student who is forgotten can be taken out of it.
-
-    `formats`: some of `exports.write.FORMATS`; `home`: under which address xAPI statements name things.
-
     An older report there is replaced as a whole, once the new one is complete; any other non-empty
     folder is refused. `course` and `lecture` narrow down what is reported; nothing found is an error.
-    `options`: plugin -> option -> value, for sections. `slides` cuts pictures of slides for the pages of
-    lectures and segments; they are shown where no face can be in them. `progress` hears what is being done,
-    `noted` what became of these pictures, `failed` of each section of a plugin that broke: in its place the
-    page says so.
+    The database remembers the report, if it can be written to, so that a student who is forgotten can be
+    taken out of it.
     """
-    say = i18n.load(lang)
+    names = options.names
+    say = i18n.load(options.lang)
     out = out.resolve()
     _check_target(out)
     lectures = store.lectures(course, lecture)
@@ -110,23 +125,23 @@ def render(
         name: list(dict.fromkeys(told[name].get(label, label) for label in data.labels(store, name)))
         for name in courses
     }
-    registry = load_plugins() if registry is None else registry
+    registry = load_plugins() if options.registry is None else options.registry
     say = say.with_rules(registry)
-    sections = Sections.of(registry, options or {})
+    sections = Sections.of(registry, options.plugin_options)
     site = Site(
         lectures,
         say,
         students,
         out=out,
         registry=registry,
-        k=k,
-        retention=retention,
+        k=options.k,
+        retention=options.retention,
         further=store.further_labels(),
     )
 
     def shoot(one: Digest) -> None:
-        if slides is not None and (note := shots.take(store, site, one, slides)):
-            noted(note)
+        if options.slides is not None and (note := shots.take(store, site, one, options.slides)):
+            options.noted(note)
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -135,23 +150,23 @@ def render(
             folder.mkdir()
             exports.write(
                 folder,
-                formats,
-                lambda where: write(store, where, site, names, progress, sections, shoot),
+                options.formats,
+                lambda where: write(store, where, site, names, options.progress, sections, shoot),
                 lambda: _tables(store, site),
                 told,
-                home,
-                progress,
+                options.home,
+                options.progress,
             )
-            _mark(folder, lang, formats)
+            _mark(folder, options.lang, options.formats)
     except OSError as error:
         what = f"{out}: the report could not be written: {error}"
         raise FertoolError(what, "check space and permissions") from error
     if not store.database.read_only:
-        store.audit.add_site(audit.ReportSite(out, course, lecture, k))
+        store.audit.add_site(audit.ReportSite(out, course, lecture, options.k))
     log.info("rendered: lectures %d, %s", len(lectures), out)
     for trouble in sections.failures.values():
-        failed(trouble)
-    return out / "index.html" if "html" in formats else out
+        options.failed(trouble)
+    return out / "index.html" if "html" in options.formats else out
 
 
 def _tables(store: Store, site: Site) -> Iterator[Tables]:

@@ -8,7 +8,7 @@ folder over defaults, the privacy defaults (`k`, consent, policy) included. Warn
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,27 +146,13 @@ def report(
     >>> fertool.report("site", course="signals").name
     'index.html'
     """
-    from fertool.host import registry
-    from fertool.report.render import render
+    from fertool.workflows import report as workflow
 
     course = config.course(Path.cwd(), course)
     chosen = _settings(course=course, db=db, k=k, **settings)
     store, reporter = _opened(chosen), _Logged()
-    written = render(
-        store,
-        Path(out),
-        course,
-        lecture,
-        k=chosen.k,
-        retention=chosen.retention,
-        formats=formats,
-        lang=lang,
-        registry=registry.load_plugins(map(Path, chosen.plugins)),
-        options=chosen.options,
-        failed=reporter.warning,
-    )
-    record(store, "report", course, what=str(Path(out).resolve()), lecture=lecture)
-    return written
+    how = replace(workflow.options(chosen, lang=lang), formats=formats)
+    return workflow.write(store, Path(out), course, lecture, how, reporter)[0]
 
 
 def open(db: Name | None = None) -> Results:

@@ -13,7 +13,7 @@ import pytest
 from fertool.analysis import pipeline
 from fertool.config import Settings
 from fertool.host import toolbox
-from fertool.report.render import render
+from fertool.report.render import ReportOptions, render
 from fertool.storage.consents import CONSENTS
 from fertool.storage.store import Store
 from fertool.storage.tables import ASSESSMENTS, frame
@@ -207,7 +207,7 @@ def site(store: Store, folder: Path) -> dict[str, str]:
     """Every file of a report but `assets`, without what differs from one analysis to the next."""
     rules = toolbox.toolbox(Settings(db=str(store.database.path))).rules
     assert pipeline.assess(store, rules, store.lectures()).failed == []
-    render(store, folder, k=1, formats=FORMATS)
+    render(store, folder, options=ReportOptions(k=1, formats=FORMATS))
     texts = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*")) if file.is_file()}
     return {
         name: HASH.sub("#", WHEN.sub("(time)", file.read_text(encoding="utf-8")))
@@ -250,7 +250,7 @@ def test_a_report_is_that_of_a_class_without_them(tmp_path: Path, config) -> Non
 def test_who_may_not_be_shown_was_seen_all_the_same(store: Store, tmp_path: Path, lang, words, never) -> None:
     store_lecture(store, "signals", "week 1", {"Ann": ANN})
     answer(store, Ann=NO)
-    render(store, tmp_path / "site", lang=lang, k=1)
+    render(store, tmp_path / "site", options=ReportOptions(lang=lang, k=1))
     (page,) = (tmp_path / "site" / "lectures").iterdir()
     text = page.read_text(encoding="utf-8")
     assert words in text

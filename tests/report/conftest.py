@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.storage.store import Store
 from fertool.storage.tables import ASSESSMENTS, SEGMENTS, frame
 from fertool.testing import store_lecture, timeline
@@ -96,7 +96,7 @@ def assessments(course: str, lecture: str) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def site(full_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a whole report."""
-    return render(full_store, tmp_path_factory.mktemp("out") / "report", k=1).parent
+    return render(full_store, tmp_path_factory.mktemp("out") / "report", options=ReportOptions(k=1)).parent
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 from fertool import Segment
 from fertool.analysis import pipeline
 from fertool.host import registry
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.storage.store import Store
 from fertool.storage.tables import segment_table
 from fertool.testing import store_lecture, timeline
@@ -78,7 +78,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pipeline.assess(
         store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
     )
-    return {lang: render(store, folder / lang, lang=lang, k=1).parent for lang in ("en", "de")}
+    return {
+        lang: render(store, folder / lang, options=ReportOptions(lang=lang, k=1)).parent
+        for lang in ("en", "de")
+    }
 
 
 def figures(site: Path, lecture: str) -> dict[str, str]:

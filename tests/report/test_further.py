@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sites import pages, read, teach
 
-from fertool.report import data, groups, render
+from fertool.report import ReportOptions, data, groups, render
 from fertool.report.charts import classes
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import Digest, digest
@@ -32,7 +32,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("further")
     store = teach(Store(folder / "fertool.duckdb"), WEEK, further=NINE)
     for lang in WORDS:
-        render(store, folder / lang, lang=lang, k=1)
+        render(store, folder / lang, options=ReportOptions(lang=lang, k=1))
     return folder
 
 
@@ -86,7 +86,7 @@ def test_lines_and_marks_have_their_colors_on_pages_and_sheets(sites: Path) -> N
 
 def test_a_report_on_the_usual_seven_knows_of_no_other(store: Store, tmp_path: Path) -> None:
     teach(store, {"Ada": "happy*60 neutral*60"})
-    out = render(store, tmp_path / "out", k=1).parent
+    out = render(store, tmp_path / "out", options=ReportOptions(k=1)).parent
     for path in [*out.rglob("*.html"), out / "assets" / "report.css"]:
         assert "label-contempt" not in path.read_text("utf-8")
 
@@ -119,7 +119,7 @@ def test_shares_of_different_samples_are_no_parts_of_one_whole(store: Store, tmp
     one = mixed(store)
     names = classes.bars(one.shares, load("en"))["data"][0]["y"]
     assert names[-3:] == ["neutral", "confusion (n = 120)", "contempt (n = 120)"]
-    render(store, tmp_path / "out", k=1)
+    render(store, tmp_path / "out", options=ReportOptions(k=1))
     page = next((tmp_path / "out" / "lectures").iterdir()).read_text("utf-8")
     assert "chart-shares" in page
     assert "chart-pie" not in page

@@ -12,7 +12,7 @@ from fertool.analysis import pipeline
 from fertool.demo import course
 from fertool.demo.course import COURSE, GALLERY, PARTS
 from fertool.host import registry
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -73,7 +73,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     pipeline.assess(
         store, [found.plugin() for found in registry.load_plugins().of_kind("rule")], store.lectures()
     )
-    render(store, folder / "report", lang="de", k=5)
+    render(store, folder / "report", options=ReportOptions(lang="de", k=5))
     return sorted((folder / "report").rglob("*.html"))
 
 

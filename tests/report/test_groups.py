@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from sites import read, teach, text
 
-from fertool.report import data, groups, render
+from fertool.report import ReportOptions, data, groups, render
 from fertool.report.charts.base import MIDNIGHT_MS
 from fertool.report.data.digest import OUTSIDE, digest
 from fertool.storage.store import Store
@@ -239,7 +239,7 @@ def test_what_is_held_back_is_not_ranked_last(tmp_path: Path) -> None:
 
 def page(store: Store, out: Path, **options: object) -> str:
     """All pages, one behind the other."""
-    render(store, out, **{"k": 1, **options})
+    render(store, out, options=ReportOptions(**{"k": 1, **options}))
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
 
 
@@ -330,7 +330,9 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         specs = (" ".join(f"{state}*{PART_S}" for state in STATES[i].split()) for i in range(size))
         people = {f"student-{i + 1:02d}": spec for i, spec in enumerate(specs)}
         teach(store, people, course=f"class-{size}", parts=3)
-    return render(store, folder / "site", k=K, formats=("html", "csv", "xapi", "json")).parent
+    return render(
+        store, folder / "site", options=ReportOptions(k=K, formats=("html", "csv", "xapi", "json"))
+    ).parent
 
 
 @cache

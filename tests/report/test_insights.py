@@ -11,7 +11,7 @@ from sites import speaker_view
 from fertool.analysis import pipeline
 from fertool.demo.course import COURSE, OTHER, store_demo
 from fertool.host import registry
-from fertool.report import data, i18n, render
+from fertool.report import ReportOptions, data, i18n, render
 from fertool.report.data import insights
 from fertool.report.data.course import Course, describe
 from fertool.report.data.digest import digest
@@ -323,7 +323,7 @@ def test_times_lead_to_where_a_player_has_them(
     film = {"recording_name": "a.mp4", "config": config, "segments": segments}
     store_lecture(store, "c", "l", {"A": timeline("happy*12")}, **film)
     (tmp_path / "a.mp4").touch()
-    out = render(store, tmp_path / "site", k=1).parent
+    out = render(store, tmp_path / "site", options=ReportOptions(k=1)).parent
     text = " ".join(page.read_text(encoding="utf-8") for page in (out / "segments").glob("*.html"))
     assert all(f'a.mp4{second}"' in text for second in seconds)
 
@@ -344,11 +344,11 @@ def test_a_speaker_view_after_a_gallery_makes_nobody_need_help(tmp_path: Path) -
     ("lang", "said"), [("en", "one face at a time"), ("de", "ein Gesicht nach dem anderen")]
 )
 def test_pages_say_that_a_speaker_view_measures_nobodys_absence(tmp_path: Path, lang: str, said: str) -> None:
-    from fertool.report import render
+    from fertool.report import ReportOptions, render
 
     store = Store(tmp_path / "x.duckdb")
     taught(store, {f"student-{n}": "neutral*180" for n in range(4)}, speaker_view([3, 2, 1, 0]))
-    out = render(store, tmp_path / "site", lang=lang, k=1).parent
+    out = render(store, tmp_path / "site", options=ReportOptions(lang=lang, k=1)).parent
     pages = {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html")}
     having = [path for path, text in pages.items() if said in text]
     assert {path.parent.name for path in having} == {"site", "lectures", "students", "handouts"}

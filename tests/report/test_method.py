@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fertool.host.registry import Registry, load_plugins
-from fertool.report import data, i18n, render
+from fertool.report import ReportOptions, data, i18n, render
 from fertool.report.data import insights, method
 from fertool.testing import store_lecture, timeline
 from fertool_plugins.classifiers.compact import Compact
@@ -96,7 +96,7 @@ def test_figures_of_weights_that_ship_stand_with_their_caveat(
     compact = Compact()
     about = {"name": "compact", "version": "2", "options": {}, "weights": compact.weights()}
     store_lecture(store, "c", "l", {"A": timeline("happy*5")}, config={"classifier": about})
-    folder = render(store, tmp_path / "out", lang=lang, k=1).parent
+    folder = render(store, tmp_path / "out", options=ReportOptions(lang=lang, k=1)).parent
     page = Marked((folder / "method.html").read_text("utf-8"))
     english = " ".join(page.marked.split())
     card = compact.path.with_suffix(".md").read_text(encoding="utf-8")
@@ -115,7 +115,11 @@ def test_figures_of_weights_that_ship_stand_with_their_caveat(
 
 def test_without_a_card_no_figures_are_announced(store: Store, tmp_path: Path) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*5")})
-    page = Marked((render(store, tmp_path / "out", k=1).parent / "method.html").read_text("utf-8")).all
+    page = Marked(
+        (render(store, tmp_path / "out", options=ReportOptions(k=1)).parent / "method.html").read_text(
+            "utf-8"
+        )
+    ).all
     assert i18n.load("en").strings["method.no_card"] in page
     assert i18n.load("en").strings["method.cards_how"] not in page
 
@@ -130,6 +134,10 @@ THRESHOLDS = {
 @pytest.mark.parametrize("lang", i18n.available())
 def test_the_thresholds_on_the_page_are_those_in_force(store: Store, tmp_path: Path, lang: str) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*5")})
-    page = Marked((render(store, tmp_path / "out", lang=lang, k=1).parent / "method.html").read_text("utf-8"))
+    page = Marked(
+        (
+            render(store, tmp_path / "out", options=ReportOptions(lang=lang, k=1)).parent / "method.html"
+        ).read_text("utf-8")
+    )
     assert re.search(THRESHOLDS[lang].replace(" ", r"\s"), page.all), page.all
     assert (insights.CHANGE, insights.FLAGGED, insights.RECENT) == (0.2, 0.25, 2)

@@ -13,7 +13,7 @@ from sites import pages
 
 from fertool.analysis import pipeline
 from fertool.host import registry
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.report.text import RESERVED
 from fertool.storage.store import Store
 from fertool.storage.tables import SEGMENTS, frame
@@ -40,7 +40,11 @@ def test_any_name_is_only_a_name(first: int, tmp_path: Path) -> None:
     pipeline.assess(
         store, [one.plugin() for one in registry.load_plugins().of_kind("rule")], store.lectures()
     )
-    out = render(store, tmp_path / "out", k=1, formats=("html", "csv", "parquet", "json", "xapi")).parent
+    out = render(
+        store,
+        tmp_path / "out",
+        options=ReportOptions(k=1, formats=("html", "csv", "parquet", "json", "xapi")),
+    ).parent
     found = pages(out)
     said = " ".join(found.values())
     for name in names:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fertool.report.refresh import refresh
-from fertool.report.render import render
+from fertool.report.render import ReportOptions, render
 from fertool.storage.audit import ReportSite
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
@@ -27,9 +27,9 @@ def text(site: Path) -> str:
 
 
 def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
-    render(store, tmp_path / "all", k=1)
-    render(store, tmp_path / "signals", "signals", k=2)
-    render(store, tmp_path / "optics", "optics", k=1)
+    render(store, tmp_path / "all", options=ReportOptions(k=1))
+    render(store, tmp_path / "signals", "signals", options=ReportOptions(k=2))
+    render(store, tmp_path / "optics", "optics", options=ReportOptions(k=1))
     known = [
         ReportSite(tmp_path / "all", None, None, 1),
         ReportSite(tmp_path / "signals", "signals", None, 2),
@@ -47,8 +47,8 @@ def test_known_reports_are_rendered_anew(store: Store, tmp_path: Path) -> None:
 def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
     store: Store, tmp_path: Path
 ) -> None:
-    render(store, tmp_path / "optics", "optics", k=1)
-    render(store, tmp_path / "mine", "optics", k=1)
+    render(store, tmp_path / "optics", "optics", options=ReportOptions(k=1))
+    render(store, tmp_path / "mine", "optics", options=ReportOptions(k=1))
     (tmp_path / "mine" / ".fertool-report").unlink()
     store.audit.add_site(ReportSite(tmp_path / "moved away", "optics", None, 5))
     store.erase.forget("optics", "student-01")
@@ -63,5 +63,5 @@ def test_a_report_with_nothing_left_is_deleted_and_a_strange_folder_is_not(
 
 
 def test_a_database_that_is_only_read_remembers_nothing(store: Store, tmp_path: Path) -> None:
-    render(Store(store.database.path, read_only=True), tmp_path / "site", k=1)
+    render(Store(store.database.path, read_only=True), tmp_path / "site", options=ReportOptions(k=1))
     assert store.audit.sites() == []

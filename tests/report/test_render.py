@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fertool.errors import FertoolError
-from fertool.report import i18n, pages, render
+from fertool.report import ReportOptions, i18n, pages, render
 from fertool.report.render import MARKER
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
@@ -196,7 +196,7 @@ def test_the_index_lists_courses(html: dict[str, Page]) -> None:
 
 
 def test_one_course_alone_is_the_index(full_store: Store, tmp_path: Path) -> None:
-    folder = render(full_store, tmp_path / "out", "signals", k=1).parent
+    folder = render(full_store, tmp_path / "out", "signals", options=ReportOptions(k=1)).parent
     page = Page((folder / "index.html").read_text("utf-8"))
     assert page.headings[0] == (1, "signals")
     assert not (folder / "courses").exists()
@@ -286,7 +286,7 @@ def test_where_it_comes_from(html: dict[str, Page], full_store: Store) -> None:
 
 
 def test_a_report_in_german(full_store: Store, tmp_path: Path) -> None:
-    folder = render(full_store, tmp_path / "out", "signals", lang="de", k=1).parent
+    folder = render(full_store, tmp_path / "out", "signals", options=ReportOptions(lang="de", k=1)).parent
     pages_ = [Page(path.read_text("utf-8")) for path in folder.rglob("*.html")]
     assert {page.all("html")[0]["lang"] for page in pages_} == {"de"}
     text = " ".join(page.text for page in pages_)
@@ -303,7 +303,7 @@ def test_a_report_in_german(full_store: Store, tmp_path: Path) -> None:
 
 def test_a_language_that_does_not_ship(full_store: Store, tmp_path: Path) -> None:
     with pytest.raises(FertoolError, match="--lang xx: no such language"):
-        render(full_store, tmp_path / "out", lang="xx", k=1)
+        render(full_store, tmp_path / "out", options=ReportOptions(lang="xx", k=1))
 
 
 # --- nothing there ----------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_behaviour_shows_no_expression_and_says_why(html: dict[str, Page]) -> No
 
 
 def test_behaviour_holds_on_every_page(full_store: Store, tmp_path: Path) -> None:
-    folder = render(full_store, tmp_path / "out", "signals", "by policy", k=1).parent
+    folder = render(full_store, tmp_path / "out", "signals", "by policy", options=ReportOptions(k=1)).parent
     words = {*EMOTIONS, "Negative", "Happy"} - {"neutral"}
     for path in folder.rglob("*.html"):
         page = Page(path.read_text("utf-8"))
@@ -341,7 +341,7 @@ def test_faces_that_belong_to_nobody(store: Store, tmp_path: Path) -> None:
     store_lecture(store, "c", "l", {"A": timeline("happy*5 absent*5")})
     with store.database.transaction() as con:
         con.execute("UPDATE tracks SET student = NULL")
-    folder = render(store, tmp_path / "out", k=1).parent
+    folder = render(store, tmp_path / "out", options=ReportOptions(k=1)).parent
     page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
     assert "Faces were found in 5 of 10 samples, but there is nobody to report on." in page.text
     assert re.search("Faces that belong to no student +5", page.text)
@@ -349,7 +349,7 @@ def test_faces_that_belong_to_nobody(store: Store, tmp_path: Path) -> None:
 
 def test_a_run_without_classifier(store: Store, tmp_path: Path) -> None:
     store_lecture(store, "c", "l", {"A": timeline("present*5")}, config={"classifier": None})
-    folder = render(store, tmp_path / "out", k=1).parent
+    folder = render(store, tmp_path / "out", options=ReportOptions(k=1)).parent
     page = Page((folder / "lectures" / "c.l.html").read_text("utf-8"))
     assert "No expression could be reported:" in page.text
     assert "Expression was not computed" not in page.text
@@ -363,7 +363,7 @@ def test_missing_keys_in_the_configuration(store: Store, tmp_path: Path, config:
     store_lecture(store, "c", "l", {"A": timeline("happy*5")})
     with store.database.transaction() as con:
         con.execute("UPDATE runs SET config = $c, notes = NULL", {"c": config})
-    folder = render(store, tmp_path / "out", k=1).parent
+    folder = render(store, tmp_path / "out", options=ReportOptions(k=1)).parent
     page = Page((folder / "method.html").read_text("utf-8"))
     assert "every (not recorded)" in page.text
     assert "5 of 5 planned samples" in page.text
@@ -404,7 +404,7 @@ def test_pages_never_leave_the_folder(store: Store, tmp_path: Path) -> None:
     names = ["../../up", "/abs", "a/b", "..", "x" * 300]
     for name in names:
         store_lecture(store, name, name, {"A": timeline("happy*2")})
-    folder = render(store, tmp_path / "deep" / "out", k=1).parent
+    folder = render(store, tmp_path / "deep" / "out", options=ReportOptions(k=1)).parent
     assert {path.name for path in tmp_path.iterdir()} == {"deep", "fertool.duckdb"}
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {"out"}
     assert len(list((folder / "lectures").iterdir())) == len(names)
@@ -422,7 +422,7 @@ def test_an_hour_of_thirty_students_stays_small(store: Store, tmp_path: Path) ->
     spec = " ".join(f"{EMOTIONS[i % 7]}*7 absent*2 present*1" for i in range(360))
     hour = timeline(spec)
     store_lecture(store, "c", "l", {f"student-{i:02d}": hour for i in range(30)})
-    folder = render(store, tmp_path / "out", k=1).parent
+    folder = render(store, tmp_path / "out", options=ReportOptions(k=1)).parent
     whole = sum(path.stat().st_size for path in folder.rglob("*.html"))
     assert whole < 1_700_000  # half of it stands once in a course; tests/bench/report.py weighs a whole one
     assert len(list((folder / "students").iterdir())) == 30

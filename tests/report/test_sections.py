@@ -13,7 +13,7 @@ import pytest
 from fertool import Chart, Given, Message, Part, PluginError, Prose, Section, Table
 from fertool.host import validate
 from fertool.host.registry import FoundPlugin, Registry, load_plugins
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.report.sections import Sections, draw
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
@@ -68,7 +68,11 @@ def site(store: Store, tmp_path: Path) -> Site:
         for section in sections:
             registry.found["section", section.name] = FoundPlugin(section, "test")
         heard: list[str] = []
-        out = render(store, tmp_path / "site", registry=registry, k=k, lang=lang, failed=heard.append).parent
+        out = render(
+            store,
+            tmp_path / "site",
+            options=ReportOptions(registry=registry, k=k, lang=lang, failed=heard.append),
+        ).parent
         return {str(p.relative_to(out)): p.read_text(encoding="utf-8") for p in out.rglob("*.html")}, heard
 
     return write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sites import pages, teach
 
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.storage.store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     store = teach(Store(folder / "x.duckdb"), *WEEKS)
     with store.database.transaction() as con:
         con.execute("UPDATE recordings SET name = '2026-10-05 talk.mp4' WHERE lecture = 'week 1'")
-    return {lang: render(store, folder / lang, lang=lang, k=1).parent for lang in ("en", "de")}
+    return {
+        lang: render(store, folder / lang, options=ReportOptions(lang=lang, k=1)).parent
+        for lang in ("en", "de")
+    }
 
 
 SAID = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from fertool.analysis import pipeline
 from fertool.host import registry
-from fertool.report import render
+from fertool.report import ReportOptions, render
 from fertool.storage.consents import CONSENTS
 from fertool.storage.students import ENROLLED
 from fertool.storage.tables import SEGMENTS, frame
@@ -77,9 +77,9 @@ def speaker_view(order):
     return found
 
 
-def read(store, folder, **options):
+def read(store, folder, course=None, **options):
     """Folder of a page and number among its kind (`index`, `lectures 0`, `handouts 1`) -> its text."""
-    render(store, folder, **{"k": 1, **options})
+    render(store, folder, course, options=ReportOptions(**{"k": 1, **options}))
     return pages(folder)
 
 

@@ -165,9 +165,9 @@ def test_small_groups_are_held_back_as_on_the_command_line(store: Store, k: int 
 def test_the_default_of_rendering_is_that_of_the_settings(store: Store, folder: Path) -> None:
     """Who calls it without `k` gets the protected report."""
     from fertool.config import Settings
-    from fertool.report.render import render
+    from fertool.report.render import ReportOptions, render
 
-    render(store, folder / "site", "signals", formats=("csv",))
+    render(store, folder / "site", "signals", options=ReportOptions(formats=("csv",)))
     assert (
         "signals,week 1,,,happy,,,,few" in (folder / "site" / "data" / "shares.csv").read_text().splitlines()
     )
