@@ -66,7 +66,8 @@ def status(progress: Sequence[RecordingProgress], workers: int, spent_s: float) 
     """The sum of all, `spent_s` after the beginning."""
     known = [one.length_s for one in progress if one.analysis]
     usual_s = sum(known) / len(known) if known else 0.0
-    total_s = sum(one.done_s if one.reason else one.length_s or usual_s for one in progress)
+    lengths = (one.length_s if one.analysis else usual_s for one in progress)
+    total_s = sum(one.done_s if one.reason else length for one, length in zip(progress, lengths, strict=True))
     done_s = sum(one.done_s for one in progress)
     speed = CHUNK_S * sum(len(one.measured) for one in progress) / spent_s
     return Status(

@@ -61,6 +61,8 @@ def test_a_chunk_counts_once_however_often_it_was_measured() -> None:
         ([recording(60, 60, 30)], 900, (1, 0, 0, 0.5, 1, 2, 900)),  # half an hour in a quarter
         # One that nobody has looked at counts as long as the other.
         ([recording(60, 60, 30), recording(None)], 900, (2, 0, 0, 0.5, 2, 2, 2700)),
+        # One that is known to be empty is not one that nobody has looked at.
+        ([recording(60, 60, 30), recording(0)], 900, (2, 0, 0, 0.5, 1, 2, 900)),
         # All done before: nothing was measured by these workers, so no speed, and nothing left to say.
         ([recording(60, done=True)], 10, (1, 1, 0, 1, 1, 0, None)),
         # What failed counts as long as what was measured of it.
