@@ -70,8 +70,8 @@ class Plugin(ABC):
     name: ClassVar[str]
     """As typed on the command line: lower case letters, digits, `-`; no other plugin of any kind has it."""
     formerly: ClassVar[tuple[str, ...]] = ()
-    """Names it had before, the first one first: accepted in place of `name`, with a warning. What is stored
-    is known by the first one, so a plugin that is renamed goes on where it was."""
+    """Former names, oldest first: accepted in place of `name`, with a warning. Runs are identified by the
+    oldest one, so that they are resumed after a plugin was renamed."""
     version: ClassVar[str]
     """Changes whenever results change: it is part of a run's identity."""
     models: ClassVar[tuple[Model, ...]] = ()

@@ -1,4 +1,4 @@
-"""Texts that several parts need: misspelt words, clocks, natural order, numbers of things. Pure."""
+"""Text helpers: misspelt words, clock times, natural order, plurals. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
 def clock(seconds: float, *, hours: bool = True) -> str:
     """h:mm:ss of the whole seconds: 3725.9 -> `1:02:05`, -5 -> `-0:00:05`.
 
-    Not `hours`: these only where there are some, so 754 -> `12:34`. Who wants it rounded rounds before.
+    Not `hours`: these only where there are some, so 754 -> `12:34`. Round first to show the nearest second.
     """
     whole = int(seconds)
     minutes, rest = divmod(abs(whole), 60)
@@ -39,8 +39,8 @@ def clock(seconds: float, *, hours: bool = True) -> str:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key under which `student-2` comes before `student-10`; equal for `2` and `02`, so that the name
-    itself should settle a draw. Give `name.casefold()` where case does not count."""
+    """Sort key under which `student-2` comes before `student-10`; equal for `2` and `02`: sort by the name
+    as well. Give `name.casefold()` where case does not count."""
     parts = re.split(r"([0-9]+)", name)  # text and digits take turns, so like is compared with like
     parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
     return [(len(part) if i % 2 else 0, part) for i, part in enumerate(parts)]

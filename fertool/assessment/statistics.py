@@ -83,7 +83,7 @@ class Rise:
 
 
 def how_many(message: Message | str) -> Message | str:
-    """Of the message of a `Rise`, what follows its rank and times; any other message as it is."""
+    """The message of a `Rise` without rank and times; any other message as it is."""
     inner = message.values.get("how_many") if isinstance(message, Message) else None
     return inner if isinstance(inner, Message) else message
 
@@ -159,8 +159,8 @@ def shows(seen: pl.DataFrame, labels: Iterable[str]) -> Doubles:
 
 
 def lost() -> tuple[pl.Expr, pl.Expr]:
-    """What counts as lost, over rows of `seen`: the face is not seen; or the expression is negative, which is
-    null where none was measured."""
+    """Two expressions over rows of `seen`; a student is lost in a sample where one is true: the face is not
+    seen; the expression is negative (null where none was measured)."""
     return ~pl.col("present"), pl.col("emotion").is_in(NEGATIVE)
 
 

@@ -53,7 +53,7 @@ CONFIG: dict[str, Any] = {
 
 
 class RunOptions(TypedDict, total=False):
-    """How a simulated recording was analyzed; each may be left out."""
+    """How a simulated recording was analyzed; every field may be left out."""
 
     recording_name: str
     """`lecture.mp4` when left out; several recordings of one lecture need different names."""

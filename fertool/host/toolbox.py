@@ -34,7 +34,7 @@ class Plugged(Generic[P]):
 
     @property
     def first_name(self) -> str:
-        """The name by which what it measured is known, also after it was renamed."""
+        """The oldest name: it identifies runs, also after the plugin was renamed."""
         return (*self.plugin.formerly, self.plugin.name)[0]
 
     def describe(self) -> dict[str, object]:

@@ -88,7 +88,7 @@ class ReportOptions:
     progress: Callable[[str], None] = _quietly
     """Called with what is being done."""
     noted: Callable[[str], None] = _quietly
-    """Called with the reason where a picture of a slide is not shown."""
+    """Called for each lecture with slides: at how many places one is shown, and why not at the others."""
     failed: Callable[[str], None] = _quietly
     """Called for each section of a plugin that broke: in its place the page says so."""
 

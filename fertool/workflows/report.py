@@ -1,4 +1,4 @@
-"""Reports: bring the database up to date, render, and note it in the audit."""
+"""Reports: options from the settings, rendering, the entry in the audit, and warnings."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write(
 ) -> tuple[Path, bool]:
     """Write a report into the folder `out` and note it in the audit.
 
-    `reporter` hears why a picture of a slide is not shown, and which section of a plugin broke, as warnings.
+    Warnings of `reporter`: at how many places slides are shown, and which section of a plugin failed.
     Returns the path of `index.html`, or of the folder where there are no pages, and whether all sections
     were made. Raises FertoolError if there is nothing to report, or the folder holds something else.
     """

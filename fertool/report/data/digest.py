@@ -48,7 +48,7 @@ GOOD: Feed = "good moments"
 HARD: Feed = "hard points"
 FEEDBACK: Feed = "feedback"
 RECOMMENDATION: Feed = "recommendation"
-"""What rules feed: places of their own in a report. One that no rule feeds stays empty and says so."""
+"""Places of a report that rules fill. One that no rule fills stays empty and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +290,7 @@ class Digest:
 
     @cached_property
     def hard(self) -> dict[int, dict[str, Any]]:
-        """Segment -> what the rule that feeds hard points says of it, as far as it has a value that may be
-        shown."""
+        """Segment -> its assessment of the place `hard points`, if that has a value that may be shown."""
         rows = [row for row in self.fed(HARD) if not row["suppressed"]]
         return {row["segment"]: row for row in rows if row["value"] is not None}
 

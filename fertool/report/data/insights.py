@@ -80,7 +80,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the rule that feeds feedback says of the students in a segment (Aly et al. 2023, IV.B)."""
+    """Assessments of the place `feedback`, of all students in a segment (Aly et al. 2023, IV.B)."""
 
     known: int
     """Of how many it says something."""
@@ -269,7 +269,7 @@ def feedback(one: Digest, segment: int) -> Feedback:
 def feedback_of(
     digest: Digest, student: str
 ) -> list[tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]]:
-    """Segment, the student's counts in it (as in `Digest.cells`), and what the rule that feeds feedback says
+    """Segment, the student's counts in it (as in `Digest.cells`), and the assessment of the place `feedback`
     there."""
     cells = {row["segment"]: row for row in digest.cells.filter(student=student).to_dicts()}
     said = {row["segment"]: row for row in digest.of_student(student) if row["feeds"] == FEEDBACK}

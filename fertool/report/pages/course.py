@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def build(site: Site, course: Course) -> Iterator[Page]:
-    """The page of a course, one."""
+    """The page of a course."""
     found = insights.concerns(course)
     context: dict[str, Any] = {
         "it": course,

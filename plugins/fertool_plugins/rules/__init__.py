@@ -1,1 +1,1 @@
-"""Rules: what is said of students and class."""
+"""Rules: assessments of students and of the class."""
