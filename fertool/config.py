@@ -27,7 +27,7 @@ class Settings:
     db: str = "fertool.duckdb"
     course: str = "course"
     every: str = "1s"
-    detector: str = "auto"
+    detector: str = "yunet"
     encoder: str = "faceapi"
     classifier: str = "compact"
     policy: str = "full"

@@ -56,8 +56,7 @@ def analyze(
     ] = None,
     end: Annotated[str | None, typer.Option("--end", help="Stop there.", metavar="T")] = None,
     detector: Annotated[
-        str | None,
-        typer.Option("--detector", help="auto takes yunet if it has been pulled, else ssd.", metavar="NAME"),
+        str | None, typer.Option("--detector", help="Finds the faces: yunet unless said.", metavar="NAME")
     ] = None,
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="Landmarks, head pose, descriptors.", metavar="NAME")

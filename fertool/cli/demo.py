@@ -43,7 +43,7 @@ def demo(
         with files.swapped(video) as draft:
             make_gallery(draft)
     # The demo always shows the same: settings of the folder it is run in do not count.
-    chosen = Settings(db=str(db), course=COURSE, detector="ssd")
+    chosen = Settings(db=str(db), course=COURSE)
     analyze.run(Arguments((str(video),), lecture=GALLERY), chosen)
     print("\nsimulating the lectures around it (no video; see fertool/demo/course.py)")
     store = open_store(str(db))

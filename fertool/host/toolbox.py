@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fertool.host.registry import FoundPlugin, Registry
 
 P = TypeVar("P", bound="Plugin")
-BEST_DETECTORS = ("yunet", "ssd")
-"""What `--detector auto` tries, in this order: yunet is faster, but has to be pulled once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     """
     registry = load_plugins([*map(Path, settings.plugins), *files])
     given = options.merge(settings.options, options.parse(pairs))
-    detector = _detector(registry, settings.detector, given)
+    detector = _plug(registry, "detector", settings.detector, given)
     encoder = _plug(registry, "encoder", settings.encoder, given)
     classifier = None
     if settings.policy != "behaviour":
@@ -118,17 +116,6 @@ def device(name: str) -> str:
         have = ", ".join(d for d, ok in there.items() if ok)
         raise ConfigError(f"device {name!r} is not available to this PyTorch", f"there is: {have}")
     return name
-
-
-def _detector(registry: Registry, name: str, given: options.Given) -> Plugged[Any]:
-    if name != "auto":
-        return _plug(registry, "detector", name, given)
-    for candidate in BEST_DETECTORS[:-1]:
-        if ("detector", candidate) in registry.found:  # a broken one is no reason to stop
-            plugged = _build(registry, "detector", candidate, given)
-            if not guard.available(plugged.plugin):
-                return plugged
-    return _plug(registry, "detector", BEST_DETECTORS[-1], given)
 
 
 def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:

@@ -55,3 +55,14 @@ def nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:
         kept.append(int(best))
         left = left[iou(boxes[best : best + 1], boxes[left])[0] <= iou_threshold]
     return np.array(kept, np.intp)
+
+
+def nested(boxes: Floats, share: float) -> npt.NDArray[np.bool_]:
+    """(n, 4) boxes, best first -> (n,): whether more than `share` of it lies in a better one, or of a better
+    one in it."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    common = np.prod(np.maximum(high - low, 0), axis=2)
+    size = areas(boxes)
+    smaller = np.maximum(np.minimum(size[:, None], size), 1e-6)
+    return np.asarray(np.tril(common / smaller > share, -1).any(axis=1))

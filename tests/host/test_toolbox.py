@@ -2,16 +2,14 @@
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass
 from textwrap import dedent
 
 import pytest
 
-from fertool import Detector, Faces, PluginError
+from fertool import PluginError
 from fertool.config import Settings
 from fertool.errors import ConfigError
 from fertool.host import toolbox
-from fertool.host.registry import FoundPlugin, load_plugins
 from fertool.host.toolbox import Plugged
 
 OUT_OF_REACH = """
@@ -54,11 +52,11 @@ def mine(tmp_path):
 
 
 def chosen(pairs=(), files=(), **settings):
-    return toolbox.toolbox(Settings(detector=settings.pop("detector", "ssd"), **settings), pairs, files)
+    return toolbox.toolbox(Settings(**settings), pairs, files)
 
 
 def test_the_default_toolbox_can_run():
-    tools = chosen(detector="auto")
+    tools = chosen()
     kinds = [p.plugin.kind for p in (tools.detector, tools.encoder, tools.classifier)]
     assert kinds == ["detector", "encoder", "classifier"]
     assert {rule.name for rule in tools.rules} >= {"presence", "shares"}
@@ -69,60 +67,20 @@ def test_the_policy_behaviour_has_no_classifier():
     assert chosen(policy="behaviour", classifier="no-such-classifier").classifier is None  # nobody asks
 
 
-@dataclass
-class Quick(Detector):
-    """Stands in for yunet, whose weights have to be pulled."""
-
-    name = "yunet"
-    version = "1"
-    there: bool = True
-
-    def available(self):
-        return "" if self.there else "pull it first"
-
-    def detect(self, images):
-        return [Faces.none() for _ in images]
+def test_the_default_detector_is_one_name_on_every_machine():
+    assert chosen().detector.plugin.name == "yunet"
 
 
-@pytest.fixture
-def with_yunet(monkeypatch):
-    """Replace the detector `yunet` by another class, or take it away with None."""
-
-    def register(plugin):
-        registry = load_plugins()
-        registry.found.pop(("detector", "yunet"), None)
-        if plugin:
-            registry.found["detector", "yunet"] = FoundPlugin(plugin, "here")
-        monkeypatch.setattr("fertool.host.registry._installed", lambda: registry)
-
-    return register
-
-
-AUTO = [
-    (Quick, [], "yunet"),  # the best, if it can run
-    (Quick, ["yunet.there=no"], "ssd"),  # else the next
-    (None, [], "ssd"),  # its module is broken here
-]
-
-
-@pytest.mark.parametrize(("plugin", "pairs", "expected"), AUTO)
-def test_auto_takes_the_best_detector_that_can_run(with_yunet, plugin, pairs, expected):
-    with_yunet(plugin)
-    options = {"yunet": {"there": False}} if pairs else {}
-    assert chosen(detector="auto", options=options).detector.plugin.name == expected
-
-
-def test_options_for_the_detector_that_auto_did_not_take_are_a_slip(with_yunet):
-    with_yunet(Quick)
+def test_options_of_another_detector_are_a_slip():
     with pytest.raises(ConfigError, match="plugin 'ssd' is not in use"):
-        chosen(["ssd.threshold=0.4"], detector="auto")
+        chosen(["ssd.threshold=0.4"])
 
 
 UNKNOWN = [
     ({"detector": "sdd"}, "unknown detector 'sdd'", "did you mean 'ssd'?"),
     ({"encoder": "facapi"}, "unknown encoder 'facapi'", "did you mean 'faceapi'?"),
     ({"classifier": "ssd"}, "unknown classifier 'ssd'", "known: "),  # that is a detector
-    ({"detector": "Auto"}, "unknown detector 'Auto'", ""),
+    ({"detector": "auto"}, "unknown detector 'auto'", "known: "),
 ]
 
 

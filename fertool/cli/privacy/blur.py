@@ -45,8 +45,8 @@ def blur(
     stream: Annotated[str, typer.Option("--stream", help="As for analyze, without all.", metavar="N")] = "",
     course: Course = None,
     detector: Annotated[
-        str | None, typer.Option("--detector", help="As for analyze.", metavar="NAME")
-    ] = None,
+        str, typer.Option("--detector", help="As for analyze; this one misses least.", metavar="NAME")
+    ] = "centerface",
     option: Options = None,
     plugin: PluginFiles = None,
     device: Annotated[

@@ -58,7 +58,7 @@ def chosen(model: str, pairs: list[str], files: list[Path]) -> Classifier:
             )
         built = [f"{name}.{option}={value}" for option, value in about.get("options", {}).items()]
         pairs = [*built, *pairs, f"{name}.file={model}"]
-    plugged = toolbox.toolbox(Settings(classifier=name, detector="ssd"), pairs, files).classifier
+    plugged = toolbox.toolbox(Settings(classifier=name), pairs, files).classifier
     assert plugged is not None
     return plugged.plugin
 
@@ -76,6 +76,6 @@ def encoder(device: str) -> Encoder:
     from fertool.config import Settings
     from fertool.host import toolbox
 
-    found = toolbox.toolbox(Settings(detector="ssd"), [], []).encoder.plugin
+    found = toolbox.toolbox(Settings(), [], []).encoder.plugin
     guard.load(found, device)
     return found
