@@ -71,7 +71,7 @@ def analyze(
     an unusable database, no such setting.
 
     >>> import fertool
-    >>> done = fertool.analyze("lecture.mp4", course="signals", detector="ssd", every="2s")
+    >>> done = fertool.analyze("lecture.mp4", course="signals", every="2s")
     >>> [(entry.file, entry.became) for entry in done.inventory]
     [('lecture.mp4', 'analyzed')]
     """

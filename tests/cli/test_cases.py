@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs ../shared/data/cases, ../shared/data/clips and ../shared/models",
 )
 BOX = ("x1", "y1", "x2", "y2")
-ANALYZE = ("--every", "200ms", "--detector", "yunet")
+ANALYZE = ("--every", "200ms")
 Image = np.ndarray
 
 
@@ -67,12 +67,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def yunet(fertool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FERTOOL_MODELS", str(tmp_path / "models"))
-    assert fertool("models", "pull", "yunet", "--from", MODELS).code == 0
-
-
 def faces(fertool, name: str) -> list[dict]:
     sql = f"FROM frame_emotions JOIN recordings USING (recording) WHERE name = '{name}' ORDER BY time_s"
     return json.loads(fertool("query", sql, "--json").out)
@@ -94,7 +88,6 @@ def check_like_upright(fertool, name: str) -> None:
         assert mean(got, column) == pytest.approx(mean(expected, column), abs=far), column
 
 
-@pytest.mark.usefixtures("yunet")
 def test_pictures_are_read_as_they_are_shown(fertool, recordings: Path) -> None:
     names = ("upright.mp4", "anamorphic.mp4", "narrow-pixels.mp4", "rotated-in-metadata.mp4")
     done = fertool("analyze", *(recordings / name for name in names), *ANALYZE)
@@ -103,7 +96,6 @@ def test_pictures_are_read_as_they_are_shown(fertool, recordings: Path) -> None:
         check_like_upright(fertool, name)
 
 
-@pytest.mark.usefixtures("yunet")
 def test_cameras_that_were_held_wrongly(fertool, recordings: Path) -> None:
     """Nothing is read and a line says why; turned as that line says, or as fertool finds, all is read."""
     fallen = {"sideways.mp4": (90, "auto"), "upside-down.mp4": (180, "180")}

@@ -197,23 +197,29 @@ def test_models_from_a_folder(fertool, tmp_path: Path, monkeypatch) -> None:
     assert "did you mean 'yunet'?" in slip.err
 
 
-def test_a_pulled_model_becomes_the_detector_of_choice(
+def test_a_pulled_model_is_used_where_it_is_asked_for(
     fertool, small_video: Path, tmp_path: Path, monkeypatch
 ) -> None:
     copy = Path(__file__).parents[3] / "shared" / "models" / "yunet_n_640_640.onnx"
     if not copy.is_file():
         pytest.skip("needs ../shared/models")
     monkeypatch.setenv("FERTOOL_MODELS", str(tmp_path / "models"))
-    assert fertool("analyze", small_video, "--end", "1").code == 0
+    larger = ["analyze", small_video, "--end", "1", "-o", "yunet.net=n"]
+    refused = fertool(*larger)
+    assert refused.code == 2
+    assert "run `fertool models pull yunet` to fetch the weights of net=n" in refused.err
     pulled = fertool("models", "pull", "yunet", "--from", copy.parent)
     assert pulled.code == 0
     assert "license: Apache-2.0" in pulled.err
     path = Path(fertool("models", "path", "yunet").out.strip())
     assert hashlib.sha256(path.read_bytes()).hexdigest().startswith("25a606a1")
     assert fertool("models", "verify").code == 0
+    assert fertool(*larger).code == 0
+    # What is there does not decide: the same command finds the same faces on every machine.
     assert fertool("analyze", small_video, "--end", "1").code == 0
     runs = json.loads(fertool("runs", "--json").out)
-    assert [json.loads(r["config"])["detector"]["name"] for r in runs] == ["yunet", "ssd"]
+    detectors = [json.loads(r["config"])["detector"] for r in runs]
+    assert [(one["name"], one["options"]["net"]) for one in detectors] == [("yunet", "s"), ("yunet", "n")]
     assert [r["current"] for r in runs] == [True, False]
 
 

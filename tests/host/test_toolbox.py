@@ -103,9 +103,9 @@ def test_a_plugin_that_cannot_run_here_says_what_is_missing(mine, kind):
 
 
 def test_options_of_the_command_line_win_over_the_file():
-    options = {"ssd": {"threshold": 0.3, "max_faces": 7}, "presence": {"low": 0.25}}
-    tools = chosen(["ssd.threshold=0.4"], options=options)
-    assert (tools.detector.plugin.threshold, tools.detector.plugin.max_faces) == (0.4, 7)
+    options = {"yunet": {"threshold": 0.3, "long_side": 640}, "presence": {"low": 0.25}}
+    tools = chosen(["yunet.threshold=0.4"], options=options)
+    assert (tools.detector.plugin.threshold, tools.detector.plugin.long_side) == (0.4, 640)
     assert next(rule for rule in tools.rules if rule.name == "presence").low == 0.25
 
 
@@ -114,8 +114,8 @@ def test_options_in_the_file_for_plugins_not_in_use_are_kept_for_another_day():
 
 
 BAD_OPTIONS = [
-    (["ssd.treshold=0.4"], "detector 'ssd' has no option 'treshold'"),
-    (["ssd.threshold=high"], "ssd.threshold: expected float, got 'high'"),
+    (["yunet.treshold=0.4"], "detector 'yunet' has no option 'treshold'"),
+    (["yunet.threshold=high"], "yunet.threshold: expected float, got 'high'"),
     (["haar.scale=1.2"], "plugin 'haar' is not in use"),
     (["presence.lo=0.4"], "rule 'presence' has no option 'lo'"),
     (["ssd"], "expected plugin.option=value"),

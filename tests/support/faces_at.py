@@ -24,11 +24,12 @@ def photograph() -> np.ndarray:
 
 def gallery(
     heights: tuple[float, float], seed: int = 0, tiles: tuple[int, int] = (5, 5)
-) -> tuple[np.ndarray, np.ndarray]:
-    """A 1080p gallery view with a head in each of `tiles` (columns, rows), its face as high as one of
-    `heights` in pixels, and where the faces are."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A 1080p gallery view with a head in each of `tiles` (columns, rows), as high as one of `heights` in
+    pixels: the picture, its (n, 4) faces, and those of neighbors, of which a part is in a tile: neither
+    right nor wrong to find."""
     photo, rng = photograph(), np.random.default_rng(seed)
-    view, faces = np.full((1080, 1920, 3), 60, np.uint8), []
+    view, faces, parts = np.full((1080, 1920, 3), 60, np.uint8), [], []
     columns, rows = tiles
     room = (1920 // columns - 4, 1080 // rows - 4)
     for i in range(columns * rows):
@@ -41,8 +42,11 @@ def gallery(
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
         tile = cv2.warpAffine(photo, matrix, (width, height), flags=cv2.INTER_AREA)
         view[y : y + height, x : x + width] = tile
-        faces.append(HEADS[i % len(HEADS)] * scale + np.tile(shift + np.array([x, y]), 2))
-    return view, np.array(faces, np.float32)
+        everybody = HEADS * scale + np.tile(shift + np.array([x, y]), 2)
+        inside = (everybody[:, 2:] > [x, y]) & (everybody[:, :2] < [x + width, y + height])
+        faces.append(everybody[i % len(HEADS)])
+        parts += [face for j, face in enumerate(everybody) if inside[j].all() and j != i % len(HEADS)]
+    return view, np.array(faces, np.float32), np.array(parts, np.float32)
 
 
 def close_up(person: int, share: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

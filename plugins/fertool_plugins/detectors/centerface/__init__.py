@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, boxes, hookimpl
+from fertool import Detector, Faces, boxes, hookimpl, weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,10 +87,10 @@ def decode(found: Mapping[str, Floats], threshold: float) -> tuple[Floats, Float
 @cache
 def _shipped() -> tuple[bytes, str]:
     """The network that ships, and the SHA-256 of its file."""
-    import hashlib
+    from io import BytesIO
 
     content = (files(__package__) / "weights" / SHIPPED).read_bytes()
-    return content, hashlib.sha256(content).hexdigest()
+    return content, weights.sha256(BytesIO(content))
 
 
 @hookimpl

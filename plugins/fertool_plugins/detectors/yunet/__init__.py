@@ -112,12 +112,12 @@ class Yunet(Detector):
 @cache
 def _shipped() -> tuple[dict[str, Floats], str]:
     """The tensors that ship, and the SHA-256 of their file."""
-    import hashlib
+    from io import BytesIO
 
     from safetensors.numpy import load
 
     content = (files(__package__) / "weights" / SHIPPED).read_bytes()
-    return load(content), hashlib.sha256(content).hexdigest()
+    return load(content), weights.sha256(BytesIO(content))
 
 
 @hookimpl
