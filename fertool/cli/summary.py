@@ -13,7 +13,7 @@ from fertool.types import EMOTIONS
 from fertool.workflows.analyze import BECAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fertool.storage.store import Store
     from fertool.workflows.analyze import Concluded, Entry
@@ -46,6 +46,7 @@ def summary(store: Store, found: Concluded, *, json: bool, lines: bool = False) 
             ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
             [_cells(row, labels) for row in rows],
         )
+        print(f"detector: {', '.join(dict.fromkeys(_detector(row['detector'] or {}) for row in rows))}")
     if left := _left_out(found.inventory):
         print_table(["not analyzed", "files", "reason"], left)
     if found.failed:
@@ -80,6 +81,15 @@ def _cells(row: dict[str, Any], labels: Sequence[str]) -> list[str]:
         _mostly(row, labels),
         speed,
     ]
+
+
+def _detector(about: Mapping[str, Any]) -> str:
+    """`yunet (net=s)`: its name and those of its options that are words, which say which network it runs; all
+    options are in --json."""
+    options = about.get("options", {})
+    words = " ".join(f"{name}={value}" for name, value in options.items() if isinstance(value, str))
+    name = about.get("name", "not recorded")
+    return f"{name} ({words})" if words else name
 
 
 def _mostly(row: dict[str, Any], labels: Sequence[str] = EMOTIONS) -> str:

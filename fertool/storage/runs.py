@@ -207,7 +207,7 @@ class Runs(Aggregate):
         """One run in figures: samples, coverage (share of samples with a face, of as many as there would be
         without holes and with the tail that could not be read), students, mean probability of every label
         (null where no expression was measured, and where its classifier does not have the label), seconds,
-        seconds analyzed."""
+        seconds analyzed, and the detector as the run's configuration describes it (null if it does not)."""
         means = {e: e for e in EMOTIONS} | {e: probability(e) for e in self.database.further_labels()}
         shares = ", ".join(
             f'(SELECT avg({value}) FROM observations WHERE run = $run) AS "{e}"'  # noqa: S608
@@ -216,6 +216,7 @@ class Runs(Aggregate):
         sql = f"""
             SELECT runs.run, r.recording, r.course, r.lecture, r.name, r.duration_s, runs.seconds,
                 runs.policy, r.duration_s - r.readable_s AS unread_s,
+                CASE WHEN json_valid(config) THEN json_extract(config, '$.detector') END AS detector,
                 CASE WHEN json_valid(config) THEN json_extract_string(config, '$.end_s') END IS NULL AS whole,
                 (SELECT count(*) FROM samples WHERE run = $run) AS samples,
                 (SELECT count(DISTINCT student) FROM tracks WHERE run = $run) AS students,
@@ -225,6 +226,7 @@ class Runs(Aggregate):
         figures = self.database.table(sql, run=run).to_dicts()[0]
         sql = "SELECT time_s, faces > 0 AS seen FROM samples WHERE run = $run ORDER BY time_s"
         samples = self.database.table(sql, run=run)
+        figures["detector"] = json.loads(figures["detector"] or "null")
         unread_s, whole = figures.pop("unread_s"), figures.pop("whole")
         tail_s = unread_s if whole and unread_s > max(1.0, 0.01 * figures["duration_s"]) else 0.0
         count = sampling.expected(samples["time_s"].to_numpy(), tail_s)

@@ -62,5 +62,6 @@ def test_every_detector_finds_the_one_person(fertool, detector: str, least: floa
     done = fertool("analyze", CLIPS / "single_face.mp4", *words)
     assert done.code == 0, done.err
     run = json.loads(done.out)["runs"][0]
+    assert run["detector"]["name"] == detector
     assert run["students"] == 1
     assert run["coverage"] >= least

@@ -46,13 +46,14 @@ def test_every_file_of_a_folder_is_in_the_list(fertool, folder: Path) -> None:
     assert done.code == 2
     told = tables(done.out)
     # The reason of the broken one is ffmpeg's own and is not held here.
-    assert told.split("\n")[2:6] == [
+    assert told.split("\n")[2:7] == [
+        "detector: ssd",
         "not analyzed files reason",
         "skipped ._talk.mp4 hidden",
         "skipped loop.gif, notes.txt, points.csv and 1 more no video by its name: give it by itself",
         "skipped week 3 a subfolder: give it by itself",
     ]
-    assert told.split("\n")[6] == "failed reason"
+    assert told.split("\n")[7] == "failed reason"
     assert told.endswith("\n8 found: 1 analyzed, 6 skipped, 1 failed")
     again = fertool("analyze", "weeks", *END, "--json")
     assert inventory(again) == [

@@ -58,6 +58,41 @@ def test_a_recording_is_a_row(capsys, taught: Store) -> None:
     assert out.count("%") == 1 + 3
 
 
+YUNET = {"name": "yunet", "version": "2", "options": {"net": "s", "threshold": 0.7, "close_ups": True}}
+PULLED = {"name": "yunet", "version": "2", "options": {"net": "n", "threshold": 0.7, "close_ups": True}}
+SSD = {"name": "ssd", "version": "1", "options": {"threshold": 0.4, "exact": False}, "weights": {"w": "ff"}}
+PACK = {"name": "insightface", "version": "1", "options": {"side": 640, "pack": "buffalo_s"}}
+
+DETECTORS = [
+    # detectors of the runs, what the line below the table says of them
+    ([YUNET], {"yunet (net=s)"}),  # of the options those that are words: they name the network
+    ([PULLED], {"yunet (net=n)"}),
+    ([SSD], {"ssd"}),  # numbers and switches only
+    ([PACK], {"insightface (pack=buffalo_s)"}),
+    ([{"name": "mine", "options": {"file": "a.onnx", "side": 3, "way": "b"}}], {"mine (file=a.onnx way=b)"}),
+    ([{"name": "plain"}], {"plain"}),
+    ([YUNET, YUNET], {"yunet (net=s)"}),
+    ([YUNET, PULLED, YUNET], {"yunet (net=s)", "yunet (net=n)"}),
+    ([None], {"not recorded"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("detectors", "said"), DETECTORS)
+def test_the_detector_is_named_once(capsys, store: Store, detectors: list, said: set[str]) -> None:
+    for number, one in enumerate(detectors):
+        seen = {"Ann": timeline("happy*5")}
+        store_lecture(store, "signals", f"week {number}", seen, config={"detector": one})
+    found = concluded(store, [Entry("a.mp4", "analyzed")])
+    *table, line, last = lines(shown(capsys, store, found))
+    assert (sum("signals /" in row for row in table), last) == (len(detectors), "1 found: 1 analyzed")
+    named = line.removeprefix("detector: ").split(", ")
+    assert (set(named), len(named)) == (said, len(said)), line
+    whole = json.loads(shown(capsys, store, found, json=True))
+    told = [run["detector"] for run in whole["runs"]]
+    assert len(told) == len(detectors)
+    assert all(one in told for one in detectors), "in --json with all of its options"
+
+
 LEFT = [
     # inventory, what the rows say, the last line
     ([], [], "0 found"),

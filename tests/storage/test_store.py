@@ -23,6 +23,8 @@ def counts(store):
     return dict(store.query(each).rows())
 
 
+SSD = {"name": "ssd", "version": "1", "options": {"threshold": 0.4}, "weights": {"w": "ff"}}
+
 ORPHANS = [
     # child, key -> parent
     ("runs", "recording", "recordings"),
@@ -229,6 +231,12 @@ def test_a_summary_in_figures(store):
     assert row["happy"] == 0.75
     assert row["angry"] is None
     assert (row["course"], row["name"], row["duration_s"]) == ("signals", "r1.mp4", 130.0)
+    store.query("UPDATE runs SET config = $c", c=json.dumps({"detector": SSD}))
+    assert store.summary("run1")["detector"] == SSD
+    # Configurations that lack it, or are none.
+    for config in ('{"every": 1}', '{"detector": null}', "", "no JSON"):
+        store.query(f"UPDATE runs SET config = '{config}'")
+        assert store.summary("run1")["detector"] is None
 
 
 # --- recordings -----------------------------------------------------------------------------------
