@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from fertool.host.inference import Engine, Looked
+from fertool.host.profile import stage, staged
 from fertool.storage.tables import OBSERVATIONS, SAMPLES, TRACKS
 from fertool.types import EMOTIONS, MOST_ROLL_DEG, Crop, Faces
 from fertool.vision import crops, gallery_tiles
@@ -80,6 +81,7 @@ class Chunk:
     _quarters: dict[int, list[int | None]] = field(default_factory=dict)
     """Of every path, what `Engine.quarters` said of its first faces."""
 
+    @staged("track")
     def add(self, batch: Sequence[Sample], looked: Sequence[Looked]) -> int:
         """Take in a batch of samples and what `Engine.look` saw in them; returns the number of faces."""
         for sample, look in zip(batch, looked, strict=True):
@@ -106,7 +108,8 @@ class Chunk:
         good = (sides >= MIN_SIDE_PX) & _frontal(wanted)
         images = None
         if wanted.embeddings is None:
-            images = crops.cut(sample.image, wanted.boxes, wanted.landmarks, self.engine.encoder.crop)
+            with stage("crops"):
+                images = crops.cut(sample.image, wanted.boxes, wanted.landmarks, self.engine.encoder.crop)
         for i, face in enumerate(due):
             self._kept_at[paths[face]] = sample.time_s
             self._kept[sample.index, face] = _Kept(
@@ -120,7 +123,8 @@ class Chunk:
         """Look at the faces of paths of which it is open whether they stand upright."""
         asked = [face for face, path in enumerate(paths) if self._undecided(self._quarters.get(path, []))]
         if asked:
-            around = crops.cut(sample.image, faces.boxes[asked], None, AROUND)
+            with stage("crops"):
+                around = crops.cut(sample.image, faces.boxes[asked], None, AROUND)
             for face, quarter in zip(asked, self.engine.quarters(list(around)), strict=True):
                 self._quarters.setdefault(paths[face], []).append(quarter)
 
@@ -148,6 +152,7 @@ class Chunk:
             classes[down] = np.nan
             self._classes[sample] = classes
 
+    @staged("track")
     def finish(self) -> Tables:
         """The chunk's tables `samples`, `tracks` and `observations`."""
         self._lay_down()

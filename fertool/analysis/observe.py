@@ -18,6 +18,7 @@ import numpy as np
 from fertool.analysis.chunk import Chunk
 from fertool.host import guard
 from fertool.host.inference import Engine, in_order, workers
+from fertool.host.profile import each, staged
 from fertool.media.decode import Samples, prefetch
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def measure(
             film = source.video
             frames = Samples(film.path, film.index, source.targets[begin:end], begin, film.view)
             left = set(numbers[begin:end].tolist())
-            with closing(prefetch(frames, AHEAD)) as samples:
+            with closing(prefetch(each("decode", frames), AHEAD)) as samples:
                 for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):
                     chunk = Chunk(loaded, analysis.run.id, number)
                     for batch, looked in in_order(pool, loaded.look, _batches(group)):
@@ -135,7 +136,8 @@ def stood_up(source: Source, engine: Engine) -> Source:
     """For `--rotate auto`: the source, turned so that people in its first samples with faces stand upright,
     with a warning that says what was found."""
     film, found = source.video, []
-    for sample in Samples(film.path, film.index, source.targets[:AUTO_SAMPLES], 0, film.view):
+    samples = Samples(film.path, film.index, source.targets[:AUTO_SAMPLES], 0, film.view)
+    for sample in each("decode", samples):
         (quarter,) = engine.quarters([sample.image])
         found += [] if quarter is None else [quarter]
         if len(found) == AUTO_FACES:
@@ -161,6 +163,7 @@ def stood_up(source: Source, engine: Engine) -> Source:
     return replace(source, video=turned)
 
 
+@staged("start-up")
 def load(tools: Toolbox, device: str) -> Engine:
     """The networks of these plugins, in memory and ready."""
     for plugged in (tools.detector, tools.encoder, tools.classifier):
@@ -209,6 +212,7 @@ class _ChunkWriter:
         self._wait()
         self._last = self._thread.submit(self._store, number, seconds, tables)
 
+    @staged("store")
     def _store(self, number: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
         self.sink.begin(self.analysis)
         self.sink.commit(self.analysis.run.id, number, seconds, tables)

@@ -24,6 +24,7 @@ from fertool.assessment.runner import LectureInput, Result, assess_lecture
 from fertool.assessment.segments import usable
 from fertool.assessment.segments.equal_parts import equal_parts
 from fertool.errors import ConfigError
+from fertool.host.profile import staged
 from fertool.identity import linking
 from fertool.media.decode import prefetch
 from fertool.media.remote import located, size
@@ -92,6 +93,7 @@ def analyze(path: File, request: Request, store: Store, progress: ProgressListen
     return replace(finish(store, analysis), resumed=resumed)
 
 
+@staged("judge")
 def finish(store: Store, analysis: Analysis) -> Outcome:
     """Link the tracks of a measured run to students; from then on it is the current run of its recording.
 

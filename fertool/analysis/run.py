@@ -16,6 +16,7 @@ import numpy as np
 
 from fertool import __version__
 from fertool.errors import VideoError
+from fertool.host.profile import staged
 from fertool.media import probe
 from fertool.media.remote import size
 from fertool.media.sampling import plan
@@ -135,6 +136,7 @@ def _keyed(row: dict[str, Any], old: str) -> dict[str, Any]:
     return row if "id" in row else {"id": row.pop(old), **row}
 
 
+@staged("probe")
 def look(path: File, request: Request) -> Source:
     """Open a recording and plan its samples. Raises VideoError if there is nothing to analyze."""
     before = size(path) if isinstance(path, Path) and path.is_file() else None
@@ -146,6 +148,7 @@ def look(path: File, request: Request) -> Source:
     return Source(source, targets, before)
 
 
+@staged("probe")
 def describe(source: Source, request: Request, gate: Gate | None = None) -> Analysis:
     """Reads the recording once more, for its hash. `gate`: whose faces may be kept; None for everybody's.
 

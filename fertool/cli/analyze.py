@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from fertool.cli.terminal.progress import Plain
     from fertool.config import Settings
+    from fertool.storage.store import Store
+    from fertool.workflows.analyze import Concluded
     from fertool.workflows.plan import Arguments
 
 
@@ -137,6 +141,9 @@ def analyze(
         str | None,
         typer.Option("--spool", help="Where workers leave what they measured; kept.", metavar="URI"),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="At the end, where the time went: processor seconds by stage.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Analyze recordings: faces, students, expressions, frame by frame, into DuckDB.
@@ -171,7 +178,7 @@ def analyze(
         stream,
         several if engine != "local" or workers or isolate or spool else None,
     )
-    run(asked, chosen, option or [], plugin or [], json=json)
+    run(asked, chosen, option or [], plugin or [], json=json, profile=profile)
 
 
 def run(
@@ -181,27 +188,18 @@ def run(
     plugins: Sequence[Path] = (),
     *,
     json: bool = False,
+    profile: bool = False,
 ) -> None:
     """Analyze, and print the summary. Exits with 2 if anything failed, on workers with 3 if only some did;
     with 3 also if a rule failed."""
     from fertool.cli.summary import summary
-    from fertool.cli.terminal.overall import whole
-    from fertool.cli.terminal.progress import Plain, progress
-    from fertool.workflows import analyze as workflow
-    from fertool.workflows.plan import plan
+    from fertool.cli.terminal.progress import Plain
+    from fertool.host.profile import profiled
 
     plain, several = Plain(), asked.workers is not None
-    todo = plan(asked, chosen, options, plugins, plain)
-    store = open_store(todo.settings.db, create=True)
-    bring_up_to_date(store, remind=False)
-    with whole(json=json) if several else progress(quiet=json) as shown:
-        try:
-            measured = workflow.measure(todo, store, shown)
-        except KeyboardInterrupt:
-            shown.message("Stopped. What was measured is stored: run the same command again to go on.")
-            raise typer.Exit(130) from None
-    found = workflow.conclude(todo, store, measured, plain)
-    summary(store, found, json=json, lines=several)
+    with profiled() if profile else nullcontext() as watch:
+        store, found = _analyzed(asked, chosen, options, plugins, plain, json=json)
+        summary(store, found, json=json, lines=several, profile=watch)
     warn_of_refusals(store)
     for problem in found.problems:
         plain.warning(problem)
@@ -211,6 +209,37 @@ def run(
         raise typer.Exit(2)
     if found.failed or found.problems:
         raise typer.Exit(3)
+
+
+def _analyzed(
+    asked: Arguments,
+    chosen: Settings,
+    options: Sequence[str],
+    plugins: Sequence[Path],
+    plain: Plain,
+    *,
+    json: bool,
+) -> tuple[Store, Concluded]:
+    """The database, and what was analyzed into it. Exits with 130 where that is interrupted."""
+    from fertool.cli.terminal.overall import whole
+    from fertool.cli.terminal.progress import progress
+    from fertool.host.profile import stage
+    from fertool.workflows import analyze as workflow
+    from fertool.workflows.plan import plan
+
+    several = asked.workers is not None
+    with stage("start-up"):
+        todo = plan(asked, chosen, options, plugins, plain)
+        store = open_store(todo.settings.db, create=True)
+        bring_up_to_date(store, remind=False)
+    with whole(json=json) if several else progress(quiet=json) as shown:
+        try:
+            measured = workflow.measure(todo, store, shown)
+        except KeyboardInterrupt:
+            shown.message("Stopped. What was measured is stored: run the same command again to go on.")
+            raise typer.Exit(130) from None
+    with stage("judge"):
+        return store, workflow.conclude(todo, store, measured, plain)
 
 
 def retry(given: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:

@@ -8,13 +8,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from fertool.cli.terminal.options import print_json, print_line, print_table
-from fertool.text import clock
+from fertool.host.profile import STAGES
+from fertool.text import clock, plural
 from fertool.types import EMOTIONS
 from fertool.workflows.analyze import BECAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fertool.host.profile import Profile
     from fertool.storage.store import Store
     from fertool.workflows.analyze import Concluded, Entry
 
@@ -24,17 +26,25 @@ NAMED = 3
 """Files with the same reason that are named in the table; --json has all of them."""
 
 
-def summary(store: Store, found: Concluded, *, json: bool, lines: bool = False) -> None:
-    """Print what was analyzed, what was not and why, and how many files became what.
+def summary(
+    store: Store, found: Concluded, *, json: bool, lines: bool = False, profile: Profile | None = None
+) -> None:
+    """Print what was analyzed, what was not and why, how many files became what, and where the time went.
 
-    `lines`: JSON on one line, the last of several."""
+    `lines`: after an analysis on workers: JSON on one line, the last of several, and `profile` lacks them."""
     rows = [store.summary(outcome.run) for outcome in found.outcomes]
     if json:
-        whole = {
+        whole: dict[str, Any] = {
             "runs": rows,
             "failed": [{"file": f, "reason": r} for f, r in found.failed],
             "inventory": [asdict(one) for one in found.inventory],
         }
+        if profile is not None:
+            whole["profile"] = {
+                "wall_s": round(profile.wall_s, 3),
+                "threads": profile.threads,
+                "seconds": {name: round(spent, 3) for name, spent in profile.seconds().items()},
+            }
         if lines:
             print_line({"event": "summary"} | whole)
         else:
@@ -55,6 +65,22 @@ def summary(store: Store, found: Concluded, *, json: bool, lines: bool = False) 
     became = ", ".join(f"{counts[word]} {word}" for word in BECAME if counts[word])
     n = len(found.inventory)
     print(f"{n} found: {became.replace('same as', 'the same as another')}" if n else "0 found")
+    if profile is not None:
+        _where_time_went(profile, workers=lines)
+
+
+def _where_time_went(profile: Profile, *, workers: bool) -> None:
+    """A row for each stage, and one for all."""
+    seconds, over = profile.seconds(), plural(profile.threads, "thread")
+    whole = sum(seconds.values())
+    rows = [(name, spent, STAGES[name]) for name, spent in seconds.items()]
+    rows.append(("all", whole, f"{profile.wall_s:.1f} s passed"))
+    of = " of this process, without its workers" if workers else ""
+    print_table(
+        ["stage", "seconds", "share", "what"],
+        [(name, f"{spent:.2f}", f"{spent / whole:.0%}", what) for name, spent, what in rows],
+        title=f"Where the time went: seconds of work{of}, over {over}",
+    )
 
 
 def _left_out(found: Sequence[Entry]) -> list[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from fertool.host import validate
 from fertool.host.guard import Pace
+from fertool.host.profile import stage
 from fertool.host.toolbox import same_person
 from fertool.types import MOST_ROLL_DEG
 from fertool.vision import crops
@@ -95,15 +96,16 @@ class Engine:
     def embed(self, stack: Sequence[npt.NDArray[np.uint8]]) -> Floats:
         """Crops of one size, at least one -> (n, d) unit rows."""
         parts = [np.stack(stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))]
-        with self._turn(self.encoder):
+        with self._turn(self.encoder), stage("encode"):
             return np.concatenate([validate.embed(self.encoder, part) for part in parts])
 
     def _measure(self, images: Sequence[Image]) -> list[Faces]:
         """The encoder fills in what the detector left out."""
-        with self._turn(self.detector), self._timed(self.detector, len(images)):
+        with self._turn(self.detector), self._timed(self.detector, len(images)), stage("detect"):
             faces = validate.detect(self.detector, images)
         if any(len(f) and (f.landmarks is None or f.pose_deg is None) for f in faces):
-            with self._turn(self.encoder), self._timed(self.encoder, sum(map(len, faces))):
+            count = sum(map(len, faces))
+            with self._turn(self.encoder), self._timed(self.encoder, count), stage("encode"):
                 faces = validate.encode(self.encoder, images, faces)
         return faces
 
@@ -113,14 +115,15 @@ class Engine:
             return [np.zeros((len(f), 0), np.float32) for f in faces]
         large = [crops.sides(f.boxes, f.landmarks, classifier.crop) >= classifier.floor_px for f in faces]
         wanted = [f.take(which) for f, which in zip(faces, large, strict=True)]
-        cut = [
-            crops.cut(image, f.boxes, f.landmarks, classifier.crop)
-            for image, f in zip(images, wanted, strict=True)
-        ]
-        stack = np.concatenate(cut)
+        with stage("crops"):
+            cut = [
+                crops.cut(image, f.boxes, f.landmarks, classifier.crop)
+                for image, f in zip(images, wanted, strict=True)
+            ]
+            stack = np.concatenate(cut)
         flat = np.full((sum(map(len, faces)), len(classifier.labels)), np.nan, np.float32)
         if len(stack):
-            with self._turn(classifier), self._timed(classifier, len(stack)):
+            with self._turn(classifier), self._timed(classifier, len(stack)), stage("classify"):
                 rows = [
                     validate.classify(classifier, stack[i : i + FACES_AT_ONCE]) for i in _steps(len(stack))
                 ]
