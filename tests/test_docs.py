@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 from rich.text import Text
+from typer.testing import CliRunner
 
 from fertool import contracts, hookspecs, types
-from fertool.cli.app import app
+from fertool.cli.app import COMMANDS, app
 from fertool.config import Settings
 from fertool.contracts import Trainable
 from fertool.host import registry
@@ -48,6 +49,22 @@ def test_readme_names_every_command(command: str) -> None:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_a_help_text(command: str) -> None:
     assert (typer.main.get_command(app).commands[command].help or "").strip()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_their_help_begins_with(command: str) -> None:
+    """The list is shown without importing them."""
+    found = typer.main.get_command(app).commands[command]
+    paragraph = " ".join((found.help or "").split("\n\n")[0].split())
+    assert COMMANDS[command][1] == paragraph
+
+
+def test_help_lists_every_command_with_its_sentence() -> None:
+    shown = CliRunner().invoke(app, ["--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    _, _, listed = shown.output.partition("Commands:\n")
+    rows = [line.split(maxsplit=1) for line in re.sub(r"\n {4,}", " ", listed).splitlines()]
+    assert rows == [[name, sentence] for name, (_, sentence) in COMMANDS.items()]
 
 
 def helps() -> dict[str, str]:

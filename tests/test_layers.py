@@ -172,6 +172,34 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.stderr.split() == []
 
 
+LOADED = [
+    # what is typed, which modules of commands are imported
+    ("--help", set()),
+    ("--version", set()),
+    ("runs --help", {"fertool.cli.runs"}),
+    ("blur --help", {"fertool.cli.privacy", "fertool.cli.privacy.blur"}),
+    ("models --help", {"fertool.cli.training", "fertool.cli.training.models"}),
+    ("analyse", set()),  # no such command: names are compared, nothing is imported
+]
+
+
+@pytest.mark.parametrize(("typed", "modules"), LOADED)
+def test_a_command_imports_no_other_one(typed: str, modules: set[str]) -> None:
+    code = (
+        f"import sys; sys.argv = ['fertool', *{typed.split()!r}]\n"
+        "from fertool.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n"
+        "    print('#', *sorted(sys.modules), file=sys.stderr)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(shown.stderr.rpartition("#")[2].split())
+    commands = {name for name in found if name.startswith("fertool.cli.")} - {"fertool.cli.app"}
+    assert {name for name in commands if not name.startswith("fertool.cli.terminal")} == modules
+    assert not [name for name in found if name.startswith("fertool_plugins")]
+    if not modules:  # boxes take longer to import than all the rest
+        assert not found & {"rich.markdown", "typer.rich_utils", *HEAVY}
+
+
 if __name__ == "__main__":
     page = ROOT / "fertool" / "README.md"
     text = page.read_text(encoding="utf-8")

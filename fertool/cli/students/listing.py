@@ -40,6 +40,12 @@ app = typer.Typer(
 
 def register(parent: typer.Typer) -> None:
     """Add the commands `students ...`."""
+    from fertool.cli.privacy import custody
+    from fertool.cli.students import consent, corrections, enroll, review
+
+    custody.register_students(app)
+    for module in (enroll, review, corrections, consent):
+        module.register(app)
     parent.add_typer(app, name="students")
 
 
