@@ -8,6 +8,7 @@ identify a track are made.
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     Tables = dict[str, pl.DataFrame]
 
 KEEP_EVERY_S = 1.0
-EMBED_EVERY_S = 5.0
-"""A path is embedded this often: the price of noticing that another person took over its place."""
+EMBED_EVERY_S = 15.0
+"""A path is embedded this often: the price of noticing that another person took over its place. Fourteen
+people in 18 minutes, with seven shuffles and a sample in five seconds: 5, 10 and 15 s gave the same IDF1 and
+switches, 20 s three switches more."""
 MIN_SIDE_PX = 40.0
 MAX_YAW_DEG = 40.0
 """Faces smaller or turned further away make poor embeddings; used only when a path has no better one."""
@@ -78,6 +81,8 @@ class Chunk:
     _classes: dict[int, Floats] = field(default_factory=dict)
     _kept: dict[Spot, _Kept] = field(default_factory=dict)
     _kept_at: dict[int, float] = field(default_factory=dict)
+    _known: dict[Spot, Floats] = field(default_factory=dict)
+    """The embeddings that were needed: each is computed once."""
     _quarters: dict[int, list[int | None]] = field(default_factory=dict)
     """Of every path, what `Engine.quarters` said of its first faces."""
 
@@ -174,25 +179,26 @@ class Chunk:
         When several change their person at once, the tiles were shuffled: then every path is cut there. In
         some a face could not be made out at first, and would pass for the one who was there before.
         """
-        parts = self._parts(self._tracker.paths)
+        parts = self._parts(self._tracker.paths, EMBED_EVERY_S)
         whole = {path[0] for path in self._tracker.paths}
         taken_over = [self._times[part.spots[0][0]] for part in parts if part.spots[0] not in whole]
         shuffled = gallery_tiles.at_once(taken_over)
         if not shuffled:
             return parts
-        return self._parts([piece for path in self._tracker.paths for piece in self._pieces(path, shuffled)])
+        pieces = [piece for path in self._tracker.paths for piece in self._pieces(path, shuffled)]
+        return self._parts(pieces, math.inf)
 
     def _pieces(self, path: Sequence[Spot], times: Sequence[float]) -> list[Sequence[Spot]]:
         """A path cut before these times."""
         edges = [bisect_left(path, time, key=lambda spot: self._times[spot[0]]) for time in times]
         return [path[a:b] for a, b in pairwise([0, *edges, len(path)]) if a < b]
 
-    def _parts(self, paths: Sequence[Sequence[Spot]]) -> list[TrackPart]:
+    def _parts(self, paths: Sequence[Sequence[Spot]], every_s: float) -> list[TrackPart]:
+        """Paths cut where their person changes, by what is embedded already and a face per `every_s`."""
         usable = [self._usable(path) for path in paths]
-        chosen = [
-            [spots[i] for i in anchors([self._times[s] for s, _ in spots], EMBED_EVERY_S)] for spots in usable
-        ]
-        known = self._embed([spot for spots in chosen for spot in spots])
+        times = [[self._times[sample] for sample, _ in spots] for spots in usable]
+        chosen = (spots[i] for spots, at in zip(usable, times, strict=True) for i in anchors(at, every_s))
+        known = self._embed(list(chosen))
         limit = self.engine.same_person * LOOSER
 
         def embed(spot: Spot) -> Floats:
@@ -211,18 +217,18 @@ class Chunk:
         return good or sorted(kept, key=lambda spot: -self._kept[spot].side)[:1]
 
     def _embed(self, spots: Sequence[Spot]) -> dict[Spot, Floats]:
-        known: dict[Spot, Floats] = {}
+        """All embeddings known so far, those of these kept faces among them."""
         missing: list[tuple[Spot, npt.NDArray[np.uint8]]] = []
         for spot in spots:
             kept = self._kept[spot]
             if kept.embedding is not None:
-                known[spot] = kept.embedding
-            elif kept.crop is not None:
+                self._known[spot] = kept.embedding
+            elif kept.crop is not None and spot not in self._known:
                 missing.append((spot, kept.crop))
         if missing:
             rows = self.engine.embed([crop for _, crop in missing])
-            known |= {spot: row for (spot, _), row in zip(missing, rows, strict=True)}
-        return known
+            self._known |= {spot: row for (spot, _), row in zip(missing, rows, strict=True)}
+        return self._known
 
     def _tracks(self, parts: Sequence[TrackPart], names: Sequence[str]) -> pl.DataFrame:
         rows = [

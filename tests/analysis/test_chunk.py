@@ -160,7 +160,7 @@ def test_people_who_swap_tiles_are_told_apart_at_the_very_sample(change):
     first, second = list(range(change)), list(range(change, 60))
     assert owners(tables) == [(ADA, first), (BEN, first), (BEN, second), (ADA, second)]
     anchors = 2 * (60 / EMBED_EVERY_S + 1)
-    assert encoder.embedded <= anchors + 2 * 3  # bisection of five samples, in two paths
+    assert encoder.embedded <= anchors + 2 * 4  # bisection of fifteen samples, in two paths
 
 
 def test_a_new_person_in_a_tile_that_was_empty_for_a_while():
@@ -180,6 +180,54 @@ def test_between_two_samples_a_second_apart_a_change_is_found_to_the_second():
     before, after = picture((ADA, LEFT, BRIGHT)), picture((BEN, LEFT, BRIGHT))
     tables = measure([before] * 25 + [after] * 16, step=0.1)  # only every tenth face is kept for embedding
     assert owners(tables) == [(ADA, list(range(30))), (BEN, list(range(30, 41)))]
+
+
+STAYS = [
+    # seconds from sample to sample, samples, embeddings: at 0, 15, 30 and 45 s, and of the last face
+    (1.0, 60, 5),
+    (5.0, 12, 5),
+    (0.1, 600, 5),
+    (10.0, 6, 4),  # at 0, 20 and 40 s, and of the last face
+    (20.0, 3, 3),  # of every face
+    (1.0, 16, 2),  # the last face is the one at 15 s
+    (1.0, 17, 3),
+    (1.0, 15, 2),
+    (1.0, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("step", "samples", "embeddings"), STAYS)
+def test_who_stays_is_embedded_a_few_times_a_minute(step, samples, embeddings):
+    encoder = Colors()
+    tables = measure([picture((ADA, LEFT, BRIGHT))] * samples, engine(encoder=encoder), step=step)
+    assert tables["tracks"]["samples"].to_list() == [samples]
+    assert encoder.embedded == embeddings
+    np.testing.assert_allclose(tables["tracks"]["embedding"][0], ADA, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [1, 2, 14, 15, 16, 31, 59])
+def test_after_a_shuffle_no_face_is_embedded_again(change):
+    class Lists(Colors):
+        def embed(self, crops):
+            self.seen += [crop.tobytes() for crop in crops]
+            return super().embed(crops)
+
+    encoder = Lists()
+    encoder.seen = []
+    corners = [(20 + 120 * i, 40) for i in range(3)]
+
+    def gallery(second):  # in every second another light, so that no two crops are equal
+        order = (ADA, BEN, CAM) if second < change else (BEN, CAM, ADA)
+        people = [(who, corner, 120 + 2 * second) for who, corner in zip(order, corners, strict=True)]
+        return picture(*people)
+
+    tables = measure([gallery(second) for second in range(60)], engine(encoder=encoder))
+    first, second = list(range(change)), list(range(change, 60))
+    shown = [(ADA, first), (BEN, first), (CAM, first), (BEN, second), (CAM, second), (ADA, second)]
+    assert owners(tables) == shown
+    assert len(encoder.seen) == len(set(encoder.seen))
+    # of each tile 5, up to 4 to find the second of the change, and the ends on both sides of it
+    assert encoder.embedded <= 3 * (5 + 4 + 2)
 
 
 def test_batches_make_no_difference():
