@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fertool.recipes import Recipe
     from fertool.sections import Given, PageKind, Part
-    from fertool.types import Assessment, Context, Floats, Image
+    from fertool.types import Assessment, Context, Floats, Image, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class Plugin(ABC):
 
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """Language code -> English -> translation, of what a plugin says on pages: label and messages of a rule,
-    title, texts and columns of a section. What is missing stays English, and is marked so."""
+    title, texts and columns of a section, `license` and `measured` of a detector. What is missing stays
+    English, and is marked so."""
 
     concurrent: ClassVar[bool] = False
     """Whether its methods may be called from several threads at once; otherwise calls take turns."""
@@ -102,6 +103,12 @@ class Detector(Plugin):
     kind = "detector"
     same_person: ClassVar[float | None] = None
     """As in `Encoder`, for a detector that fills in embeddings itself."""
+    license: ClassVar[str] = ""
+    """License of its weights, and whose they are, for the page of methods. A single file in `models` has its
+    own."""
+    measured: ClassVar[Message | str] = ""
+    """What this version finds and misses, with which options, and on which pictures that was measured:
+    sentences for the page of methods."""
 
     @abstractmethod
     def detect(self, images: Sequence[Image]) -> list[Faces]:

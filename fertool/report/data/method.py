@@ -1,4 +1,4 @@
-"""Formulas of rules, figures of model cards, and lectures with equal configuration."""
+"""Formulas of rules, figures of model cards and detectors, and lectures with equal configuration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fertool.contracts import Detector
+from fertool.host import options
 from fertool.report.text import plugin
 
 if TYPE_CHECKING:
@@ -43,6 +45,23 @@ class Card:
     rows: tuple[tuple[str, ...], ...]
     caveat: str
     """What the card says of these figures; empty if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedDetector:
+    """A detector with options that recordings were analyzed with."""
+
+    name: str
+    """Empty: none was recorded."""
+    version: str
+    options: Mapping[str, Any]
+    """Those that are not the default; all of them where this version is not installed here."""
+    lectures: tuple[str, ...]
+    """A lecture that several detectors looked at is named once for each of its recordings."""
+    plugin: type[Detector] | None
+    """The class of it in this version; None if that is not installed here."""
+    license: str
+    """Of the weights in use; empty if unknown."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,55 @@ def cards(registry: Registry | None, runs: Iterable[Run]) -> list[Card]:
             (header, *rows), caveat = _figures(text)
             cards.append(Card(name, header, tuple(rows), caveat))
     return cards
+
+
+def detectors(registry: Registry | None, courses: Sequence[Course]) -> list[UsedDetector]:
+    """The detectors in use, each with the lectures that it looked at, in order of their first lecture."""
+    plugins = [it.plugin for it in registry.of_kind("detector")] if registry else []
+    installed = {(it.name, it.version): it for it in plugins if issubclass(it, Detector)}
+    found: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
+    for course in courses:
+        for one in course.lectures:
+            several = len({_detector(run) for run in one.runs}) > 1
+            for run in one.runs:
+                name = _name(courses, one) + (f" ({run.recording})" if several else "")
+                found.setdefault(_detector(run), (plugin(run.config, "detector"), []))[1].append(name)
+    return [_used(installed, part, names) for part, names in found.values()]
+
+
+def mixed(courses: Sequence[Course]) -> list[str]:
+    """Courses whose recordings were not all looked at by one detector, in one version, with equal options."""
+    return [
+        course.course
+        for course in courses
+        if len({_detector(run) for one in course.lectures for run in one.runs}) > 1
+    ]
+
+
+def _detector(run: Run) -> str:
+    """Equal for runs whose detectors were in everything alike."""
+    return json.dumps(plugin(run.config, "detector"), sort_keys=True, default=str)
+
+
+def _used(
+    installed: Mapping[tuple[str, str], type[Detector]], part: Mapping[str, Any], lectures: Sequence[str]
+) -> UsedDetector:
+    """`installed`: by name and version. `part`: of a run's configuration."""
+    name, version = (str(part.get(key) or "") for key in ("name", "version"))
+    given, weights = (plugin(part, key) for key in ("options", "weights"))
+    kind = installed.get((name, version))
+    names = tuple(dict.fromkeys(lectures))
+    if kind is None:
+        return UsedDetector(name, version, given, names, None, "")
+    usual = {one.name: _spelled(one.default) for one in options.describe(kind)}
+    changed = {option: value for option, value in given.items() if _spelled(value) != usual.get(option)}
+    pulled = [model.license for model in kind.models if model.file in weights]
+    return UsedDetector(name, version, changed, names, kind, pulled[0] if pulled else kind.license)
+
+
+def _spelled(value: object) -> str:
+    """A tuple as the list that it becomes in a configuration."""
+    return json.dumps(value, default=str)
 
 
 def setups(courses: Sequence[Course]) -> list[Setup]:

@@ -25,6 +25,8 @@ def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
         "cards": method.cards(
             site.registry, [run for c in courses for one in c.lectures for run in one.runs]
         ),
+        "detectors": method.detectors(site.registry, courses),
+        "mixed": method.mixed(courses),
         "setups": method.setups(courses),
         "k": site.k,
         "points": round(100 * insights.CHANGE),

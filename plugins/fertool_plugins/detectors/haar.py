@@ -30,6 +30,9 @@ class Haar(Detector):
 
     name: ClassVar[str] = "haar"
     version: ClassVar[str] = "1"
+    license: ClassVar[str] = (
+        "Intel License Agreement For Open Source Computer Vision Library (Intel Corporation)"
+    )
 
     scale: float = field(default=1.1, metadata={"help": "step between two sizes searched, over 1"})
     neighbours: int = field(default=5, metadata={"help": "overlapping hits that make a face"})

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from fertool import Detector, Faces, Model, Plugin, hookimpl, weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fertool import Floats, Image
 
 RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo"
 """Where insightface's own downloader looks (`insightface.utils.storage`)."""
 
+LICENSE = "insightface model license: NON-COMMERCIAL RESEARCH ONLY"
+
 
 def _pack(name: str, file: str, note: str) -> Model:
-    license = "insightface model license: NON-COMMERCIAL RESEARCH ONLY"
     folder = f"insightface/models/{file}"
-    return Model(name, folder, f"{RELEASE}/{file}.zip", license, archive=True, note=note)
+    return Model(name, folder, f"{RELEASE}/{file}.zip", LICENSE, archive=True, note=note)
 
 
 PACKS = {
@@ -47,6 +48,10 @@ class Insightface(Detector):
     name: ClassVar[str] = "insightface"
     version: ClassVar[str] = "1"
     models: ClassVar[tuple[Model, ...]] = tuple(PACKS.values())
+    license: ClassVar[str] = LICENSE
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "de": {LICENSE: "insightface-Modelllizenz: NUR FÜR NICHTKOMMERZIELLE FORSCHUNG"}
+    }
     same_person: ClassVar[float | None] = 1.1
     """A cosine of 0.4, as is usual with ArcFace; not measured on lectures."""
 

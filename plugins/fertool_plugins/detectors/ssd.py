@@ -1,14 +1,15 @@
-"""`ssd`: face-api's SSD MobileNet. Its weights are shipped, so it is the detector that always works."""
+"""`ssd`: face-api's SSD MobileNet, to compare with what uses face-api."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, boxes, hookimpl
+from fertool import Detector, Faces, Message, boxes, hookimpl
+from fertool_plugins.nets.street import STREET, WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -38,6 +39,9 @@ class Ssd(Detector):
     name: ClassVar[str] = "ssd"
     version: ClassVar[str] = "1"
     concurrent: ClassVar[bool] = True
+    license: ClassVar[str] = "MIT (Vincent Mühler, Vladimir Mandic)"
+    measured: ClassVar[Message] = Message(STREET, faces=113, large=94, wrong=4, ms=360, runtime="PyTorch")
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = WORDS
 
     threshold: float = field(
         default=0.4,

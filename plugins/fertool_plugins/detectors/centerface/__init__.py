@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, boxes, hookimpl, weights
+from fertool import Detector, Faces, Message, boxes, hookimpl, weights
+from fertool_plugins.nets.street import STREET, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,14 +29,18 @@ class CenterFace(Detector):
     """CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020) in
     ONNX Runtime.
 
-    On 21 frames of 1080p street video it finds 127 of 130 faces of 40 px and more, all 100 of 60 px and more,
-    and nothing that is none. Frames are scaled down to `long_side` first, never up. The net's five landmarks
-    are dropped, for the encoder has 68.
+    Frames are scaled down to `long_side` first, never up. The net's five landmarks are dropped, for the
+    encoder has 68.
     """
 
     name: ClassVar[str] = "centerface"
     version: ClassVar[str] = "1"
     concurrent: ClassVar[bool] = True
+    license: ClassVar[str] = "MIT (Star-Clouds)"
+    measured: ClassVar[Message] = Message(
+        STREET, faces=127, large=100, wrong=0, ms=120, runtime="ONNX Runtime"
+    )
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = WORDS
 
     threshold: float = field(default=0.35, metadata={"help": "lowest score of a face, 0 to 1"})
     long_side: int = field(default=960, metadata={"help": "longer side of the frame the net sees, in pixels"})
