@@ -1,11 +1,12 @@
 """How much the place of a face changes: pictures, people, noise, light, and moving about."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fertool.vision.still_faces import EVERY_S, STILL, Watch
+from fertool.vision.still_faces import EVERY_S, RIM, STILL, Watch
 
 BOX = np.array([[40, 30, 140, 150]], np.float32)
 TEXTURE = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8).repeat(10, 0).repeat(10, 1)
@@ -47,6 +48,48 @@ def test_pictures_and_people(images, still):
     assert (second < STILL) is still
 
 
+@pytest.mark.parametrize("times", [2, 8])  # a place of 60 x 72 pixels becomes one of 120 x 144, of 480 x 576
+@pytest.mark.parametrize(("images", "still"), IMAGES)
+def test_close_ups_are_judged_alike(images, still, times):
+    large = [cv2.resize(image, None, fx=times, fy=times) for image in images]
+    _, second = watched(large, [BOX * times] * 2)
+    assert (second < STILL) is still
+
+
+@pytest.mark.parametrize("sigma", [1, 4])
+def test_noise_in_a_close_up_is_no_movement(sigma):
+    still = cv2.resize(TEXTURE, None, fx=8, fy=8).astype(np.int16)
+    grain = np.random.default_rng(0).normal(0, sigma, (2, *still.shape)).astype(np.int16)
+    _, second = watched([np.clip(still + one, 0, 255).astype(np.uint8) for one in grain], [BOX * 8] * 2)
+    assert 0 < second < STILL
+
+
+SHAPES = [
+    # width and height of a place, pixels from one that is looked at to the next
+    (31, 31, 1),
+    (255, 255, 1),  # twice FINE * SIDE less one
+    (256, 256, 2),
+    (255, 900, 1),  # the shorter side counts
+    (383, 900, 2),
+    (384, 900, 3),
+]
+
+
+@pytest.mark.parametrize(("width", "height", "step"), SHAPES)
+def test_what_lies_between_the_pixels_looked_at_does_not_count(width, height, step):
+    image = np.full((height, width, 3), 100, np.uint8)
+    other = image.copy()
+    for down in range(step):
+        for right in range(step):
+            if down or right:
+                other[down::step, right::step] = np.random.default_rng(0).integers(0, 256)
+    grow = RIM / (1 - 2 * RIM) * np.array([width, height])  # the box whose inside is the whole image
+    box = np.array([[*-grow, *(np.array([width, height]) + grow)]], np.float32)
+    assert watched([image, other], [box] * 2)[1] == 0
+    other[::step, : width // 2 : step] = 200
+    assert watched([image, other], [box] * 2)[1] > STILL
+
+
 def test_from_frame_to_frame_nothing_is_compared():
     changes = watched([TEXTURE] * 30, step=1 / 25)
     assert [i for i, change in enumerate(changes) if not np.isnan(change)] == [25]
@@ -75,6 +118,23 @@ def test_faces_are_told_apart_by_their_paths():
     one, other = watch.update(1.0, image, two[::-1], [7, 3])
     assert one > STILL
     assert other == 0
+
+
+PLACES = st.tuples(st.integers(0, 140), st.integers(0, 100), st.integers(20, 100))
+
+
+@given(st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=5), st.sampled_from([0.5, 1.0]))
+def test_many_faces_at_once_are_each_judged_as_if_alone(places, step):
+    def boxes(which):
+        return np.array([[x, y, x + side, y + side] for x, y, side in which], np.float32)
+
+    looks = [(0.0, TEXTURE, boxes(a for a, _ in places)), (step, moved(3), boxes(b for _, b in places))]
+    together = Watch()
+    found = [together.update(time_s, image, here, range(len(here))) for time_s, image, here in looks]
+    for face in range(len(places)):
+        alone = Watch()
+        one = [alone.update(time_s, image, here[face : face + 1], [0]) for time_s, image, here in looks]
+        np.testing.assert_array_equal(np.concatenate(one), [changes[face] for changes in found])
 
 
 def test_nobody():
