@@ -1,6 +1,6 @@
 """What an analysis costs against decoding the same file once, and how its memory grows with length.
 
-python tests/bench/analyze.py [--detector ssd] [--minutes 2] [--rounds 3] [--memory]
+python tests/bench/analyze.py [--detector yunet] [--minutes 2] [--rounds 3] [--memory]
 
 Prints ratios: the machines this runs on are shared, so A and B alternate, and only their quotient is
 worth keeping. `--memory` compares the peak memory of 60 minutes with that of 5.
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--detector", default="ssd")
+    parser.add_argument("--detector", default="yunet")
     parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true")

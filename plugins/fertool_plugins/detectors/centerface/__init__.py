@@ -1,4 +1,4 @@
-"""`centerface`: the most thorough detector that ships, at ten times the time of `yunet`."""
+"""`centerface`: the most thorough detector that ships, at four times the time of `yunet`."""
 
 from __future__ import annotations
 
