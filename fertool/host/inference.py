@@ -77,7 +77,7 @@ class Engine:
     def look(self, batch: Sequence[Sample]) -> list[Looked]:
         """Detect, encode and classify samples of one picture size; one `Looked` each, in order."""
         images = [sample.image for sample in batch]
-        faces = self._measure(images)
+        faces = self._encode(images, self._detect(images))
         classes = self._classify(images, faces)
         return [Looked(*both) for both in zip(faces, classes, strict=True)]
 
@@ -90,8 +90,19 @@ class Engine:
         landmarks fit an upright face sum up to most.
         """
         turned = [[np.ascontiguousarray(np.rot90(image, k)) for image in images] for k in range(4)]
-        scores = np.array([[_upright(faces) for faces in self._measure(part)] for part in turned])
-        return [int(one.argmax()) if one.any() else None for one in scores.T]
+        found = [self._detect(part) for part in turned]
+        # Only what may still be the surest is encoded: whatever is not upright takes away from a sum.
+        sums = np.array([[faces.scores.sum() for faces in part] for part in found], np.float64)
+        settled = sums == 0
+        while True:
+            best = sums.argmax(axis=0)
+            for k in range(4):
+                asked = np.flatnonzero((best == k) & ~settled[k])
+                encoded = self._encode([turned[k][i] for i in asked], [found[k][i] for i in asked])
+                sums[k, asked], settled[k, asked] = [_upright(faces) for faces in encoded], True
+            if (best == sums.argmax(axis=0)).all():
+                break
+        return [int(k) if sums[k, i] else None for i, k in enumerate(best)]
 
     def embed(self, stack: Sequence[npt.NDArray[np.uint8]]) -> Floats:
         """Crops of one size, at least one -> (n, d) unit rows."""
@@ -99,14 +110,16 @@ class Engine:
         with self._turn(self.encoder), stage("encode"):
             return np.concatenate([validate.embed(self.encoder, part) for part in parts])
 
-    def _measure(self, images: Sequence[Image]) -> list[Faces]:
-        """The encoder fills in what the detector left out."""
+    def _detect(self, images: Sequence[Image]) -> list[Faces]:
         with self._turn(self.detector), self._timed(self.detector, len(images)), stage("detect"):
-            faces = validate.detect(self.detector, images)
+            return validate.detect(self.detector, images)
+
+    def _encode(self, images: Sequence[Image], faces: list[Faces]) -> list[Faces]:
+        """The encoder fills in what the detector left out."""
         if any(len(f) and (f.landmarks is None or f.pose_deg is None) for f in faces):
             count = sum(map(len, faces))
             with self._turn(self.encoder), self._timed(self.encoder, count), stage("encode"):
-                faces = validate.encode(self.encoder, images, faces)
+                return validate.encode(self.encoder, images, faces)
         return faces
 
     def _classify(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Floats]:
