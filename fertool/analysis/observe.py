@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from fertool.types import Sample
 
 log = logging.getLogger(__name__)
-BATCH = 4
-"""Samples measured together, by one worker."""
-AHEAD = 8
-"""Decoded samples waiting. With a batch for each worker and one more this bounds memory: 20 frames of
-1080p on 2 cores, 120 MB."""
-
+BATCH, BATCH_BYTES = 4, 25e6
+"""Samples measured together, by one worker: so many, or fewer of larger pictures; one at least. The size of
+the picture alone decides, so that results do not depend on the machine."""
+AHEAD, AHEAD_BYTES = 8, 25e6
+"""Decoded samples waiting: so many, or fewer of larger pictures; two at least. With a batch for each worker,
+one more that is collected and one that is taken in, this bounds memory: on 2 cores 24 pictures of 720p,
+66 MB, 20 of 1080p, 124 MB, or 6 of 2160p, 149 MB."""
 
 AUTO_SAMPLES, AUTO_FACES, AUTO_AGREED = 60, 9, 0.8
 """To find out how people are turned: how many samples are looked at, and how many with faces, at most; the
@@ -117,9 +118,10 @@ def measure(
     with _ChunkWriter(sink, analysis, gate) as writer, workers(device) as pool:
         for begin, end in _stretches(missing):
             film = source.video
+            ahead = _fit(film.width * film.height * 3, AHEAD, AHEAD_BYTES, least=2)
             frames = Samples(film.path, film.index, source.targets[begin:end], begin, film.view)
             left = set(numbers[begin:end].tolist())
-            with closing(prefetch(each("decode", frames), AHEAD)) as samples:
+            with closing(prefetch(each("decode", frames), ahead)) as samples:
                 for number, group in groupby(samples, key=lambda sample: int(numbers[sample.index])):
                     chunk = Chunk(loaded, analysis.run.id, number)
                     for batch, looked in in_order(pool, loaded.look, _batches(group)):
@@ -179,11 +181,17 @@ def _stretches(wanted: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from ((int(begin), int(end)) for begin, end in edges.reshape(-1, 2))
 
 
+def _fit(picture: int, most: int, memory: float, least: int = 1) -> int:
+    """How many pictures of so many bytes fit into `memory` bytes, from `least` to `most`."""
+    return max(least, min(most, int(memory // picture)))
+
+
 def _batches(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
-    """Up to BATCH consecutive samples of one picture size."""
+    """Consecutive samples of one picture size, as many as BATCH and BATCH_BYTES allow."""
     batch: list[Sample] = []
     for sample in samples:
-        if batch and (len(batch) == BATCH or batch[0].image.shape != sample.image.shape):
+        full = len(batch) == _fit(sample.image.nbytes, BATCH, BATCH_BYTES)
+        if batch and (full or batch[0].image.shape != sample.image.shape):
             yield batch
             batch = []
         batch.append(sample)
