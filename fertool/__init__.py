@@ -2,8 +2,8 @@
 
 For scripts and notebooks: `analyze`, `assess`, `report`, `open`. For plugins: everything else, and nothing
 beside it. Values, contracts and the hook marker are light; the four functions and the helper modules
-(`boxes`, `crops`, `devices`, `head_level`, `head_pose`, `lighting`, `quantized`, `statistics`, `weights`)
-load what they need when they are first used. `Floats` and `Image` exist for type checkers only.
+(`boxes`, `crops`, `devices`, `head_level`, `head_pose`, `lighting`, `networks`, `quantized`, `statistics`,
+`weights`) load what they need when they are first used. `Floats` and `Image` exist for type checkers only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fertool.types import EMOTIONS, Assessment, Context, Course, Crop, Faces, Me
 
 if TYPE_CHECKING:
     from fertool.assessment import head_level, statistics
-    from fertool.host import quantized, weights
+    from fertool.host import networks, quantized, weights
     from fertool.types import Floats as Floats  # exported to type checkers, so not in __all__
     from fertool.types import Image as Image
     from fertool.vision import boxes, crops, devices, head_pose, lighting
@@ -66,6 +66,7 @@ __all__ = [
     "head_pose",
     "hookimpl",
     "lighting",
+    "networks",
     "open",
     "quantized",
     "report",
@@ -81,6 +82,7 @@ _HELPERS = {
     "head_level": "assessment.head_level",
     "head_pose": "vision.head_pose",
     "lighting": "vision.lighting",
+    "networks": "host.networks",
     "quantized": "host.quantized",
     "statistics": "assessment.statistics",
     "weights": "host.weights",

@@ -24,6 +24,11 @@ settings.register_profile("fertool", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("fertool")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Exported networks are kept beside pytest's own cache, not in the user's."""
+    os.environ.setdefault("FERTOOL_CACHE", str(config.rootpath / ".pytest_cache" / "networks"))
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """No workers for one file or one test: they take longer to start than they save, and hide its output.
 

@@ -129,6 +129,7 @@ DOORS = {
             "fertool/files.py": "`sha256` of files; all others hash values in memory",
             "fertool/analysis/run.py": "a configuration",
             "fertool/demo/timelines.py": "a simulated recording, which has no file",
+            "fertool/host/networks.py": "exported networks, and what decides about them",
             "fertool/host/toolbox.py": "plugins and their options",
             "fertool/identity/enrollment.py": "a picture whose bytes are read once, hashed and decoded",
             "fertool/privacy/consent_gate.py": "who is let through",

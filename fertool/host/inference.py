@@ -7,6 +7,7 @@ threads: while the decoder is busy too, threads that wait for one another lose m
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -169,10 +170,9 @@ def workers(device: str) -> Iterator[ThreadPoolExecutor]:
 
 
 def _compute_alone() -> None:
-    """For PyTorch built with OpenMP this is the setting of the calling thread only."""
-    import torch
-
-    torch.set_num_threads(1)
+    """For plugins that compute with PyTorch: built with OpenMP, this is the setting of the calling thread."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 def in_order(

@@ -7,15 +7,15 @@ and biases) is small and stays as it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 
 from fertool.errors import FertoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -27,10 +27,22 @@ STEPS = 127
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors (unpacked, on the CPU) and metadata of a weights file; a FertoolError if it is none."""
+    with _opened(path, "pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (no mapping)
+        return unpack(tensors), stored.metadata() or {}
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a weights file remembers; does without PyTorch. A FertoolError if it is none."""
+    with _opened(path, "np") as stored:
+        return stored.metadata() or {}
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
     try:
-        with safe_open(path, "pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (no mapping)
-            return unpack(tensors), stored.metadata() or {}
+        with safe_open(path, framework) as stored:
+            yield stored
     except (SafetensorError, OSError) as error:
         what = f"{path} is no safetensors file: {error}"
         raise FertoolError(what, "give one that `fertool train` wrote") from error
@@ -38,6 +50,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Floats of two and more dimensions become int8 and their scales; all else is kept."""
+    import torch
+
     packed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or tensor.ndim < 2:

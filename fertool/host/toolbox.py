@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -106,7 +108,12 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
 
 
 def device(name: str) -> str:
-    """`auto` -> the best there is; anything else is checked. Raises ConfigError."""
+    """`auto` -> the best there is; anything else is checked. Raises ConfigError.
+
+    PyTorch, whose import takes seconds, is not even asked where no accelerator can be.
+    """
+    if name == "cpu" or (name == "auto" and not accelerator_driver()):
+        return "cpu"
     import torch
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -116,6 +123,17 @@ def device(name: str) -> str:
         have = ", ".join(d for d, ok in there.items() if ok)
         raise ConfigError(f"device {name!r} is not available to this PyTorch", f"there is: {have}")
     return name
+
+
+def accelerator_driver() -> bool:
+    """Whether a driver is installed that PyTorch could use: of Nvidia or AMD; macOS always has one."""
+    if sys.platform == "darwin" or Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:

@@ -199,5 +199,40 @@ def test_a_device_that_is_not_there_is_a_config_error(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # also where there is one
     with pytest.raises(ConfigError, match="device 'cuda' is not available"):
         toolbox.device("cuda")
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert toolbox.device("auto") == "cuda"
+
+
+DEVICES = [
+    # a driver, what PyTorch says of cuda -> the best device
+    (True, True, "cuda"),
+    (True, False, "cpu"),  # a PyTorch that was built for processors
+    (False, True, "cpu"),  # not even asked
+]
+
+
+@pytest.mark.parametrize(("driver", "cuda", "best"), DEVICES)
+def test_the_best_device(monkeypatch, driver, cuda, best):
+    monkeypatch.setattr(toolbox, "accelerator_driver", lambda: driver)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert toolbox.device("auto") == best
+    assert toolbox.device("cpu") == "cpu"
+
+
+def test_a_driver_is_looked_up_by_its_library(monkeypatch):
+    asked = []
+
+    def missing(name):
+        asked.append(name)
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(toolbox.Path, "exists", lambda path: False)  # no /dev/kfd
+    assert not toolbox.accelerator_driver()
+    monkeypatch.setattr("sys.platform", "linux")
+    assert not toolbox.accelerator_driver()
+    assert asked == ["nvcuda.dll", "libcuda.so.1"]
+    monkeypatch.setattr("ctypes.CDLL", lambda name: None)
+    assert toolbox.accelerator_driver()
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert toolbox.accelerator_driver()

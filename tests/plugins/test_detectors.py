@@ -13,12 +13,12 @@ from faces_at import HEADS, close_up, gallery, photograph
 from safetensors.numpy import load
 
 from fertool import Detector, FertoolError
-from fertool.host import weights
+from fertool.host import networks, weights
 from fertool.vision import boxes
 from fertool_plugins.detectors import centerface, yunet
 from fertool_plugins.detectors.centerface import CenterFace
 from fertool_plugins.detectors.yunet import YUNET_N, Yunet, network
-from fertool_plugins.nets import sessions
+from fertool_plugins.nets import fitting
 
 COPY = Path(os.environ.get("FERTOOL_TEST_MODELS", Path(__file__).parents[3] / "shared" / "models"))
 needs_weights = pytest.mark.skipif(
@@ -216,7 +216,7 @@ def test_centerface_decodes(row: int, column: int, offset: tuple, size: tuple, e
 )
 def test_fitted(shape: tuple, long_side: int, expected: tuple, scale: float) -> None:
     image = np.full((*shape, 3), (10, 20, 30), np.uint8)
-    net, found = sessions.fitted(image, long_side)
+    net, found = fitting.fitted(image, long_side)
     assert net.shape == (1, 3, *expected)
     assert net.dtype == np.float32
     assert found == pytest.approx(scale)
@@ -227,7 +227,7 @@ def test_fitted(shape: tuple, long_side: int, expected: tuple, scale: float) -> 
 
 
 def test_a_session_computes_on_the_calling_thread() -> None:
-    options = sessions.session(network.graph(yunet._shipped()[0])).get_session_options()
+    options = networks.session(network.graph(yunet._shipped()[0])).get_session_options()
     assert options.intra_op_num_threads == options.inter_op_num_threads == 1
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
@@ -259,7 +259,7 @@ def test_their_license_ships(plugin, words: str) -> None:
 def test_the_graph_computes_what_the_original_does() -> None:
     """Against an export of the network as libfacedetection has it."""
     original = onnxruntime.InferenceSession(COPY / "yunet_s.onnx", providers=["CPUExecutionProvider"])
-    ours = sessions.session(network.graph(yunet._shipped()[0]))
+    ours = networks.session(network.graph(yunet._shipped()[0]))
     image = np.random.default_rng(0).uniform(0, 255, (1, 3, 96, 160)).astype(np.float32)
     names = [f"{kind}_{stride}" for stride in network.STRIDES for kind in ("cls", "obj", "bbox")]
     pairs = zip(original.run(names, {"input": image}), ours.run(names, {"input": image}), strict=True)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from fertool.vision import boxes
-from fertool_plugins.faceapi import nets, weights
+from fertool_plugins.faceapi import nets, runner, weights
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads((ROOT / "tests/reference/faceapi.json").read_text())
@@ -213,15 +213,49 @@ def run_as_is(image: np.ndarray) -> np.ndarray:
     return found[found[:, 2] < 600]
 
 
-@pytest.mark.parametrize("count", [0, 1, nets.AT_ONCE + 1])
-def test_run_handles_any_number_of_faces(count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, runner.AT_ONCE + 1])
+def test_any_number_of_faces(count: int) -> None:
     faces = np.repeat(pictures()["waves 150"][None, :112, :112], count, 0)
-    result = nets.run(net(nets.Landmarks68, True), faces)
+    result = runner.of_crops("face_landmark_68", 112, "cpu")(faces)
     assert result.shape == (count, 136)
     assert result.dtype == np.float32
     # Each face as if it were alone.
     if count:
         np.testing.assert_allclose(result[-1], result[0], atol=1e-5)
+
+
+EXPORTED = [
+    # net, side, largest difference: pixels of a face of 112, of unit length, logits
+    ("face_landmark_68", 112, 0.05 / 112),
+    ("face_recognition", 150, 1e-5),
+    ("face_expression", 112, 1e-4),
+]
+
+
+@pytest.mark.parametrize(("name", "side", "most"), EXPORTED)
+@pytest.mark.parametrize("count", [1, 5])
+def test_onnx_runtime_computes_what_pytorch_does(name: str, side: int, most: float, count: int) -> None:
+    faces = np.stack([np.roll(pictures()["waves 150"], i, 0)[:side, :side] for i in range(count)])
+    original = net(nets.KINDS[name], True)
+    with torch.inference_mode():
+        expected = original(nets.batch(original, faces)).numpy()
+    found = runner.of_crops(name, side, "cpu")(faces)
+    if name == "face_recognition":
+        found, expected = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=most)
+
+
+@pytest.mark.parametrize("size", [(544, 960), (192, 320), (160, 512), (608, 352)])
+def test_ssd_is_one_graph_for_all_sizes(size: tuple[int, int]) -> None:
+    """Sides of 160, 352 and 608 become odd on the coarser maps."""
+    image = np.resize(pictures()["waves 150"], (*size, 3))[None]
+    original = net(nets.SsdMobilenetV1, True)
+    with torch.inference_mode():
+        corners, logits = (out.numpy() for out in original(nets.batch(original, image)))
+    run = runner.of_pictures("ssd_mobilenetv1", (17 * 32, 30 * 32), "cpu", any_size=True)
+    found = run(image)
+    np.testing.assert_allclose(found[0], corners, rtol=0, atol=0.05)
+    np.testing.assert_allclose(found[1], logits, rtol=0, atol=1e-4)
 
 
 def test_float32_is_the_exact_one_and_heads_stay_float32() -> None:

@@ -266,8 +266,8 @@ PAGES = {
         License of the weights MIT (Vincent Mühler, Vladimir Mandic)
         Faces found On 21 frames of 1080p street video, with the default options: 113 of 130 faces of 40 px
           and more found, 94 of 100 of 60 px and more, and 4 boxes without a face. A 1080p frame takes about
-          360 ms of a core, in PyTorch. The faces counted are those that two kinds of detectors found, after a
-          check by eye.
+          270 ms of a core, in ONNX Runtime. The faces counted are those that two kinds of detectors found,
+          after a check by eye.
           How many it finds with the options above is not known.
         yunet, version 2
         Lectures week 2 (new.mp4)
@@ -304,8 +304,8 @@ PAGES = {
         Lizenz der Gewichte MIT (Vincent Mühler, Vladimir Mandic)
         Gefundene Gesichter Auf 21 Bildern eines Straßenvideos in 1080p, mit den voreingestellten Optionen:
           113 von 130 Gesichtern ab 40 px gefunden, 94 von 100 ab 60 px, und 4 Rahmen ohne Gesicht. Ein Bild
-          in 1080p braucht etwa 360 ms eines Kerns, in PyTorch. Gezählt sind Gesichter, die zwei Arten von
-          Detektoren gefunden haben, nach Prüfung mit dem Auge.
+          in 1080p braucht etwa 270 ms eines Kerns, in ONNX Runtime. Gezählt sind Gesichter, die zwei Arten
+          von Detektoren gefunden haben, nach Prüfung mit dem Auge.
           Wie viele er mit den Optionen oben findet, ist nicht bekannt.
         yunet, Version 2
         Vorlesungen week 2 (new.mp4)

@@ -30,7 +30,8 @@ class FaceApi(Classifier):
     smiling people, all were read right aligned at margins from -0.1 to 0.15, two wrong in the box."""
 
     exact: bool = field(
-        default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
+        default=False,
+        metadata={"help": "on an accelerator, compute in float32 where bfloat16 would take half the time"},
     )
 
     def weights(self) -> dict[str, str]:
@@ -39,17 +40,15 @@ class FaceApi(Classifier):
         return weights.sha256("face_expression")
 
     def load(self, device: str) -> None:
-        from fertool_plugins.faceapi import nets
+        from fertool_plugins.faceapi import runner
 
-        self._net = nets.ready(nets.Expression, device, self.exact)
+        self._net = runner.of_crops("face_expression", self.crop.size, device, self.exact)
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Classifier.classify`: (n, 112, 112, 3) -> (n, 7)."""
         import numpy as np
 
-        from fertool_plugins.faceapi import nets
-
-        logits = nets.run(self._net, crops)[:, ORDER]
+        logits = self._net(crops)[:, ORDER]
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 

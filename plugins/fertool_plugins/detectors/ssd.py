@@ -40,7 +40,7 @@ class Ssd(Detector):
     version: ClassVar[str] = "1"
     concurrent: ClassVar[bool] = True
     license: ClassVar[str] = "MIT (Vincent Mühler, Vladimir Mandic)"
-    measured: ClassVar[Message] = Message(STREET, faces=113, large=94, wrong=4, ms=360, runtime="PyTorch")
+    measured: ClassVar[Message] = Message(STREET, faces=113, large=94, wrong=4, ms=270)
     words: ClassVar[Mapping[str, Mapping[str, str]]] = WORDS
 
     threshold: float = field(
@@ -65,7 +65,8 @@ class Ssd(Detector):
         default=100, metadata={"help": "keep at most so many faces of a frame, best score first"}
     )
     exact: bool = field(
-        default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
+        default=False,
+        metadata={"help": "on an accelerator, compute in float32 where bfloat16 would take half the time"},
     )
 
     def weights(self) -> dict[str, str]:
@@ -74,10 +75,11 @@ class Ssd(Detector):
         return weights.sha256("ssd_mobilenetv1")
 
     def load(self, device: str) -> None:
-        from fertool_plugins.faceapi import nets
+        from fertool_plugins.faceapi import runner
 
         self._device = device
-        self._net = nets.ready(nets.SsdMobilenetV1, device, self.exact)
+        size = (17 * CELL, 30 * CELL)  # of most frames, scaled
+        self._net = runner.of_pictures("ssd_mobilenetv1", size, device, self.exact, any_size=True)
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         """See `Detector.detect`. Whole frames, no tiles: the net is fully convolutional, so that a larger
@@ -96,20 +98,13 @@ class Ssd(Detector):
     def _look(self, images: Sequence[Image], width: int) -> tuple[Floats, Floats]:
         """All anchors of n images scaled to `width`: (n, a, 4) pixels of the frame and (n, a) scores."""
         import numpy as np
-        import torch
-
-        from fertool_plugins.faceapi import nets
 
         small = np.stack([_scaled(image, width) for image in images])
         # The layers of one large image just fit a processor's caches; those of several take twice as long.
         step = 1 if self._device == "cpu" else len(small)
-        with torch.inference_mode():
-            found = [
-                self._net(nets.batch(self._net, small[i : i + step])) for i in range(0, len(small), step)
-            ]
-            corners, logits = (torch.cat(parts).float() for parts in zip(*found, strict=True))
-            scale = images[0].shape[1] / width
-            return (corners * scale).cpu().numpy(), logits.sigmoid().cpu().numpy()
+        found = [self._net(small[i : i + step]) for i in range(0, len(small), step)]
+        corners, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return corners * np.float32(images[0].shape[1] / width), 1 / (1 + np.exp(-logits))
 
     def _faces(self, corners: Floats, scores: Floats) -> Faces:
         """The anchors of one image, as (a, 4) pixels and (a,) scores -> its faces."""

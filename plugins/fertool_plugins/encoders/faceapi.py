@@ -46,7 +46,8 @@ class FaceApi(Encoder):
         },
     )
     exact: bool = field(
-        default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
+        default=False,
+        metadata={"help": "on an accelerator, compute in float32 where bfloat16 would take half the time"},
     )
 
     def weights(self) -> dict[str, str]:
@@ -55,10 +56,10 @@ class FaceApi(Encoder):
         return weights.sha256("face_landmark_68") | weights.sha256("face_recognition")
 
     def load(self, device: str) -> None:
-        from fertool_plugins.faceapi import nets
+        from fertool_plugins.faceapi import runner
 
-        self._landmarks = nets.ready(nets.Landmarks68, device, self.exact)
-        self._descriptor = nets.ready(nets.Recognition, device, self.exact)
+        self._landmarks = runner.of_crops("face_landmark_68", BOX.size, device, self.exact)
+        self._descriptor = runner.of_crops("face_recognition", self.crop.size, device, self.exact)
 
     def encode(self, images: Sequence[Image], faces: Sequence[Faces]) -> list[Faces]:
         """See `Encoder.encode`."""
@@ -75,12 +76,10 @@ class FaceApi(Encoder):
         """Per image (n, 68, 2): the landmarks that the net sees in `crop` of each face, as `known` so far."""
         import numpy as np
 
-        from fertool_plugins.faceapi import nets
-
         where = [(f.boxes, k, crop) for f, k in zip(faces, known, strict=True)]
         cuts = np.concatenate([crops.cut(i, *w) for i, w in zip(images, where, strict=True)])
         matrices = np.concatenate([crops.matrices(*w) for w in where])
-        points = nets.run(self._landmarks, cuts).reshape(-1, 68, 2) * np.float32(crop.size)
+        points = self._landmarks(cuts).reshape(-1, 68, 2) * np.float32(crop.size)
         ends = np.cumsum([len(f) for f in faces])[:-1]
         return list(np.split(crops.to_frame(points, matrices), ends))
 
@@ -88,9 +87,7 @@ class FaceApi(Encoder):
         """See `Encoder.embed`: (n, 150, 150, 3) -> (n, 128)."""
         import numpy as np
 
-        from fertool_plugins.faceapi import nets
-
-        raw = nets.run(self._descriptor, crops)
+        raw = self._descriptor(crops)
         return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32)
 
 

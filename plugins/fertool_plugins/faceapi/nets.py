@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 
 MEAN_BGR = (104.298, 117.001, 122.782)
 """Subtracted by the three face nets, before a division by 255."""
-AT_ONCE = 64
-"""Faces per pass: bounds memory, and more at once are no quicker."""
 SSD_STRIDES = (16, 32, 64, 128, 256, 512)
 """Pixels of the input per cell of the SSD's six feature maps."""
 
 
 class Net(nn.Module):
-    """What `ready`, `batch` and `run` need to know of a net."""
+    """What `ready` and `batch` need to know of a net."""
 
     net: ClassVar[str]
     """Its weights file."""
@@ -72,9 +70,9 @@ class Conv(nn.Module):
         self.stride, self.groups = stride, len(filters) if depthwise else 1
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.halves and (x.shape[-1] % 2 or x.shape[-2] % 2):
+        if self.halves and (torch.onnx.is_in_onnx_export() or x.shape[-1] % 2 or x.shape[-2] % 2):
             # Odd sides (which the originals never see) get one more at their end, so that the cells of a
-            # larger input lie where those of a smaller one do.
+            # larger input lie where those of a smaller one do. In a graph for any size, this stands always.
             x = F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2))
         return F.conv2d(x, self.filters, self.bias, self.stride, self.padding, groups=self.groups)
 
@@ -136,9 +134,9 @@ class SsdMobilenetV1(Net):
             self.stages, self.boxes, self.classes, self.shapes, SSD_STRIDES, strict=True
         ):
             x = stage(x)
-            codes.append(boxes(x).permute(0, 2, 3, 1).reshape(len(x), -1, 4).float())
+            codes.append(boxes(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, 4).float())
             # Three classes per anchor: background, face, and one that the original ignores too.
-            logits.append(classes(x).permute(0, 2, 3, 1).reshape(len(x), -1, 3)[..., 1].float())
+            logits.append(classes(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, 3)[..., 1].float())
             anchors.append(_anchors(shapes.to(x.device), x.shape[-2], x.shape[-1], stride))
         return _decode(torch.cat(codes, 1), torch.cat(anchors)), torch.cat(logits, 1)
 
@@ -161,10 +159,10 @@ def _anchor_shapes(stored: npt.NDArray[np.float32]) -> list[Tensor]:
 
 def _anchors(shapes: Tensor, rows: int, columns: int, stride: int) -> Tensor:
     """(rows * columns * k, 4) cx, cy, w, h in pixels."""
-    grid = shapes.repeat(rows, columns, 1, 1)
-    grid[..., 0] += stride * torch.arange(columns, device=shapes.device)[None, :, None]
-    grid[..., 1] += stride * torch.arange(rows, device=shapes.device)[:, None, None]
-    return grid.view(-1, 4)
+    x = shapes[:, 0] + stride * torch.arange(columns, device=shapes.device)[None, :, None]
+    y = shapes[:, 1] + stride * torch.arange(rows, device=shapes.device)[:, None, None]
+    cells = torch.broadcast_tensors(x, y, shapes[:, 2], shapes[:, 3])  # type: ignore[no-untyped-call]
+    return torch.stack(cells, -1).view(-1, 4)
 
 
 def _decode(codes: Tensor, anchors: Tensor) -> Tensor:
@@ -276,6 +274,12 @@ class Recognition(Net, nn.Sequential):
         super().__init__(*stem, *(Residual(w, f"conv{name}") for name in self.blocks), Last(w["fc"], None))
 
 
+KINDS: dict[str, type[Net]] = {
+    kind.net: kind for kind in (SsdMobilenetV1, Landmarks68, Expression, Recognition)
+}
+"""By their weights file."""
+
+
 def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
     """The net with its weights on `device`, in bfloat16 where that is quick, unless `exact`."""
     net = kind(weights.load(kind.net)).eval().to(device)
@@ -290,15 +294,21 @@ def ready(kind: type[AnyNet], device: str, exact: bool = False) -> AnyNet:
 def batch(net: Net, images: npt.NDArray[Any]) -> Tensor:
     """(n, h, w, 3) uint8 BGR (or float, 0..255) -> (n, 3, h, w), normalized, as `net` wants it."""
     like = next(net.parameters())
-    writable = np.require(images, requirements="W")
-    pixels = torch.from_numpy(writable).to(like.device).permute(0, 3, 1, 2).float()
+    return _normalized(net, torch.from_numpy(np.require(images, requirements="W")).to(like.device))
+
+
+def _normalized(net: Net, pictures: Tensor) -> Tensor:
+    like = next(net.parameters())
     mean = torch.tensor(net.mean_bgr, device=like.device)[:, None, None]
-    return ((pixels - mean) / net.scale).to(like.dtype)
+    return ((pictures.permute(0, 3, 1, 2).float() - mean) / net.scale).to(like.dtype)
 
 
-def run(net: Net, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(n, side, side, 3) uint8 BGR crops -> the net's (n, outputs) float32; n may be 0."""
-    with torch.inference_mode():
-        parts = [net(batch(net, crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE) or (0,)]
-        result: npt.NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-    return result
+class OfPictures(nn.Module):
+    """A net that takes (n, h, w, 3) uint8 BGR pictures themselves."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pictures: Tensor) -> Any:
+        return self.net(_normalized(self.net, pictures))

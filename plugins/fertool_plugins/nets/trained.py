@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from fertool import Augment, Crop, FertoolError, Recipe, Trainable, devices, lighting, quantized, weights
+from fertool import (
+    Augment,
+    Crop,
+    FertoolError,
+    Recipe,
+    Trainable,
+    devices,
+    lighting,
+    networks,
+    quantized,
+    weights,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import torch
 
     from fertool import Floats
 
@@ -19,6 +31,8 @@ SHIPPED = Path(__file__).parent / "weights"
 """`NAME.safetensors` in it is used when no file is given."""
 AT_ONCE = 64
 """Faces per pass: bounds memory, and more at once are no quicker."""
+BESIDE_THE_NETWORK = ("file", "exact", "lighting")
+"""Options that leave the network as it is; the weights are known by their hash."""
 
 FER2013_FRAME = Crop(48, channels=1, center=(0.49, 0.505), sampling="bicubic", least_side=0.5)
 """Shows a face as FER2013's pictures do, on which the networks are trained as they come: in these, the middle
@@ -93,7 +107,8 @@ class Trained(Trainable):
         default="", metadata={"help": "weights to use, a .safetensors file that `fertool train` wrote"}
     )
     exact: bool = field(
-        default=False, metadata={"help": "compute in float32 even where bfloat16 would take half the time"}
+        default=False,
+        metadata={"help": "on an accelerator, compute in float32 where bfloat16 would take half the time"},
     )
     lighting: Literal["as-is", "equalise", "clahe", "dct"] = field(
         default="as-is",
@@ -120,23 +135,45 @@ class Trained(Trainable):
         return f"it has no weights: train it with {train}, then `-o {self.name}.file=FILE`"
 
     def load(self, device: str) -> None:
-        import torch
-
         if reason := self.available():
             raise FertoolError(f"classifier {self.name!r} cannot run: {reason}")
+        self._check_labels(quantized.metadata(self.path))
+        self._run = self._on_processor() if device == "cpu" else self._on_accelerator(device)
+
+    def _on_processor(self) -> networks.Run:
+        options = {o.name: getattr(self, o.name) for o in fields(self) if o.name not in BESIDE_THE_NETWORK}
+        decides = {"version": self.version, "weights": self.weights(), "options": options}
+        shape = (self.crop.size, self.crop.size, self.crop.planes)
+        return networks.on_processor(
+            networks.Source(self.name, decides, networks.code(type(self)), shape), self._deployed
+        )
+
+    def _on_accelerator(self, device: str) -> networks.Run:
+        import torch
+
+        # torch's annotation of `to` forgets memory formats.
+        network = self._deployed().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        quick = not self.exact and devices.quick_bfloat16(device)
+
+        def run(faces: npt.NDArray[np.uint8]) -> list[Floats]:
+            kind = torch.device(device).type
+            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=quick):
+                return [network(torch.from_numpy(faces).to(device)).cpu().numpy()]
+
+        return run
+
+    def _deployed(self) -> torch.nn.Module:
+        """On the processor, with its weights."""
+        from fertool_plugins.nets.deployed import Deployed
+
         tensors, about = quantized.read(self.path)
-        self._check_labels(about)
         network = self.network()
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             what = f"{self.path} holds no weights of {self.name!r} with these options"
             raise FertoolError(what, "give the options it was trained with, or another file") from error
-        self._temperature = float(about.get("temperature", "1"))
-        self._device = device
-        self._bfloat16 = not self.exact and devices.quick_bfloat16(device)
-        # torch's annotation of `to` forgets memory formats.
-        self._network = network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Deployed(network, float(about.get("temperature", "1"))).eval()
 
     def prepare(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """See `Trainable.prepare`."""
@@ -151,21 +188,10 @@ class Trained(Trainable):
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Classifier.classify`."""
-        import torch
-
-        kind = torch.device(self._device).type
-        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self._bfloat16):
-            parts = [self._shares(crops[i : i + AT_ONCE]) for i in range(0, len(crops), AT_ONCE)]
-            shares: Floats = torch.cat(parts).cpu().numpy()
-        return shares
-
-    def _shares(self, crops: npt.NDArray[np.uint8]) -> Any:
         import numpy as np
-        import torch
 
-        seen = torch.from_numpy(np.require(self.prepare(crops), requirements="W")).to(self._device)
-        images = seen.permute(0, 3, 1, 2).float() / 255
-        return torch.softmax(self._network(images).float() / self._temperature, 1)
+        faces = np.require(self.prepare(crops), requirements="W")
+        return np.concatenate([self._run(faces[i : i + AT_ONCE])[0] for i in range(0, len(faces), AT_ONCE)])
 
     def _check_labels(self, about: dict[str, str]) -> None:
         stored = json.loads(about["labels"]) if "labels" in about else list(self.labels)

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
-from fertool import Detector, Faces, Message, boxes, hookimpl, weights
+from fertool import Detector, Faces, Message, boxes, hookimpl, networks, weights
 from fertool_plugins.nets.street import STREET, WORDS
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ class CenterFace(Detector):
     version: ClassVar[str] = "1"
     concurrent: ClassVar[bool] = True
     license: ClassVar[str] = "MIT (Star-Clouds)"
-    measured: ClassVar[Message] = Message(
-        STREET, faces=127, large=100, wrong=0, ms=120, runtime="ONNX Runtime"
-    )
+    measured: ClassVar[Message] = Message(STREET, faces=127, large=100, wrong=0, ms=120)
     words: ClassVar[Mapping[str, Mapping[str, str]]] = WORDS
 
     threshold: float = field(default=0.35, metadata={"help": "lowest score of a face, 0 to 1"})
@@ -49,9 +47,7 @@ class CenterFace(Detector):
         return {SHIPPED: _shipped()[1]}
 
     def load(self, device: str) -> None:
-        from fertool_plugins.nets.sessions import session
-
-        self._session = session(_shipped()[0])
+        self._session = networks.session(_shipped()[0])
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         return [self._detect(image) for image in images]
@@ -59,7 +55,7 @@ class CenterFace(Detector):
     def _detect(self, image: Image) -> Faces:
         import numpy as np
 
-        from fertool_plugins.nets.sessions import fitted
+        from fertool_plugins.nets.fitting import fitted
 
         net, scale = fitted(image, self.long_side)
         names = [output.name for output in self._session.get_outputs()]

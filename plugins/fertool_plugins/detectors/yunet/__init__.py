@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from fertool import Detector, Faces, Message, Model, Plugin, boxes, hookimpl, weights
+from fertool import Detector, Faces, Message, Model, Plugin, boxes, hookimpl, networks, weights
 from fertool_plugins.nets.street import STREET, WORDS
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ YUNET_N = Model(
     note="trained on WIDER FACE; for `--option yunet.net=n`",
 )
 SHIPPED = "yunet_s.safetensors"
+CODE = Path(__file__).with_name("network.py")
 CLOSE_UP = 0.25
 """Height of a face, as a share of the frame's longer side, from which the second, coarser look counts."""
 SAME_FACE = 0.3
@@ -47,7 +49,7 @@ class Yunet(Detector):
     models: ClassVar[tuple[Model, ...]] = (YUNET_N,)
     concurrent: ClassVar[bool] = True
     license: ClassVar[str] = "BSD-3-Clause (Shiqi Yu)"
-    measured: ClassVar[Message] = Message(STREET, faces=121, large=99, wrong=3, ms=30, runtime="ONNX Runtime")
+    measured: ClassVar[Message] = Message(STREET, faces=121, large=99, wrong=3, ms=30)
     words: ClassVar[Mapping[str, Mapping[str, str]]] = WORDS
 
     net: Literal["s", "n"] = field(
@@ -73,14 +75,15 @@ class Yunet(Detector):
         return "run `fertool models pull yunet` to fetch the weights of net=n (0.3 MB)" if missing else ""
 
     def load(self, device: str) -> None:
+        source = networks.Source(f"yunet_{self.net}", self.weights(), [CODE])
+        self._session = networks.session(networks.kept(source, self._graph))
+
+    def _graph(self) -> bytes:
         from fertool_plugins.detectors.yunet import network
-        from fertool_plugins.nets.sessions import session
 
         if self.net == "n":
-            model = network.freed(weights.require(YUNET_N).read_bytes())
-        else:
-            model = network.graph(_shipped()[0])
-        self._session = session(model)
+            return network.freed(weights.require(YUNET_N).read_bytes())
+        return network.graph(_shipped()[0])
 
     def detect(self, images: Sequence[Image]) -> list[Faces]:
         return [self._detect(image) for image in images]
@@ -102,7 +105,7 @@ class Yunet(Detector):
         import numpy as np
 
         from fertool_plugins.detectors.yunet import network
-        from fertool_plugins.nets.sessions import fitted
+        from fertool_plugins.nets.fitting import fitted
 
         net, scale = fitted(image, long_side)
         names = [output.name for output in self._session.get_outputs()]

@@ -1,4 +1,4 @@
-"""Networks in ONNX Runtime, on a processor."""
+"""Pictures as input of detectors."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import onnxruntime
 
     from fertool import Image
 
 CELL = 32
 """Pixels of a cell of the coarsest maps of the detectors: sides of their input are multiples of it."""
-
-
-def session(model: bytes) -> onnxruntime.InferenceSession:
-    """A network that computes on the calling thread alone; `run` may be called from several threads.
-
-    The host already looks at one picture per core. More threads would wait for one another in loops that
-    burn the time of the decoder.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def fitted(image: Image, long_side: int) -> tuple[npt.NDArray[np.float32], float]:
