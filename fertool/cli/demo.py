@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from fertool.assessment.runner import Result
 
+STEPS = 4
+"""Of the demo, said as they begin."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command `demo`."""
@@ -27,11 +30,15 @@ def demo(
     from fertool import files
     from fertool.cli import analyze, assess, report
     from fertool.cli.terminal.options import bring_up_to_date, open_store
+    from fertool.cli.terminal.progress import Plain
     from fertool.config import Settings
     from fertool.demo.course import COURSE, GALLERY, store_demo
-    from fertool.demo.gallery import make_gallery
+    from fertool.demo.gallery import DEMO, LENGTH_S, make_gallery
     from fertool.errors import ConfigError
     from fertool.workflows.plan import Arguments
+
+    def step(number: int, what: str) -> None:
+        Plain().message(f"{number} of {STEPS}: {what}")
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -39,18 +46,21 @@ def demo(
         raise ConfigError(f"{out}: cannot be made: {error.strerror}", "choose another folder") from error
     video, db = out / "lecture.mp4", out / "fertool.duckdb"
     if not video.exists():
-        print(f"making {video} (one minute, six people)")
+        step(1, f"drawing a lecture of {LENGTH_S:.0f} s, {len(DEMO)} people: {video}")
         with files.swapped(video) as draft:
             make_gallery(draft)
+    else:
+        step(1, f"the lecture is there: {video}")
+    step(2, "analyzing it")
     # The demo always shows the same: settings of the folder it is run in do not count.
     chosen = Settings(db=str(db), course=COURSE)
     analyze.run(Arguments((str(video),), lecture=GALLERY), chosen)
-    print("\nsimulating the lectures around it (no video; see fertool/demo/course.py)")
+    step(3, "simulating the lectures around it (no video; see fertool/demo/course.py), judging all")
     store = open_store(str(db))
     bring_up_to_date(store)
     store_demo(store)
     _findings(assess.judge(chosen, None, None, [], []))
-    print("\nThe report:")
+    step(4, "writing the report")
     report.report(course="", lecture=None, out=out / "report", show=show, db=str(db))
 
 

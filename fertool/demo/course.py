@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from itertools import cycle, islice
+from itertools import cycle, groupby, islice
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -167,7 +167,7 @@ def shown(lecture: str, student: str) -> list[str]:
 def _timeline(lecture: str, student: str, usual: Mapping[str, Mapping[str, float]]) -> pl.DataFrame:
     """Before the camera that the gallery lecture shows: heads are held as there."""
     held = usual.get(student, {})
-    rows = timeline(" ".join(shown(lecture, student)))
+    rows = timeline(" ".join(f"{state}*{len([*same])}" for state, same in groupby(shown(lecture, student))))
     return rows.with_columns(pl.col(angle) + held.get(angle, 0.0) for angle in ("yaw_deg", "pitch_deg"))
 
 

@@ -32,6 +32,8 @@ SHAPE = 0.84
 """Its height, as a share of its width."""
 BACKGROUND = (46, 38, 34)
 OFF = (64, 56, 52)
+LENGTH_S = 60.0
+"""Of the demo lecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +71,28 @@ def make_gallery(
     path: Path,
     people: Sequence[Person] = DEMO,
     *,
-    duration_s: float = 60.0,
+    duration_s: float = LENGTH_S,
     size: tuple[int, int] = (1280, 720),
     columns: int = 3,
-    fps: int = 10,
+    fps: int = 2,
     gop_s: float = 4.0,
     preset: str = "ultrafast",
 ) -> None:
     """Write an H.264 gallery view to `path`; people fill the grid row by row.
 
-    `size`: width and height in pixels, both even; `gop_s`: seconds between keyframes;
-    `preset`: of x264, slower ones have B-frames as recordings do.
+    `size`: width and height in pixels, both even; `fps`: few, since each frame is drawn and encoded, 15 ms at
+    this size; `gop_s`: seconds between keyframes; `preset`: of x264, slower ones have B-frames as recordings
+    do.
     """
     import av
+    import numpy as np
     from av.video.frame import VideoFrame
 
     width, height = size
     rows = math.ceil(len(people) / columns)
     tile = (width // columns, height // rows)
     views = portraits()
+    image = np.full((height, width, 3), BACKGROUND, np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -95,46 +100,41 @@ def make_gallery(
         # One thread: with one per core, the same lecture would be other bytes on another machine.
         stream.options = {"preset": preset, "crf": "21", "g": str(round(gop_s * fps)), "threads": "1"}
         for number in range(round(duration_s * fps)):
-            image = _frame(people, views, number / fps, size, columns, tile)
+            _draw(image, people, views, number / fps, columns, tile)
             frame = VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
-def _frame(
+def _draw(
+    image: Image,
     people: Sequence[Person],
     views: Sequence[Image],
     time_s: float,
-    size: tuple[int, int],
     columns: int,
     tile: tuple[int, int],
-) -> Image:
-    import numpy as np
-
+) -> None:
+    """Paint every tile of the gallery into the picture, which is reused: new memory costs more than paint."""
     width, height = tile
-    image = np.full((size[1], size[0], 3), BACKGROUND, np.uint8)
     for place, person in enumerate(people):
         x, y = place % columns * width, place // columns * height
         inside = image[y + 3 : y + height - 3, x + 3 : x + width - 3]
-        inside[:] = OFF
         if person.at(time_s):
-            inside[:] = alive(views[person.face], inside.shape[1], inside.shape[0], time_s + 7 * place)
-    return image
+            alive(views[person.face], inside.shape[1], inside.shape[0], time_s + 7 * place, inside)
+        else:
+            inside[:] = OFF
 
 
-def alive(portrait: Image, width: int, height: int, time_s: float) -> Image:
-    """The portrait in a tile, swaying, nodding and leaning in a little."""
+def alive(portrait: Image, width: int, height: int, time_s: float, tile: Image | None = None) -> Image:
+    """The portrait in a tile, swaying, nodding and leaning in a little; painted into `tile`, if given."""
     import cv2
     import numpy as np
 
     matrix = motion(portrait.shape[1], portrait.shape[0], width, height, time_s)
-    return np.asarray(
-        cv2.warpAffine(
-            portrait, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        ),
-        np.uint8,
-    )
+    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REFLECT
+    moved = cv2.warpAffine(portrait, matrix, (width, height), tile, flags, border)
+    return np.asarray(moved, np.uint8)
 
 
 def motion(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import av
 import duckdb
 import pytest
 
+from fertool.demo import gallery
 from fertool.demo.course import GALLERY, PARTS, STORY
-from fertool.demo.gallery import DEMO, Person
+from fertool.demo.gallery import DEMO, LENGTH_S, Person
+from fertool.errors import FertoolError
 
 FERTOOL_DEMO = """SELECT student, list(sample ORDER BY sample) FROM frame_emotions GROUP BY student"""
 
@@ -85,6 +88,13 @@ def test_the_command_makes_all_of_it(fertool, tmp_path: Path, demo_video: Path) 
     first = fertool("demo", "--out", out)
     assert first.code == 0, first.err
     assert "demo / gallery" in first.out
+    steps = [line for line in first.err.splitlines() if " of 4: " in line]
+    assert steps == [
+        f"1 of 4: the lecture is there: {out / 'lecture.mp4'}",
+        "2 of 4: analyzing it",
+        "3 of 4: simulating the lectures around it (no video; see fertool/demo/course.py), judging all",
+        "4 of 4: writing the report",
+    ]
     for rule in {event.rule for event in STORY}:
         assert re.search(rf"^ +{rule} +\S", first.out.split("For example")[1], re.MULTILINE), rule
     assert "explain 'aliasing' comprehensively" in " ".join(first.out.split())
@@ -95,3 +105,38 @@ def test_the_command_makes_all_of_it(fertool, tmp_path: Path, demo_video: Path) 
     again = fertool("demo", "--out", out)
     assert again.code == 0
     assert "already analyzed" in again.err
+
+
+def test_it_says_what_it_does_before_it_does_it(fertool, tmp_path: Path, monkeypatch) -> None:
+    """A lecture that cannot be drawn: what was said until then is what was being done."""
+
+    def full(path: Path) -> None:
+        raise FertoolError(f"{path.name}: the disk is full", "free some space")
+
+    monkeypatch.setattr(gallery, "make_gallery", full)
+    done = fertool("demo")
+    assert done.code == 2
+    told, error = done.err.splitlines()
+    assert told == f"1 of 4: drawing a lecture of 60 s, 6 people: {Path('fertool-demo', 'lecture.mp4')}"
+    assert "the disk is full" in error
+    assert not list((tmp_path / "fertool-demo").iterdir())
+
+
+def test_the_lecture_has_a_frame_at_every_change(demo_video: Path) -> None:
+    """Sampled at any whole second, a person is there or not as the schedule says."""
+    with av.open(str(demo_video)) as container:
+        frames = {frame.time: frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)}
+    assert (min(frames), max(frames)) == (0.0, LENGTH_S - 0.5)
+    changes = {edge for person in DEMO for interval in person.present for edge in interval}
+    assert changes - {LENGTH_S} <= frames.keys()
+    for place, person in enumerate(DEMO):
+        x, y = place % 3 * 426, place // 3 * 360
+        for time_s, image in frames.items():
+            empty = image[y + 20 : y + 340, x + 20 : x + 400].std() < 10  # one gray, however it is encoded
+            assert empty != person.at(time_s), (place, time_s)
+
+
+def test_the_same_lecture_is_the_same_bytes(demo_video: Path, tmp_path: Path) -> None:
+    """So that a second demo knows the recording of the first."""
+    gallery.make_gallery(tmp_path / "again.mp4")
+    assert (tmp_path / "again.mp4").read_bytes() == demo_video.read_bytes()
