@@ -17,6 +17,7 @@ import numpy as np
 from av.stream import Discard, Disposition
 
 from fertool.errors import VideoError
+from fertool.media.av1 import Units
 from fertool.media.display import AS_DECLARED, SQUARE, Converter, View, pixel_ratio
 from fertool.media.remote import Remote
 from fertool.types import Sample
@@ -150,11 +151,13 @@ class Samples:
             return
         begin, last = (int(position) for position in np.flatnonzero(needed)[[0, -1]])
         with closing(_numbered(self.path, self.index, begin, self.view.stream)) as packets:
-            codec = None
+            codec, units = None, Units()
             for position, packet in packets:
                 if position > last:
                     break
-                if needed[position]:
+                # Wanted ones are read as well: a keyframe says how those that follow are to be read.
+                left_out = _is_av1(packet) and units.disposable(bytes(packet)) and position not in wanted
+                if needed[position] and not left_out:
                     if codec is not None and not needed[position - 1]:
                         # To go on after a gap as after seeking: open GOPs would come out of order.
                         yield from self._decode(codec, None, position)
@@ -210,6 +213,11 @@ def _numbered(
                 return
     with open_video(path, number) as (container, stream):
         yield from enumerate(packets_of(container, stream))
+
+
+def _is_av1(packet: Packet[VideoStream]) -> bool:
+    """Whether `Units` has to do what its decoder does not: dav1d ignores `skip_frame` once it is open."""
+    return packet.stream.codec_context.codec.canonical_name == "av1"
 
 
 def _seek(container: InputContainer, stream: VideoStream, pts: int) -> Iterator[Packet[VideoStream]]:

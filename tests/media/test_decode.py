@@ -50,6 +50,8 @@ FILES = {
     "vp8.webm": ("libvpx", {"g": "20", "deadline": "realtime", "cpu-used": "8"}),
     # a decoder that fixes `skip_frame` when it is opened
     "av1.webm": ("libsvtav1", {"g": "12", "preset": "12"}),
+    "pyramid-av1.webm": ("libsvtav1", {"g": "60", "preset": "12"}),
+    "pyramid-av1.mp4": ("libsvtav1", {"g": "60", "preset": "12"}),
     # every frame a keyframe
     "mjpeg.avi": ("mjpeg", {}),
     # no time stamps at all, and decoding times in place of presentation times
@@ -138,6 +140,35 @@ def test_only_wanted_frames_are_converted(
     targets = plan(source.index, 0.4)
     list(Samples(source.path, source.index, targets))
     assert converted == source.index.positions(targets).tolist()
+
+
+DECODED = [
+    # codec, options, at most so many of 60 frames come out of the decoder for samples at 0, 1 and 2 s
+    ("libx264", {"g": "60", "bf": "3"}, 34),
+    ("libx265", {"x265-params": "log-level=none:pools=1:keyint=60:bframes=3:b-adapt=0"}, 34),
+    ("libsvtav1", {"g": "60", "preset": "12"}, 45),
+]
+
+
+@pytest.mark.parametrize(("codec", "options", "most"), DECODED)
+def test_what_no_sample_needs_is_not_decoded(
+    videos: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, options: dict, most: int
+) -> None:
+    try:
+        av.codec.Codec(codec, "w")
+    except ValueError:
+        pytest.skip(f"this PyAV has no {codec}")
+    source = probe(videos.write(tmp_path / "a.mkv", 60, codec, options=options))
+    decode, decoded = Samples._decode, []
+
+    def spy(*given: object) -> list[av.VideoFrame]:
+        decoded.extend(frames := decode(*given))
+        return frames
+
+    monkeypatch.setattr(Samples, "_decode", spy)
+    frames = Samples(source.path, source.index, plan(source.index, 1.0))
+    assert [videos.number_of(sample.image) for sample in frames] == [0, 25, 50]
+    assert 3 <= len(decoded) <= most
 
 
 def test_nothing_wanted_opens_nothing() -> None:
