@@ -114,7 +114,7 @@ def test_a_pipe_gets_plain_lines(small_video: Path, tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
-    assert "two.mp4: 6/6 samples, 10 faces" in done.stderr
+    assert "two.mp4: 6/6 samples (100%), 10 faces" in done.stderr
     assert "two.mp4" in done.stdout
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fertool.distributed.progress import RecordingProgress, Status
     from fertool.distributed.scheduler import Scheduler
 
+EVENT_EVERY_S = 10.0
+"""Of a program that follows."""
 ROWS = 8
 """Of recordings under way on a terminal, however many workers there are."""
 NAME = 28
@@ -90,6 +92,8 @@ class Whole(Plain):
 
 class Lines(Whole):
     """The same as JSON on standard output, one object a line: `event` says what it is."""
+
+    every_s = EVENT_EVERY_S
 
     def failed(self, file: str, reason: str) -> None:
         print_line({"event": "failed", "file": file, "reason": reason})

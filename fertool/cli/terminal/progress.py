@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from fertool.media.remote import File
 
-LINE_EVERY_S = 10.0
-"""Without a terminal: one line this often."""
+LINE_EVERY_S = 30.0
+"""Without a terminal: one line this often, the first one after as long."""
 
 
 class Plain(Reporter):
@@ -42,14 +42,14 @@ class ProgressLines(Plain):
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.name = ""
-        self._next = 0.0
 
     def video(self, file: File) -> None:
         self.name = file.name
 
     def started(self, planned: int, done: int) -> None:
-        self.planned, self.done, self.found = planned, done, 0
+        self.planned, self.before, self.done, self.found = planned, done, done, 0
         self.began, self.first_s = time.monotonic(), None if done else 0.0
+        self._next = self.began + LINE_EVERY_S
         if done:
             self.message(f"{self.name}: going on after {done} of {planned} samples")
 
@@ -66,12 +66,20 @@ class ProgressLines(Plain):
         if self.quiet or (now < self._next and self.done < self.planned):
             return
         self._next = now + LINE_EVERY_S
-        self.message(f"{self.name}: {self.done}/{self.planned} samples, {self.found} faces, {self.speed()}")
+        samples = f"{self.done}/{self.planned} samples ({100 * self.done // self.planned}%)"
+        words = [samples, f"{self.found} faces", self.speed(), self.left()]
+        self.message(f"{self.name}: {', '.join(word for word in words if word)}")
 
     def speed(self) -> str:
         spent = time.monotonic() - self.began
         ahead = self.time_s - (self.first_s or 0.0)
         return f"{ahead / spent:.1f}x real time" if spent > 0 and ahead > 0 else ""
+
+    def left(self) -> str:
+        """Time left for this recording, at the mean speed since it was begun; empty once it is measured."""
+        spent, measured = time.monotonic() - self.began, self.done - self.before
+        left = spent * (self.planned - self.done) / measured
+        return f"{clock(left)} left" if self.done < self.planned else ""
 
 
 class Bars(ProgressLines):
