@@ -95,6 +95,11 @@ class Database:
         try:
             yield
         finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Close the file that is kept open, if it is."""
+        if self._kept is not None:
             self._kept.close()
             self._kept = None
 
@@ -112,6 +117,7 @@ class Database:
             if not broken(error):
                 raise
             con.close()  # a damaged file is opened once more, to see what can be saved
+            self._release()
             raise self._explain(error) from error
         except RuntimeError as error:
             if str(error) == INTERRUPTED:
@@ -221,8 +227,6 @@ class Database:
     def _saved(self) -> str:
         """What to do about a damaged file."""
         again = "put a copy of the file back, or analyze the recordings again with another --db"
-        if self._kept is not None:
-            return again
         try:
             with duckdb.connect(str(self.path), read_only=True) as con:
                 tables = [row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]

@@ -198,26 +198,27 @@ def labels(store: Store, course: str) -> list[str]:
 
 def load(store: Store, course: str, lecture: str, k: int = 1) -> Lecture:
     """Read one lecture; it must have a finished run. `k`: the fewest students to show figures about."""
-    runs = store.runs().filter(
-        (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
-    )
-    offsets = store.analyses(course).select("recording", "offset_s")
-    rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
-    samples = store.samples(course, lecture)
-    refusing = store.consents.refusing(course)
-    return Lecture(
-        course=course,
-        lecture=lecture,
-        runs=tuple(_run(row, refusing) for row in rows),
-        samples=samples.select("recording", "sample", "time_s", pl.col("faces") + pl.col("dropped")),
-        seen=store.seen(course, lecture),
-        segments=store.segments(course, lecture),
-        assessments=store.assessments(course, lecture),
-        unassigned=store.unassigned(course, lecture),
-        dropped=int(samples["dropped"].sum()),
-        one_at_a_time=store.one_at_a_time(course, lecture),
-        k=k,
-    )
+    with store.database.kept():  # ten tables: to open a file takes longer than to read one
+        runs = store.runs().filter(
+            (pl.col("course") == course) & (pl.col("lecture") == lecture) & pl.col("current")
+        )
+        offsets = store.analyses(course).select("recording", "offset_s")
+        rows = runs.join(offsets, "recording").sort("name", "run").to_dicts()
+        samples = store.samples(course, lecture)
+        refusing = store.consents.refusing(course)
+        return Lecture(
+            course=course,
+            lecture=lecture,
+            runs=tuple(_run(row, refusing) for row in rows),
+            samples=samples.select("recording", "sample", "time_s", pl.col("faces") + pl.col("dropped")),
+            seen=store.seen(course, lecture),
+            segments=store.segments(course, lecture),
+            assessments=store.assessments(course, lecture),
+            unassigned=store.unassigned(course, lecture),
+            dropped=int(samples["dropped"].sum()),
+            one_at_a_time=store.one_at_a_time(course, lecture),
+            k=k,
+        )
 
 
 def median_step(times: pl.Series) -> float:
