@@ -78,19 +78,22 @@ def analyze(path: File, request: Request, store: Store, progress: ProgressListen
     source = look(path, request)
     if request.find_rotation:
         source = stood_up(source, engine())
-    allowed = gate(store, request)
-    analysis = describe(source, request, allowed)
-    if outcome := elsewhere(store, analysis):
-        return outcome
-    run = analysis.run.id
-    if request.force:
-        store.delete_run(run)
-    resumed = False
-    if store.run_state(run) != "finished":
-        resumed = bool(store.chunks_done(run))
+    with store.database.kept():
+        allowed = gate(store, request)
+        analysis = describe(source, request, allowed)
+        if outcome := elsewhere(store, analysis):
+            return outcome
+        run = analysis.run.id
+        if request.force:
+            store.delete_run(run)
+        state, resumed = store.run_state(run), False
+        if state != "finished":
+            resumed = bool(store.chunks_done(run))
+    if state != "finished":
         log.info("run %s %s: %s", run, "goes on" if resumed else "begun", path)
         measure(source, analysis, allowed, engine, request.device, Stored(store), progress)
-    return replace(finish(store, analysis), resumed=resumed)
+    with store.database.kept():
+        return replace(finish(store, analysis), resumed=resumed)
 
 
 @staged("judge")
@@ -262,21 +265,23 @@ def assess(
 def lectures(store: Store, pairs: Sequence[LectureKey]) -> Iterator[LectureInput]:
     """What rules need of these lectures, read one at a time, in order of name."""
     for course, same in groupby(sorted(pairs), key=lambda pair: pair[0]):
-        usual, levels = store.baselines(course), _levels(store, course)
+        with store.database.kept():
+            usual, levels = store.baselines(course), _levels(store, course)
         for _, name in same:
-            segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
-            seen, policy = store.seen(course, name), store.policy(course, name)
-            baselines = {student: one | levels.get((name, student), {}) for student, one in usual.items()}
-            yield LectureInput(
-                course,
-                name,
-                seen,
-                segments,
-                policy,
-                baselines,
-                one_at_a_time=store.one_at_a_time(course, name),
-                duration_s=store.duration_s(course, name),
-            )
+            with store.database.kept():
+                segments = [Segment(*row) for row in store.segments(course, name).iter_rows()]
+                baselines = {student: one | levels.get((name, student), {}) for student, one in usual.items()}
+                lecture = LectureInput(
+                    course,
+                    name,
+                    store.seen(course, name),
+                    segments,
+                    store.policy(course, name),
+                    baselines,
+                    one_at_a_time=store.one_at_a_time(course, name),
+                    duration_s=store.duration_s(course, name),
+                )
+            yield lecture
 
 
 def _levels(store: Store, course: str) -> dict[tuple[str, str], dict[str, float]]:

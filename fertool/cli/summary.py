@@ -32,7 +32,9 @@ def summary(
     """Print what was analyzed, what was not and why, how many files became what, and where the time went.
 
     `lines`: after an analysis on workers: JSON on one line, the last of several, and `profile` lacks them."""
-    rows = [store.summary(outcome.run) for outcome in found.outcomes]
+    with store.database.kept():
+        rows = [store.summary(outcome.run) for outcome in found.outcomes]
+        labels = (*EMOTIONS, *store.further_labels())
     if json:
         whole: dict[str, Any] = {
             "runs": rows,
@@ -51,7 +53,6 @@ def summary(
             print_json(whole)
         return
     if rows:
-        labels = (*EMOTIONS, *store.further_labels())
         print_table(
             ["recording", "lecture", "length", "coverage", "students", "expressions", "speed"],
             [_cells(row, labels) for row in rows],

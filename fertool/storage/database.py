@@ -89,8 +89,12 @@ class Database:
     def kept(self, *, read_only: bool | None = None) -> Iterator[None]:
         """Until the block ends the file is open, for this process alone; transactions are what they were.
 
-        For less than `timeout_s`: others wait. `read_only`: as the database is, when left out.
+        For less than `timeout_s`: others wait. Opening takes a processor 30 ms, whatever is in the file.
+        `read_only`: as the database is, when left out. Within such a block, another one changes nothing.
         """
+        if self._kept is not None:
+            yield
+            return
         self._kept = self._connect(self.read_only if read_only is None else read_only)
         try:
             yield

@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from fertool.vision import boxes as geometry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
 
     from fertool.types import Floats
 
@@ -59,16 +60,25 @@ class Tracker:
         last = np.array([self._open[p][1] for p in open_paths], np.float32).reshape(-1, 4)
         overlap = geometry.iou(enlarge(last), enlarge(boxes))
         overlap[overlap < MIN_OVERLAP] = 0  # two poor matches must not outweigh a good one
-        matched = {
-            int(face): open_paths[row]
-            for row, face in zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
-            if overlap[row, face]
-        }
+        matched = {int(face): open_paths[row] for row, face in zip(*_assigned(overlap), strict=True)}
         paths, new = [], len(self.paths)
         for face in range(len(boxes)):
             paths.append(matched.get(face, new))
             new += face not in matched
         return paths
+
+
+def _assigned(overlap: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """(n, m) overlaps -> rows and columns of those pairs, each in one pair, whose overlaps sum up to most;
+    none of overlap 0."""
+    rows, columns = overlap.nonzero()
+    if len({*rows}) < len(rows) or len({*columns}) < len(columns):  # some have a choice
+        from scipy.optimize import linear_sum_assignment  # its import takes longer than a short recording
+
+        rows, columns = linear_sum_assignment(overlap, maximize=True)
+        paired = overlap[rows, columns] > 0
+        rows, columns = rows[paired], columns[paired]
+    return rows, columns
 
 
 def enlarge(boxes: Floats) -> Floats:

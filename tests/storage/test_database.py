@@ -523,6 +523,16 @@ def test_a_kept_file_has_transactions_as_ever(tmp_path: Path) -> None:
         assert con.execute("SELECT course FROM courses").fetchall() == [("kept",)]
 
 
+def test_a_kept_file_is_open_until_the_outer_block_ends(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.duckdb")
+    with database.kept():
+        with database.kept():
+            outer = database._kept
+        assert database._kept is outer is not None
+        assert database.rows("SELECT 1") == [(1,)]
+    assert database._kept is None
+
+
 # --- files of other programs, and damaged ones ----------------------------------------------------
 
 

@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
-from fertool.vision.tracking import BUFFER, MAX_GAP, Tracker, anchors, enlarge, mean_direction, split
+from fertool.vision.tracking import (
+    BUFFER,
+    MAX_GAP,
+    Tracker,
+    _assigned,
+    anchors,
+    enlarge,
+    mean_direction,
+    split,
+)
 
 
 def boxes(*corners, side=100.0):
@@ -51,6 +61,24 @@ def test_a_head_that_moved_its_own_width_is_still_followed():
 def test_two_who_cross_are_told_apart_while_they_keep_a_distance():
     steps = [boxes((40 * i, 0), (400 - 40 * i, 120)) for i in range(11)]
     assert follow(*steps) == [[0, 1]] * 11
+
+
+@given(st.data(), st.integers(0, 5), st.integers(0, 5))
+def test_the_shortcut_assigns_what_the_solver_does(data, rows, columns):
+    """Overlaps are distinct, so that one assignment is best."""
+    levels = data.draw(st.permutations(range(rows * columns)))
+    overlap = np.array([0.0 if level % 2 else level**1.5 for level in levels]).reshape(rows, columns)
+    found = {*zip(*map(np.ndarray.tolist, _assigned(overlap)), strict=True)}
+    solved = zip(*map(np.ndarray.tolist, linear_sum_assignment(overlap, maximize=True)), strict=True)
+    assert found == {pair for pair in solved if overlap[pair]}
+
+
+def test_pairs_without_a_choice_need_no_solver(monkeypatch):
+    monkeypatch.delattr("scipy.optimize.linear_sum_assignment")
+    overlap = np.array([[0, 0.9, 0], [0, 0, 0], [0.4, 0, 0]])
+    assert [part.tolist() for part in _assigned(overlap)] == [[0, 2], [1, 0]]
+    with pytest.raises(ImportError):
+        _assigned(np.array([[0.5, 0.4]]))
 
 
 RETURNS = [
