@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fertool.media.sampling import Times
     from fertool.privacy.consent_gate import Gate
 
-FORMAT = 4
+FORMAT = 5
 """Raised when the pipeline itself changes results: part of every run's identity."""
 CHUNK_S = 60.0
 
