@@ -203,8 +203,10 @@ def _entry_points() -> list[tuple[EntryPoint, str]]:
     seen: dict[str, list[tuple[EntryPoint, str]]] = {}
     for dist in distributions():
         entries = [e for e in dist.entry_points if e.group == GROUP]
+        if not entries:
+            continue  # before its name: reading that of every distribution takes a quarter of a second
         name = str(dist.name).lower().replace("_", "-")  # a broken one has no name
-        if entries and name not in seen:
+        if name not in seen:
             seen[name] = [(e, f"{name} {dist.version}") for e in entries]
     ordered = sorted(seen, key=lambda name: (name != "fertool", name))
     return [pair for name in ordered for pair in seen[name]]

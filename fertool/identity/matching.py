@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from fertool.vision.tracking import mean_direction
 
@@ -173,6 +171,9 @@ def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Pairs) ->
     distance[i, j] = distance[j, i] = 0
     distance[conflict] = CONFLICT
     np.fill_diagonal(distance, 0)
+    from scipy.cluster.hierarchy import fcluster, linkage  # half a second, which only linking needs
+    from scipy.spatial.distance import squareform
+
     tree = linkage(squareform(distance, checks=False), method="average")
     return np.asarray(fcluster(tree, limit, criterion="distance"), np.int64) - 1
 
