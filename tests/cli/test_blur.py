@@ -25,7 +25,7 @@ def found_in():
 
     def count(path: Path) -> list[int]:
         with av.open(str(path)) as source:
-            images = [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)][::5]
+            images = [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)]
         return [len(faces) for image in images for faces in validate.detect(detector, [image])]
 
     return count
@@ -34,7 +34,7 @@ def found_in():
 def test_nobody_is_found_in_the_copy(fertool, small_video: Path, tmp_path: Path, found_in) -> None:
     done = fertool("blur", small_video, "--out", "copy.mp4", "--detector", "ssd")
     assert done.code == 0, done.err
-    assert done.out == "copy.mp4: 60 frames\n"
+    assert done.out == "copy.mp4: 12 frames\n"
     before, after = found_in(small_video), found_in(tmp_path / "copy.mp4")
     assert before == [2] * 7 + [1] * 5
     assert after == [0] * 12
