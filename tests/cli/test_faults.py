@@ -117,7 +117,7 @@ def test_boxes_refer_to_the_upright_frame(
 
     lying = tmp_path / "phone.mp4"
     with av.open(str(small_video)) as source, av.open(str(lying), "w") as out:
-        stream = out.add_stream("libx264", rate=10)
+        stream = out.add_stream("libx264", rate=source.streams.video[0].average_rate)
         stream.width, stream.height, stream.pix_fmt = 288, 640, "yuv420p"
         stream.set_display_rotation(90)
         for frame in source.decode(video=0):
