@@ -299,10 +299,12 @@ def _assess_wide(
     """Lectures under the policy `behaviour` are hidden from rules that look at expressions."""
     if not rules or not lectures:
         return
-    policies = {pair: store.policy(*pair) for pair in lectures}
+    with store.database.kept():
+        policies = {pair: store.policy(*pair) for pair in lectures}
+        read = {pair: store.seen(*pair) for pair in lectures}
     tables = []
-    for pair in lectures:
-        seen = store.seen(*pair).with_columns(course=pl.lit(pair[0]), lecture=pl.lit(pair[1]))
+    for pair, table in read.items():
+        seen = table.with_columns(course=pl.lit(pair[0]), lecture=pl.lit(pair[1]))
         if course is None:  # a pseudonym means somebody else in another course
             seen = seen.filter(~pl.col("student").str.contains(PSEUDONYM))
         tables.append(seen)

@@ -173,8 +173,9 @@ def note(
     if outcome.same_as:
         reporter.message(f"{file}: {outcome.same_as}")
         return
-    students = store.students_in(outcome.run)
-    record(store, "analyze", request.course, students, str(file), request.lecture)
+    with store.database.kept():
+        students = store.students_in(outcome.run)
+        record(store, "analyze", request.course, students, str(file), request.lecture)
     for text in outcome.notes:
         reporter.message(f"{file}: {text}")
     if not outcome.fresh:

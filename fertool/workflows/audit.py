@@ -31,7 +31,9 @@ def record(
     from fertool.storage.database import Database
 
     try:
-        database = Database(store.database.path, create=False)  # the store may be open for reading only
+        database = store.database
+        if database.read_only:
+            database = Database(database.path, create=False)
         Audit(database).record(command, course, students, what, lecture)
     except StoreError as error:
         log.warning("this is not in the audit: %s", error)

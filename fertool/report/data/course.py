@@ -306,15 +306,16 @@ def gathered(name: str, lectures: Sequence[Digest], about: About, k: int = 1) ->
 
 def describe(store: Store, course: str) -> About:
     """Read what is stored of a course beside its lectures."""
-    about = store.courses().get(course, types.Course())
-    wide = store.wide_assessments(course).to_dicts()
-    return About(
-        meetings=meetings.read(store, course),
-        instructor=about.instructor,
-        topics=about.topics,
-        assessments=tuple(placed([read(row) for row in wide])),
-        rules=tuple(store.rules(course).to_dicts()),
-    )
+    with store.database.kept():
+        about = store.courses().get(course, types.Course())
+        wide = store.wide_assessments(course).to_dicts()
+        return About(
+            meetings=meetings.read(store, course),
+            instructor=about.instructor,
+            topics=about.topics,
+            assessments=tuple(placed([read(row) for row in wide])),
+            rules=tuple(store.rules(course).to_dicts()),
+        )
 
 
 def in_order(students: Iterable[str]) -> list[str]:
