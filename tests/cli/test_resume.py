@@ -94,7 +94,7 @@ def test_killed_within_chunks(folder: Path, uninterrupted: dict[str, list[tuple]
         assert run(folder, "killed.duckdb", kill_at) == -signal.SIGKILL
     with duckdb.connect(str(folder / "killed.duckdb"), read_only=True) as con:
         done = con.execute("SELECT count(*) FROM chunks").fetchall()[0][0]
-        assert 3 <= done < 6
+        assert 0 < done < 6  # how many is a matter of time: a chunk is committed while the next is measured
         assert con.execute("FROM frame_emotions").fetchall() == [], (
             "an unfinished run is nobody's current run"
         )
