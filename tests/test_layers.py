@@ -179,7 +179,7 @@ LOADED = [
     ("runs --help", {"fertool.cli.runs"}),
     ("blur --help", {"fertool.cli.privacy", "fertool.cli.privacy.blur"}),
     ("models --help", {"fertool.cli.training", "fertool.cli.training.models"}),
-    ("analyse", set()),  # no such command: names are compared, nothing is imported
+    ("analyz", set()),  # no such command: names are compared, nothing is imported
 ]
 
 

@@ -99,8 +99,45 @@ def on_processor(source: Source, build: Callable[[], torch.nn.Module]) -> Run:
         ready = session(kept(source, export))
     except _NotExportedError as error:
         log.warning("%s: cannot be exported to ONNX, so PyTorch runs it: %s", source.name, error)
-        return _eager(original[0])
+        return in_pytorch(original[0])
     return lambda pictures: ready.run(None, {PICTURES: pictures})
+
+
+def in_pytorch(network: torch.nn.Module, device: str = "cpu") -> Run:
+    """A function that runs a network of pictures, which is on `device`, in PyTorch."""
+
+    def run(pictures: Image) -> list[Floats]:
+        import numpy as np
+        import torch
+
+        with torch.inference_mode():
+            found = network(torch.from_numpy(np.require(pictures, requirements="W")).to(device))
+        return [one.cpu().numpy() for one in (found if isinstance(found, tuple) else (found,))]
+
+    return run
+
+
+def to_onnx(network: torch.nn.Module, example: torch.Tensor, axes: Mapping[str, dict[int, str]]) -> bytes:
+    """The ONNX model of a network with one input. `axes`: name of the input, then of each output -> number
+    and name of every axis whose length is free."""
+    import warnings
+
+    import torch
+
+    stream = BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
+        # The newer exporter would need a further package; this one is said to go some day.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            stream,  # type: ignore[arg-type]  # torch does write to streams
+            input_names=[*axes][:1],
+            output_names=[*axes][1:],
+            dynamic_axes=axes,
+            dynamo=False,
+        )
+    return stream.getvalue()
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
@@ -174,55 +211,20 @@ def _cannot_keep(why: str) -> None:
 
 def _exported(source: Source, network: torch.nn.Module) -> bytes:
     import numpy as np
+    import torch
 
-    shape = (TRIED, *source.shape)
-    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (TRIED, *source.shape), np.uint8)
+    original = in_pytorch(network)
+    free = {0: "n", 1: "h", 2: "w"} if source.any_size else {0: "n"}
+    axes = {PICTURES: free}
     try:
-        model = _onnx(network, pictures, source.any_size)
+        for i in range(len(original(pictures))):
+            axes[f"output_{i}"] = {0: "n", 1: f"rows_{i}"} if source.any_size else {0: "n"}
+        model = to_onnx(network, torch.from_numpy(pictures), axes)
         ready = session(model)
         for some in (pictures, pictures[:1]):  # a graph with a fixed n would fail here
-            found, expected = ready.run(None, {PICTURES: some}), _eager(network)(some)
-            for one, other in zip(found, expected, strict=True):
+            for one, other in zip(ready.run(None, {PICTURES: some}), original(some), strict=True):
                 np.testing.assert_allclose(one, other, rtol=0, atol=AGREE * max(1, abs(other).max()))
     except Exception as error:  # PyTorch, ONNX and ONNX Runtime have dozens of kinds
         raise _NotExportedError(str(error).strip().partition("\n")[0]) from error
     return model
-
-
-def _onnx(network: torch.nn.Module, pictures: Image, any_size: bool) -> bytes:
-    import warnings
-
-    import torch
-
-    free = {0: "n", 1: "h", 2: "w"} if any_size else {0: "n"}
-    stream = BytesIO()
-    count = len(_eager(network)(pictures))
-    outputs = [f"output_{i}" for i in range(count)]
-    axes: dict[str, dict[int, str]] = {PICTURES: free} | {
-        name: {0: "n", 1: f"{name}_rows"} if any_size else {0: "n"} for name in outputs
-    }
-    with warnings.catch_warnings(), torch.inference_mode():
-        # The newer exporter would need a further package; this one is said to go some day.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.from_numpy(pictures),),
-            stream,  # type: ignore[arg-type]  # torch does write to streams
-            input_names=[PICTURES],
-            output_names=outputs,
-            dynamic_axes=axes,
-            dynamo=False,
-        )
-    return stream.getvalue()
-
-
-def _eager(network: torch.nn.Module) -> Run:
-    def run(pictures: Image) -> list[Floats]:
-        import numpy as np
-        import torch
-
-        with torch.inference_mode():
-            found = network(torch.from_numpy(np.require(pictures, requirements="W")))
-        return [one.numpy() for one in (found if isinstance(found, tuple) else (found,))]
-
-    return run

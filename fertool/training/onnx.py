@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import nn
 
 from fertool import files
 from fertool.errors import FertoolError
+from fertool.host import networks
 from fertool.training.checkpoints import restored
 
 if TYPE_CHECKING:
@@ -51,29 +51,14 @@ def export(plugin: Trainable, file: Path) -> float:
     whole = Probabilities(network, about.pop("temperature")).eval()
     faces = torch.rand(TRIED, plugin.crop.planes, plugin.crop.size, plugin.crop.size)
     with files.swapped(file) as draft:
-        _write(whole, faces, draft)
+        axes = {"faces": {0: "n"}, "probabilities": {0: "n"}}
+        draft.write_bytes(networks.to_onnx(whole, faces, axes))
         _describe(draft, plugin, about)
         difference = _difference(whole, faces, draft)
         if not difference <= AGREE:
             what = f"{file}: not written: {difference:.1e} from the network, expected at most {AGREE:.0e}"
             raise FertoolError(what, "please report this, with the versions that `fertool doctor` shows")
     return difference
-
-
-def _write(whole: nn.Module, faces: torch.Tensor, path: Path) -> None:
-    axes = {"faces": {0: "n"}, "probabilities": {0: "n"}}
-    with warnings.catch_warnings():
-        # The newer exporter would need a further package; this one is said to go some day.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            whole,
-            (faces,),
-            path,
-            input_names=["faces"],
-            output_names=["probabilities"],
-            dynamic_axes=axes,
-            dynamo=False,
-        )
 
 
 def _describe(path: Path, plugin: Trainable, about: dict[str, Any]) -> None:

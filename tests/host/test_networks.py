@@ -20,6 +20,7 @@ from fertool.host.networks import Source
 
 SIDE = 8
 SHAPE = (SIDE, SIDE, 3)
+AXES = {networks.PICTURES: {0: "n"}, "means": {0: "n"}}
 
 
 class Mean(nn.Module):
@@ -132,7 +133,7 @@ def test_what_build_raises_comes_out(cache: Path) -> None:
 
 def test_one_thread_that_does_not_spin(cache: Path) -> None:
     """Others wait for the decoder, and would burn its time."""
-    model = networks.kept(source(), lambda: networks._onnx(Mean(), pictures(2), False))
+    model = networks.kept(source(), lambda: networks.to_onnx(Mean(), torch.from_numpy(pictures(2)), AXES))
     options = networks.session(model).get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
@@ -221,7 +222,7 @@ def test_a_folder_that_cannot_be_written(
 
 
 def test_a_folder_that_can_only_be_read(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What is there is used, and nobody is told."""
+    """A kept network is used, without a warning."""
     networks.on_processor(source(), built([]))
     cache.chmod(0o500)
     times: list[int] = []

@@ -46,17 +46,7 @@ def of_pictures(
     source = networks.Source(net, weights.sha256(net), [CODE], (*size, 3), any_size=any_size)
     if device == "cpu":
         return networks.on_processor(source, lambda: _loaded(net, device, exact=True))
-    network = _loaded(net, device, exact)
-
-    def run(pictures: Pictures) -> list[Floats]:
-        import numpy as np
-        import torch
-
-        with torch.inference_mode():
-            found = network(torch.from_numpy(np.require(pictures, requirements="W")).to(device))
-        return [one.cpu().numpy() for one in (found if isinstance(found, tuple) else (found,))]
-
-    return run
+    return networks.in_pytorch(_loaded(net, device, exact), device)
 
 
 def _loaded(net: str, device: str, exact: bool) -> torch.nn.Module:
