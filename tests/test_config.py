@@ -22,7 +22,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_without_a_file_the_defaults_hold(tmp_path):
     assert config.load(tmp_path) == Settings()
-    assert Settings().detector == "auto"
+    assert Settings().detector == "yunet"
     assert Settings().policy == "full"
 
 
