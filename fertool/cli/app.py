@@ -58,7 +58,7 @@ COMMANDS = {
     ),
     "evaluate": (
         "training.evaluate",
-        "Accuracy, F1, calibration, confusion matrix and speed; two models are compared.",
+        "Accuracy, F1, calibration, cross-entropy, time and memory; models are compared.",
     ),
     "export": (
         "training.export",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +46,11 @@ class Evaluation:
     warnings: tuple[str, ...]
     faces_per_s: dict[int, float]
     """By batch size."""
+    seconds: float
+    """Processing of all faces of the split, in batches of BATCH: reading and cutting them not included."""
     peak_mb: float | None
-    """Of this process so far."""
+    """Most memory of this process in that time, its data and other loaded networks included; None where the
+    system (all but Linux) does not tell."""
     truth: Any
     probabilities: Doubles
 
@@ -82,7 +85,10 @@ def measure(
     cut = data if division is None else divided(data, division)
     part = cut.take(split)
     shown = as_seen(classifier, part, encoder)
+    _forget_peak()
+    began = time.perf_counter()
     rows = classify(classifier, shown, tta=tta, seen=seen)
+    seconds, peak_mb = time.perf_counter() - began, _peak_mb()
     fresh = _unseen(cut, part, split)
     return Evaluation(
         name=classifier.name,
@@ -90,7 +96,8 @@ def measure(
         unseen=None if fresh is None else metrics.score(part.labels[fresh], rows[fresh], EMOTIONS),
         warnings=(*warnings(classifier, data, cut.split == split, f"split {split!r}"), *cut.notes),
         faces_per_s={n: _speed(classifier, shown, n) for n in (1, 16)} if speed else {},
-        peak_mb=_peak_mb(),
+        seconds=seconds,
+        peak_mb=peak_mb,
         truth=part.labels,
         probabilities=rows,
     )
@@ -199,11 +206,16 @@ def _speed(classifier: Classifier, part: Dataset, size: int, seconds: float = 1.
     return done / (time.perf_counter() - began)
 
 
+def _forget_peak() -> None:
+    """From now on, Linux counts the peak of this process from what it takes now (man 5 proc: clear_refs)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def _peak_mb() -> float | None:
-    """Most memory of this process so far; None where the system does not tell."""
+    """Most memory of this process since `_forget_peak`; None where the system does not tell."""
     try:
-        import resource
-    except ImportError:  # Windows
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), None)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BINS = 15
 """Of equal width, for the calibration error (Guo et al., ICML 2017)."""
 RESAMPLES = 2000
+LEAST = float(np.finfo(np.float32).tiny)
+"""Probability that 0 counts as in a logarithm: the smallest that float32 has in full precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Scores:
     uar: float
     """Unweighted average recall, over the classes that occur."""
     ece: float
+    cross_entropy: float
     classes: tuple[PerClass, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Rows: true class, columns: predicted class."""
@@ -72,6 +75,7 @@ def score(truth: Integers, probabilities: Doubles, labels: Sequence[str], seed: 
         macro_f1=float(np.mean([c.f1 for c in present])),
         uar=float(np.mean([c.recall for c in present])),
         ece=calibration_error(truth, probabilities),
+        cross_entropy=cross_entropy(truth, probabilities),
         classes=classes,
         confusion=tuple(tuple(int(v) for v in row) for row in table),
     )
@@ -114,6 +118,12 @@ def calibration_error(truth: Integers, probabilities: Doubles, bins: int = BINS)
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(place, right - confidence, minlength=bins)  # summed: weight times gap
     return float(np.abs(gaps).sum() / len(truth))
+
+
+def cross_entropy(truth: Integers, probabilities: Doubles) -> float:
+    """Mean of -ln(probability of the true class): 0 if always certain and right, ln(k) for a blind guess."""
+    believed = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(believed, LEAST)).mean())
 
 
 def temperature(truth: Integers, logits: Doubles) -> float:

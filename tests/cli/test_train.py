@@ -88,10 +88,48 @@ def test_evaluate_a_weights_file(fertool, folder: Path, trained: Path) -> None:
     assert (model["name"], model["n"]) == ("tiny", 21)
     assert sum(map(sum, model["confusion"])) == 21
     assert set(model["faces_per_s"]) == {"1", "16"}
+    assert 0 < model["cross_entropy"] < 5
     assert "was used to select these weights" in done.err
     taught = fertool("evaluate", trained, *words, "--split", "train")
     assert "split 'train' was used to train these weights: the figures flatter them" in taught.err
     assert "accuracy" in taught.out
+
+
+def test_time_accuracy_and_memory_stand_in_a_table(fertool, folder: Path, trained: Path) -> None:
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    model = json.loads(fertool("evaluate", trained, *words, "--json").out)["models"][0]
+    shown = fertool("evaluate", trained, *words).out
+    first, cost = shown.split("All faces of the split on this machine")
+    heads = re.split(r" {2,}", first.strip().splitlines()[0].strip())
+    assert heads == [
+        *("model", "faces", "accuracy", "95 %", "macro F1", "UAR", "ECE", "cross-entropy", "no duplicates")
+    ]
+    assert f"{model['cross_entropy']:.4f}" in first
+    lines = [line for line in cost.splitlines() if line.strip()]
+    heads = re.split(r" {2,}", lines[0].strip())
+    assert heads == ["model", "seconds", "accuracy", "peak MB", "faces/s one by one", "in batches of 16"]
+    row = lines[2].split()
+    assert row[2] == f"{model['accuracy']:.2%}"
+    # 21 faces of 16 pixels: no minute, and more memory than Python with PyTorch takes at least.
+    assert 0 <= float(row[1]) < 60
+    assert 0 < model["seconds"] < 60
+    assert 100 < float(row[3]) < 1e5
+    assert float(row[3]) == pytest.approx(model["peak_mb"], rel=0.5)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells")
+def test_the_peak_of_memory_is_that_of_the_classification() -> None:
+    from fertool.training import evaluate
+
+    evaluate._forget_peak()
+    before = evaluate._peak_mb()
+    much = np.ones(200_000_000, np.uint8)
+    with_it = evaluate._peak_mb()
+    assert with_it >= before + 190
+    del much
+    assert evaluate._peak_mb() >= with_it - 5, "a peak stays"
+    evaluate._forget_peak()
+    assert evaluate._peak_mb() <= before + 50, "and is forgotten"
 
 
 def test_evaluate_as_analyze_cuts_faces(fertool, folder: Path, trained: Path) -> None:
@@ -218,6 +256,10 @@ def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> 
         (["train", "tiny", "--data", "bars", "-o", "tiny.deep=yes"], "has no option 'deep'"),
         (["evaluate", "gone.safetensors", "--data", "bars"], "gone.safetensors: no such file"),
         (["evaluate", NET, "--data", "bars", "--split", "private"], "no split 'private'"),
+        (
+            ["train", "compact", "--data", "bars", "-o", "compact.lighting=candles"],
+            "compact.lighting: expected as-is or equalise or clahe or dct or isotropic, got 'candles'",
+        ),
         (
             ["evaluate", NET, "--data", "bars", "--ensemble", "best"],
             "expected majority, average, weighted",

@@ -67,6 +67,22 @@ def test_calibration_error_looks_at_each_bin() -> None:
     assert metrics.calibration_error(truth, rows) == pytest.approx((0.45 + 0.45) / 2)
 
 
+@pytest.mark.parametrize(
+    ("believed", "expected"),
+    [
+        ([1.0, 1.0], 0.0),  # certain and right
+        ([0.5, 0.25], 3 / 2 * np.log(2)),  # (ln 2 + 2 ln 2) / 2
+        ([1 / 3, 1 / 3], np.log(3)),  # a blind guess among three
+        ([0.0, 1.0], -np.log(2.0**-126) / 2),  # certain and wrong: finite, 2**-126 for 0
+    ],
+)
+def test_cross_entropy(believed: list[float], expected: float) -> None:
+    rows = np.array([[p, 1 - p, 0] for p in believed])
+    truth = np.zeros(2, np.int64)
+    assert metrics.cross_entropy(truth, rows) == pytest.approx(expected)
+    assert metrics.score(truth, rows, LABELS).cross_entropy == pytest.approx(expected)
+
+
 @settings(deadline=None, max_examples=20)
 @given(scale=st.floats(0.2, 6), seed=st.integers(0, 99))
 def test_temperature_undoes_scaled_logits(scale: float, seed: int) -> None:

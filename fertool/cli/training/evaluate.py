@@ -71,7 +71,7 @@ def evaluate(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
     json: Json = False,
 ) -> None:
-    """Accuracy, F1, calibration, confusion matrix and speed; two models are compared.
+    """Accuracy, F1, calibration, cross-entropy, time and memory; models are compared.
 
     Data that were divided to train a weights file (train --split, --fold) are divided the same way again.
     """
@@ -211,6 +211,7 @@ def _row(m: Evaluation) -> dict[str, Any]:
         "name": m.name,
         **m.scores.to_dict(),
         "without_near_duplicates": m.unseen.to_dict() if m.unseen else None,
+        "seconds": m.seconds,
         "faces_per_s": m.faces_per_s,
         "peak_mb": m.peak_mb,
         "warnings": m.warnings,
@@ -219,31 +220,21 @@ def _row(m: Evaluation) -> dict[str, Any]:
 
 def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
     low, high = scores["interval"]
-    rest = (f"{scores[k]:.4f}" for k in ("macro_f1", "uar", "ece"))
+    rest = (f"{scores[k]:.4f}" for k in ("macro_f1", "uar", "ece", "cross_entropy"))
     return scores["n"], f"{scores['accuracy']:.2%}", f"{low:.1%}–{high:.1%}", *rest
 
 
 def _print(models: list[str], found: list[Evaluation], together: Any, pair: Any) -> None:
-    columns = [
-        "model",
-        "faces",
-        "accuracy",
-        "95 %",
-        "macro F1",
-        "UAR",
-        "ECE",
-        "no duplicates",
-        "faces/s 1 / 16",
-    ]
+    figures = ("accuracy", "95 %", "macro F1", "UAR", "ECE", "cross-entropy")
     rows: list[tuple[object, ...]] = []
     for model, m in zip(models, found, strict=True):
         unseen = f"{m.unseen.accuracy:.2%} of {m.unseen.n}" if m.unseen else ""
-        pace = " / ".join(f"{v:.0f}" for v in m.faces_per_s.values())
-        rows.append((model, *_figures(m.scores.to_dict()), unseen, pace))
+        rows.append((model, *_figures(m.scores.to_dict()), unseen))
     if together:
         shares = ", ".join(f"{w:.2f}" for w in together["weights"] or ())
-        rows.append((f"{together['how']} {shares}".strip(), *_figures(together), "", ""))
-    print_table(columns, rows)
+        rows.append((f"{together['how']} {shares}".strip(), *_figures(together), ""))
+    print_table(["model", "faces", *figures, "no duplicates"], rows)
+    _print_cost(models, found)
     for model, m in zip(models, found, strict=True):
         _print_classes(model, m.scores)
     if pair:
@@ -252,6 +243,22 @@ def _print(models: list[str], found: list[Evaluation], together: Any, pair: Any)
             f"only the first right: {pair['only_first']}, only the second: {pair['only_second']}; "
             f"difference {pair['difference']:+.2%} ({low:+.2%} to {high:+.2%}), McNemar p = {pair['p']:.2g}"
         )
+
+
+def _print_cost(models: list[str], found: list[Evaluation]) -> None:
+    """Time, accuracy and memory side by side, as in table 5 of Aly et al. (2023)."""
+    columns = ["model", "seconds", "accuracy", "peak MB", "faces/s one by one", "in batches of 16"]
+    rows = [
+        (
+            model,
+            f"{m.seconds:.1f}",
+            f"{m.scores.accuracy:.2%}",
+            "" if m.peak_mb is None else f"{m.peak_mb:.0f}",
+            *(f"{pace:.0f}" for pace in m.faces_per_s.values()),
+        )
+        for model, m in zip(models, found, strict=True)
+    ]
+    print_table(columns, rows, title="All faces of the split on this machine")
 
 
 def _print_classes(model: str, scores: Scores) -> None:

@@ -110,7 +110,7 @@ class Trained(Trainable):
         default=False,
         metadata={"help": "on an accelerator, compute in float32 where bfloat16 would take half the time"},
     )
-    lighting: Literal["as-is", "equalise", "clahe", "dct"] = field(
+    lighting: Literal["as-is", "equalise", "clahe", "dct", "isotropic"] = field(
         default="as-is",
         metadata={"help": "what is done to a face's light first, in training and use: give both the same"},
     )
