@@ -168,6 +168,19 @@ def compare(truth: Integers, first: Doubles, second: Doubles, seed: int = 0) -> 
     return Comparison(won, lost, float(p), (won - lost) / n, (float(low), float(high)))
 
 
+def holm(p: Sequence[float]) -> list[float]:
+    """P values of m tests, adjusted so that the chance of any false alarm among them keeps to the level.
+
+    Step-down (Holm, Scandinavian Journal of Statistics 6, 1979): of the ascending p_(1) .. p_(m), the i-th
+    becomes the largest of (m - j + 1) p_(j), j <= i, at most 1. In the order given; empty for none.
+    """
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(np.asarray(p, np.float64)[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1)
+    return [float(value) for value in adjusted]
+
+
 def majority(members: Sequence[Doubles]) -> Doubles:
     """Each member (n, k) has one vote per face; ties go to the class with the higher mean probability."""
     stack = np.stack(members)

@@ -161,15 +161,47 @@ def test_trained_as_analyze_cuts_faces(fertool, folder: Path, trained: Path) -> 
     assert "cannot resume: another data than before" in again.stderr
 
 
-def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Path) -> None:
+def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Path, monkeypatch) -> None:
     words = ["--data", folder / "bars", "--plugin", folder / "tiny.py", "--ensemble", "average"]
     done = fertool("evaluate", trained, trained, *words, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert found["comparison"]["p"] == 1
+    (pair,) = found["comparisons"]
+    assert (pair["p"], pair["p_holm"], pair["difference"]) == (1, 1, 0)
     assert found["ensemble"]["accuracy"] == found["models"][0]["accuracy"]
-    shown = fertool("evaluate", trained, trained, *words)
-    assert "McNemar p = 1" in shown.out
+    monkeypatch.chdir(folder)
+    shown = fertool("evaluate", "whole/model.safetensors", "whole/model.safetensors", *words)
+    lines = shown.out.split("Every two on the same faces")[1].strip().splitlines()
+    heads = re.split(r" {2,}", lines[0].strip())
+    assert heads == ["first", "second", "only first right", "only second", "difference", "95 %", "McNemar p"]
+    assert lines[-1].split()[2:] == ["0", "0", "+0.00%", "+0.00%", "to", "+0.00%", "1"]
+
+
+def test_of_three_models_every_two_are_compared(fertool, folder: Path, trained: Path, monkeypatch) -> None:
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py", "--split", "train"]
+    models = [str(trained), NET, "tuyakov2022"]
+    done = fertool("evaluate", *models, *words, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    pairs = found["comparisons"]
+    assert [(pair["first"], pair["second"]) for pair in pairs] == [
+        (models[0], models[1]),
+        (models[0], models[2]),
+        (models[1], models[2]),
+    ]
+    accuracy = {name: model["accuracy"] for name, model in zip(models, found["models"], strict=True)}
+    for pair in pairs:
+        assert pair["difference"] == pytest.approx(accuracy[pair["first"]] - accuracy[pair["second"]])
+    # Trained on these bars, which are nothing to networks of faces: it wins twice, and by far.
+    ordered = sorted(pairs, key=lambda pair: pair["p"])
+    assert {pair["first"] for pair in ordered[:2]} == {models[0]}
+    assert ordered[0]["p_holm"] == pytest.approx(3 * ordered[0]["p"])
+    assert ordered[0]["p_holm"] < 0.01
+    monkeypatch.chdir(folder)
+    models[0] = "whole/model.safetensors"
+    shown = fertool("evaluate", *models, *words).out.split("Every two on the same faces")[1]
+    assert "p, Holm" in shown
+    assert len(shown.strip().splitlines()) == 2 + 3
 
 
 def test_weights_of_an_ensemble_are_fitted_on_validation(fertool, folder: Path, trained: Path) -> None:

@@ -118,6 +118,31 @@ def test_two_that_agree_do_not_differ() -> None:
     assert (found.p, found.difference, found.interval) == (1.0, 0.0, (0.0, 0.0))
 
 
+@pytest.mark.parametrize(
+    ("p", "adjusted"),
+    [
+        ([], []),
+        ([0.03], [0.03]),  # one test needs no correction
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 x .01; 2 x .03; 1 x .04, raised to the one before
+        ([0.02, 0.02], [0.04, 0.04]),  # 2 x .02; 1 x .02, raised
+        ([0.9, 0.6, 0.001], [1, 1, 0.003]),  # 2 x .6 is more than a probability can be
+        ([1, 1, 1], [1, 1, 1]),
+        ([0.005, 0.011, 0.02, 0.04, 0.13], [0.025, 0.044, 0.06, 0.08, 0.13]),  # 5, 4, 3, 2, 1 times
+    ],
+)
+def test_holm(p: list[float], adjusted: list[float]) -> None:
+    assert metrics.holm(p) == pytest.approx(adjusted)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.randoms())
+def test_holm_is_between_the_test_alone_and_bonferroni(p: list[float], chance) -> None:
+    adjusted = metrics.holm(p)
+    assert all(one <= other <= min(1, len(p) * one) for one, other in zip(p, adjusted, strict=True))
+    mixed = list(range(len(p)))
+    chance.shuffle(mixed)
+    assert metrics.holm([p[i] for i in mixed]) == [adjusted[i] for i in mixed], "the order does not matter"
+
+
 def test_majority_counts_heads_and_average_counts_belief() -> None:
     doubtful, sure = certain(np.array([0]), 3, 0.4), certain(np.array([1]), 3, 0.9)
     assert metrics.majority([doubtful, doubtful, sure]).argmax() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -116,7 +117,7 @@ def evaluate(
                 ]
             given = metrics.fit_weights(parts[0].take(held_out).labels, members)
     together = _together(found, ensemble, given)
-    pair = _compare(found)
+    pairs = _compare(models, found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
         print(f"fertool: {warning}", file=sys.stderr)
     if held_out == split:
@@ -126,9 +127,9 @@ def evaluate(
         )
     if json:
         rows = [_row(m) for m in found]
-        print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparison": pair})
+        print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparisons": pairs})
         return
-    _print(models, found, together, pair)
+    _print(models, found, together, pairs)
 
 
 def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset]) -> Division | None:
@@ -197,13 +198,19 @@ def _numbers(text: str, count: int) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def _compare(found: list[Evaluation]) -> dict[str, Any] | None:
+def _compare(models: list[str], found: list[Evaluation]) -> list[dict[str, Any]]:
+    """Every two models, in order; `p_holm` is corrected for the number of pairs."""
     from fertool.training import metrics
 
-    if len(found) != 2:
-        return None
-    first, second = found
-    return asdict(metrics.compare(first.truth, first.probabilities, second.probabilities))
+    pairs = list(combinations(range(len(found)), 2))
+    tests = [
+        metrics.compare(found[a].truth, found[a].probabilities, found[b].probabilities) for a, b in pairs
+    ]
+    adjusted = metrics.holm([test.p for test in tests])
+    return [
+        {"first": models[a], "second": models[b], **asdict(test), "p_holm": p}
+        for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
+    ]
 
 
 def _row(m: Evaluation) -> dict[str, Any]:
@@ -224,7 +231,7 @@ def _figures(scores: dict[str, Any]) -> tuple[object, ...]:
     return scores["n"], f"{scores['accuracy']:.2%}", f"{low:.1%}–{high:.1%}", *rest
 
 
-def _print(models: list[str], found: list[Evaluation], together: Any, pair: Any) -> None:
+def _print(models: list[str], found: list[Evaluation], together: Any, pairs: list[dict[str, Any]]) -> None:
     figures = ("accuracy", "95 %", "macro F1", "UAR", "ECE", "cross-entropy")
     rows: list[tuple[object, ...]] = []
     for model, m in zip(models, found, strict=True):
@@ -237,12 +244,28 @@ def _print(models: list[str], found: list[Evaluation], together: Any, pair: Any)
     _print_cost(models, found)
     for model, m in zip(models, found, strict=True):
         _print_classes(model, m.scores)
-    if pair:
+    if pairs:
+        _print_pairs(pairs)
+
+
+def _print_pairs(pairs: list[dict[str, Any]]) -> None:
+    """Who of two is better, and whether that may be chance."""
+    columns = ["first", "second", "only first right", "only second", "difference", "95 %", "McNemar p"]
+    rows = []
+    for pair in pairs:
         low, high = pair["interval"]
-        print(
-            f"only the first right: {pair['only_first']}, only the second: {pair['only_second']}; "
-            f"difference {pair['difference']:+.2%} ({low:+.2%} to {high:+.2%}), McNemar p = {pair['p']:.2g}"
+        rows.append(
+            (
+                *(pair[k] for k in ("first", "second", "only_first", "only_second")),
+                f"{pair['difference']:+.2%}",
+                f"{low:+.2%} to {high:+.2%}",
+                f"{pair['p']:.2g}",
+                *([f"{pair['p_holm']:.2g}"] if len(pairs) > 1 else []),
+            )
         )
+    print_table(
+        [*columns, *(["p, Holm"] if len(pairs) > 1 else [])], rows, title="Every two on the same faces"
+    )
 
 
 def _print_cost(models: list[str], found: list[Evaluation]) -> None:
