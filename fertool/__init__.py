@@ -9,7 +9,7 @@ beside it. Values, contracts and the hook marker are light; the four functions a
 from __future__ import annotations
 
 import sys
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,17 @@ _RENAMED = {
 _FUNCTIONS = ("analyze", "assess", "open", "report")
 
 
+class _Late(ModuleType):
+    """A helper module before its first use. Unlike `importlib.util.LazyLoader` in Python 3.11, it may be used
+    first by several threads at once."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(import_module(self.__name__))
+
+
 def __getattr__(name: str) -> Any:
     """`from fertool import crops` costs nothing until `crops` is used: numpy and OpenCV come in then."""
     if name in _FUNCTIONS:
@@ -110,14 +121,7 @@ def __getattr__(name: str) -> Any:
     if helper is None:
         raise AttributeError(f"module 'fertool' has no attribute {name!r}")
     full = f"fertool.{helper}"
-    if full not in sys.modules:
-        spec = find_spec(full)
-        assert spec is not None
-        assert spec.loader is not None
-        loader = LazyLoader(spec.loader)
-        module = sys.modules[full] = module_from_spec(spec)
-        loader.exec_module(module)
-    return sys.modules[full]
+    return import_module(full) if full in sys.modules else _Late(full)
 
 
 class _Facade(ModuleType):
