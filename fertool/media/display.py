@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import av.filter
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 
 from fertool.errors import ConfigError
@@ -125,7 +126,8 @@ def special(frame: VideoFrame) -> dict[str, int]:
 def matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:
     """(2, 2) part of the display matrix of a frame, without the shift: the pixel at the row vector (x, y)
     belongs at (x, y) @ it / 65536. None without one."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    # Not `frame.side_data`: the frame would keep that, and that the frame, until Python looks for cycles.
+    data = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # not in its stub
     return (
         None if data is None else np.frombuffer(bytes(cast("SideData", data)), np.int32).reshape(3, 3)[:2, :2]
     )
