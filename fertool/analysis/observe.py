@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from fertool.types import Sample
 
 log = logging.getLogger(__name__)
-BATCH, BATCH_BYTES = 4, 25e6
+BATCH, BATCH_BYTES = 4, 13e6
 """Samples measured together, by one worker: so many, or fewer of larger pictures; one at least. The size of
 the picture alone decides, so that results do not depend on the machine."""
-AHEAD, AHEAD_BYTES = 8, 25e6
+AHEAD, AHEAD_BYTES = 8, 13e6
 """Decoded samples waiting: so many, or fewer of larger pictures; two at least. With a batch for each worker,
-one more that is collected and one that is taken in, this bounds memory: on 2 cores 24 pictures of 720p,
-66 MB, 20 of 1080p, 124 MB, or 6 of 2160p, 149 MB."""
+one more that is collected and one that is taken in, this bounds memory: on 2 cores 20 pictures of 720p,
+55 MB, 10 of 1080p, 62 MB, or 6 of 2160p, 149 MB."""
 
 AUTO_SAMPLES, AUTO_FACES, AUTO_AGREED = 60, 9, 0.8
 """To find out how people are turned: how many samples are looked at, and how many with faces, at most; the

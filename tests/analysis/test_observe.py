@@ -45,7 +45,7 @@ BATCHES = [
     ([SMALL], [[0]]),
     ([SMALL] * 4, [[0, 1, 2, 3]]),
     ([SMALL] * 5, [[0, 1, 2, 3], [4]]),
-    ([FULL] * 9, [[0, 1, 2, 3], [4, 5, 6, 7], [8]]),
+    ([FULL] * 5, [[0, 1], [2, 3], [4]]),
     ([LARGE] * 3, [[0], [1], [2]]),
     ([SMALL] * 2 + [FULL] * 2, [[0, 1], [2, 3]]),  # one size in a batch
     ([SMALL] * 2 + [LARGE] * 2 + [SMALL], [[0, 1], [2], [3], [4]]),
@@ -61,8 +61,8 @@ def test_batches_hold_no_more_than_fits(sizes, expected) -> None:
 
 BOUNDS = [
     # size of the pictures, how many wait decoded, how many there are at most with two workers
-    ((1280, 720), 8, 24),
-    ((1920, 1080), 4, 20),
+    ((1280, 720), 4, 20),
+    ((1920, 1080), 2, 10),
     ((3840, 2160), 2, 6),
 ]
 

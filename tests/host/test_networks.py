@@ -83,7 +83,7 @@ def built(times: list[int], network: type[nn.Module] = Mean):
 # --- what is computed -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("count", [1, 2, 7, networks.AT_ONCE, networks.AT_ONCE + 1])
 def test_any_number_of_pictures(cache: Path, count: int) -> None:
     run = networks.on_processor(source(), built([]))
     (found,) = run(pictures(count))
@@ -137,6 +137,26 @@ def test_one_thread_that_does_not_spin(cache: Path) -> None:
     options = networks.session(model).get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_networks_of_one_process_share_their_memory(cache: Path) -> None:
+    """Ten copies of a network that needs 50 MB for a pass need it once: they run one after the other."""
+    script = """
+        import resource, numpy as np, torch
+        from torch import nn
+        from fertool.host import networks
+        wide = nn.Sequential(nn.Conv2d(3, 64, 1), nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 1, 1)).eval()
+        model = networks.to_onnx(wide, torch.zeros(1, 3, 320, 320), {"pictures": {0: "n"}, "out": {0: "n"}})
+        one = np.zeros((1, 3, 320, 320), np.float32)
+        kept, peaks = [], []
+        for _ in range(11):
+            kept.append(networks.session(model))
+            kept[-1].run(None, {"pictures": one})
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peaks[-1] - peaks[0])
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(script)], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 100  # MB; 10 times 50 with memory of their own
 
 
 # --- what is kept ---------------------------------------------------------------------------------
