@@ -83,10 +83,11 @@ class Stored:
 
     def begin(self, analysis: Analysis) -> None:
         """See `Sink`."""
-        if self.store.run_state(analysis.run.id) is None:
-            if self.store.home(analysis.recording.id) is None:  # else it moves when the run is finished
-                self.store.add_recording(analysis.recording)
-            self.store.begin_run(analysis.run)
+        with self.store.database.kept():
+            if self.store.run_state(analysis.run.id) is None:
+                if self.store.home(analysis.recording.id) is None:  # else it moves when the run is finished
+                    self.store.add_recording(analysis.recording)
+                self.store.begin_run(analysis.run)
 
     def commit(self, run: str, chunk: int, seconds: float, tables: dict[str, pl.DataFrame]) -> None:
         """See `Sink`."""

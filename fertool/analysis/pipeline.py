@@ -256,8 +256,9 @@ def assess(
     names = {rule.name for rule in rules}
     same = pairs if kept else []
     table = result.table()
-    store.save_rules((rule.name, rule.version, rule.feeds, rule.advises) for rule in rules)
-    result.absent = store.save_assessments(table, pairs, result.withdrawn, names, same, recut)
+    with store.database.kept():
+        store.save_rules((rule.name, rule.version, rule.feeds, rule.advises) for rule in rules)
+        result.absent = store.save_assessments(table, pairs, result.withdrawn, names, same, recut)
     log.info("judged: lectures %d, rules %d, assessments %d", len(pairs), len(rules), len(table))
     return result
 

@@ -135,22 +135,23 @@ STORY = (
 
 def store_demo(store: Store) -> None:
     """Write the simulated lectures, unless they are there, and what is known of the courses."""
-    there, usual = store.lectures(), store.baselines(COURSE)
-    for course, held in HELD.items():
-        store.describe_course(course, INSTRUCTOR, TOPICS[course], held)
-        for lecture in held:
-            if lecture not in PARTS or (course, lecture) in there:
-                continue
-            store_lecture(
-                store,
-                course,
-                lecture,
-                {student: _timeline(lecture, student, usual) for student in STUDENTS[course]},
-                recording_name=f"{lecture}.mp4",
-                segments=_segments(lecture),
-                notes=["simulated: no video lies behind this lecture"],
-                chunk_s=LECTURE_S,
-            )
+    with store.database.kept():
+        there, usual = store.lectures(), store.baselines(COURSE)
+        for course, held in HELD.items():
+            store.describe_course(course, INSTRUCTOR, TOPICS[course], held)
+            for lecture in held:
+                if lecture not in PARTS or (course, lecture) in there:
+                    continue
+                store_lecture(
+                    store,
+                    course,
+                    lecture,
+                    {student: _timeline(lecture, student, usual) for student in STUDENTS[course]},
+                    recording_name=f"{lecture}.mp4",
+                    segments=_segments(lecture),
+                    notes=["simulated: no video lies behind this lecture"],
+                    chunk_s=LECTURE_S,
+                )
 
 
 def shown(lecture: str, student: str) -> list[str]:

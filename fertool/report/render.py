@@ -114,16 +114,18 @@ def render(
     say = i18n.load(options.lang)
     out = out.resolve()
     _check_target(out)
-    lectures = store.lectures(course, lecture)
+    with store.database.kept():
+        lectures = store.lectures(course, lecture)
+        labels = {name: data.labels(store, name) for name in dict.fromkeys(name for name, _ in lectures)}
+        further = store.further_labels()
     if not lectures:
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
-    courses = dict.fromkeys(name for name, _ in lectures)
     told = {
-        name: data.shown_as(names.shown(name) if names else {}, data.labels(store, name)) for name in courses
+        name: data.shown_as(names.shown(name) if names else {}, known) for name, known in labels.items()
     }
     students = {
-        name: list(dict.fromkeys(told[name].get(label, label) for label in data.labels(store, name)))
-        for name in courses
+        name: list(dict.fromkeys(told[name].get(label, label) for label in known))
+        for name, known in labels.items()
     }
     registry = load_plugins() if options.registry is None else options.registry
     say = say.with_rules(registry)
@@ -136,7 +138,7 @@ def render(
         registry=registry,
         k=options.k,
         retention=options.retention,
-        further=store.further_labels(),
+        further=further,
     )
 
     def shoot(one: Digest) -> None:
@@ -230,7 +232,8 @@ def _read(
     progress: Callable[[str], None],
     sections: Sections,
 ) -> Course:
-    about, labels = describe(store, name), data.labels(store, name)
+    with store.database.kept():
+        about, labels = describe(store, name), data.labels(store, name)
     shown = names.shown(name) if names is not None else {}
     if shown:
         about = about.named(data.shown_as(shown, labels))

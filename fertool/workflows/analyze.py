@@ -99,11 +99,12 @@ def measure(plan: Plan, store: Store, reporter: Reporter) -> Measured:
 
     Raises StoreError, which the next recording would meet too. After an interruption the same call goes on.
     """
-    for line in privacy.unrecognizable(store, plan.settings, plan.tools.model):
-        reporter.warning(line)
-    if course := plan.syllabus:
-        held = {lecture.name: lecture.held for lecture in course.lectures}
-        store.describe_course(course.course, course.instructor, course.topics, held)
+    with store.database.kept():
+        for line in privacy.unrecognizable(store, plan.settings, plan.tools.model):
+            reporter.warning(line)
+        if course := plan.syllabus:
+            held = {lecture.name: lecture.held for lecture in course.lectures}
+            store.describe_course(course.course, course.instructor, course.topics, held)
     if plan.arguments.workers is None:
         return _one_by_one(plan, store, reporter)
     from fertool.workflows import workers
@@ -206,8 +207,11 @@ def _named_alike(store: Store, outcomes: Sequence[Outcome], reporter: Reporter) 
     """Say which lectures, named after their files, have several recordings now."""
     from fertool.media.remote import located
 
-    for home in sorted({home for one in outcomes if one.fresh and (home := store.home(one.recording))}):
-        paths = dict.fromkeys(path for path, *_ in store.recordings(*home))  # a file may have two pictures
+    with store.database.kept():
+        homes = sorted({home for one in outcomes if one.fresh and (home := store.home(one.recording))})
+        files = [(home, store.recordings(*home)) for home in homes]
+    for home, recordings in files:
+        paths = dict.fromkeys(path for path, *_ in recordings)  # a file may have two pictures
         names = [located(path).name for path in paths]
         if len(names) > 1:
             what = f"one lecture of {len(names)} recordings, named alike: {', '.join(names)}"
