@@ -38,6 +38,8 @@ class Aly2023(Trained):
       ResNet-50's own, which leaves 2 x 2 positions of them; `small`, the default, leaves 6 x 6.
     - of epochs, momentum, weight decay and augmentation nothing is said: 100, 0.9, none, flip. Parameters
       "receive initialization", the text does not say from what: here from random weights.
+    - tables 2 and 3 compare ResNet-50 before and after both adjustments: options `cbam=false` and
+      `pooled=false` take one away each, in training and in use alike. The weights that ship have both.
     """
 
     name: ClassVar[str] = "aly2023"
@@ -54,12 +56,23 @@ class Aly2023(Trained):
         metadata={"help": "small: 3x3, stride 1; paper: 7x7, stride 2, and max pooling, as in ResNet-50"},
     )
 
+    cbam: bool = field(
+        default=True, metadata={"help": "attention in every block; false for ResNet-50 without it"}
+    )
+    pooled: bool = field(
+        default=True,
+        metadata={"help": "shortcuts that halve the side average first; false: they skip three in four"},
+    )
+
     def network(self) -> torch.nn.Module:
         """See `Trainable.network`."""
+        from torch import nn
+
         from fertool_plugins.nets.attention import Cbam
         from fertool_plugins.nets.resnet import Pooled, resnet50
 
-        return Pooled(resnet50(self.stem, Cbam, pooled=True), len(self.labels))
+        attention = Cbam if self.cbam else nn.Identity
+        return Pooled(resnet50(self.stem, attention, self.pooled), len(self.labels))
 
 
 @hookimpl
