@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fertool.errors import ConfigError, PluginError
 from fertool.host import guard, options
+from fertool.host.ensemble import JOIN, Ensemble
 from fertool.host.registry import load_plugins
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Plugged(Generic[P]):
     plugin: P
     digest: str = ""
     """SHA-256 of the file it came from, when it was given as a file."""
+    members: tuple[Plugged[Any], ...] = ()
+    """Of an ensemble."""
 
     @property
     def first_name(self) -> str:
@@ -45,6 +48,8 @@ class Plugged(Generic[P]):
             "options": options.values(self.plugin),
             "weights": guard.weights(self.plugin),
         }
+        if self.members:
+            about["members"] = [member.describe() for member in self.members]
         return about | ({"file": self.digest} if self.digest else {})
 
 
@@ -96,11 +101,15 @@ def toolbox(settings: Settings, pairs: Sequence[str] = (), files: Sequence[Path]
     encoder = _plug(registry, "encoder", settings.encoder, given)
     classifier = None
     if settings.policy != "behaviour":
-        classifier = _plug(registry, "classifier", settings.classifier, given)
+        classifier = _classifier(registry, settings.classifier, given)
     rules = [_build(registry, "rule", found.plugin.name, given) for found in registry.of_kind("rule")]
     judges = [rule for rule in rules if not guard.available(rule.plugin)]
-    asked = ((detector, settings.detector), (encoder, settings.encoder), (classifier, settings.classifier))
-    used = [p.plugin.name for p in (detector, encoder, classifier, *judges) if p]
+    members = classifier.members if classifier else ()
+    asked = (
+        *((detector, settings.detector), (encoder, settings.encoder), (classifier, settings.classifier)),
+        *zip(members, settings.classifier.split(JOIN), strict=False),
+    )
+    used = [p.plugin.name for p in (detector, encoder, classifier, *members, *judges) if p]
     used += [name for p, name in asked if p and name in p.plugin.formerly]
     chosen = {name: kind for kind, name in registry.found if kind not in ("rule", "section")}
     options.check_names(options.parse(pairs), used, chosen)
@@ -134,6 +143,19 @@ def accelerator_driver() -> bool:
     except OSError:
         return False
     return True
+
+
+def _classifier(registry: Registry, name: str, given: options.Given) -> Plugged[Classifier]:
+    """The classifier of that name, or of `A+B` the ensemble, whose options are those given to `A+B`."""
+    names = name.split(JOIN)
+    members = tuple(_plug(registry, "classifier", one, given) for one in names)
+    if len(members) == 1:
+        return members[0]
+    joined = JOIN.join(member.plugin.name for member in members)
+    ensemble = options.build(Ensemble, given.get(joined, {}))
+    assert isinstance(ensemble, Ensemble)
+    ensemble.join([member.plugin for member in members])
+    return Plugged(ensemble, members=members)
 
 
 def _plug(registry: Registry, kind: str, name: str, given: options.Given) -> Plugged[Any]:

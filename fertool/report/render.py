@@ -120,9 +120,7 @@ def render(
         further = store.further_labels()
     if not lectures:
         raise FertoolError(_nothing(course, lecture), "`fertool analyze` comes first")
-    told = {
-        name: data.shown_as(names.shown(name) if names else {}, known) for name, known in labels.items()
-    }
+    told = {name: data.shown_as(names.shown(name) if names else {}, known) for name, known in labels.items()}
     students = {
         name: list(dict.fromkeys(told[name].get(label, label) for label in known))
         for name, known in labels.items()
@@ -269,6 +267,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         "say": say,
         "site": site,
         "plugin": text.plugin,
+        "members": text.members,
         "sections": lambda *_: [],
         "version": fertool.__version__,
         "emoticons": EMOTICONS,

@@ -137,10 +137,10 @@ def command(path: str, course: str, lecture: str, config: Mapping[str, Any]) -> 
     if mode := plugin(config, "consent").get("mode"):
         words += ["--consent", str(mode)]
     for kind in ("detector", "encoder", "classifier"):
-        part = plugin(config, kind)
-        options = part.get("options")
-        for option, value in options.items() if isinstance(options, dict) else ():
-            words += ["-o", f"{part.get('name')}.{option}={_spelled(value)}"]
+        for part in members(plugin(config, kind)):
+            options = part.get("options")
+            for option, value in options.items() if isinstance(options, dict) else ():
+                words += ["-o", f"{part.get('name')}.{option}={_spelled(value)}"]
     return shlex.join(words)
 
 
@@ -160,3 +160,9 @@ def plugin(config: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """One plugin's part of a run's configuration; empty when there was none, or it is malformed."""
     part = config.get(kind)
     return part if isinstance(part, dict) else {}
+
+
+def members(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A plugin's part of a configuration, followed by those of its members if it is an ensemble."""
+    found = part.get("members")
+    return [part, *(one for one in found if isinstance(one, dict))] if isinstance(found, list) else [part]

@@ -64,14 +64,18 @@ def test_what_is_taken_from_a_card(store: Store, tmp_path: Path, text: str, expe
     weights.with_suffix(".md").write_text(f"# Card\nSHA-256 `abc`\n\n{text}", encoding="utf-8")
     registry = load_plugins([plugin])
     assert cards(store, registry, "abc") == [method.Card("carded", *expected)]
+    assert cards(store, registry, "abc", ensemble=True) == [method.Card("carded", *expected)], "of a member"
     assert cards(store, registry, "abd") == [], "other weights than those that the card is about"
 
 
-def cards(store: Store, registry: Registry, digest: str) -> list[method.Card]:
+def cards(store: Store, registry: Registry, digest: str, *, ensemble: bool = False) -> list[method.Card]:
     about = {"name": "carded", "version": "1", "options": {}, "weights": {"carded.safetensors": digest}}
+    lecture = digest + "-both" * ensemble
+    if ensemble:
+        about = {"name": "carded+other", "version": "1", "members": [about, {"name": "other"}]}
     config = {"classifier": about}
-    store_lecture(store, "c", digest, {"A": timeline("happy*5")}, config=config)
-    return method.cards(registry, data.load(store, "c", digest).runs)
+    store_lecture(store, "c", lecture, {"A": timeline("happy*5")}, config=config)
+    return method.cards(registry, data.load(store, "c", lecture).runs)
 
 
 class Marked(HTMLParser):

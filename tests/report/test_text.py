@@ -177,6 +177,15 @@ def test_the_command_survives_a_shell() -> None:
     ]
 
 
+def test_the_command_names_options_of_an_ensemble_and_of_its_members() -> None:
+    parts = [{"name": "a", "options": {"deep": True}}, {"name": "b", "options": {}}, "odd"]
+    whole = {"name": "a+b", "options": {"file": "w.json"}, "members": parts}
+    words = shlex.split(text.command("v.mp4", "c", "l", {"classifier": whole}))
+    assert words[7:] == ["--classifier", "a+b", "-o", "a+b.file=w.json", "-o", "a.deep=true"]
+    assert text.members(whole) == [whole, *parts[:2]]
+    assert text.members({}) == [{}]
+
+
 def test_the_command_is_one_that_fertool_understands() -> None:
     """Its flags are those of `fertool analyze`, its values are read back as they were."""
     analyze = importlib.import_module("fertool.cli.analyze")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json as json_text
 import sys
 from dataclasses import asdict
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,6 +68,14 @@ def evaluate(
             metavar="W,W,...",
         ),
     ] = None,
+    weights_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights-to",
+            help="Write the weights of a weighted ensemble, for analyze --classifier A+B -o A+B.file=FILE.",
+            metavar="FILE",
+        ),
+    ] = None,
     align: Align = False,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -76,18 +86,28 @@ def evaluate(
 
     Data that were divided to train a weights file (train --split, --fold) are divided the same way again.
     """
+    from fertool.errors import ConfigError
+    from fertool.files import swapped
     from fertool.host import toolbox
+    from fertool.host.ensemble import Ensemble
     from fertool.training import evaluate as evaluation
     from fertool.training import metrics, trainer
     from fertool.training.datasets.division import divided
 
     given = _check(ensemble, weights, len(models))
+    if weights_to is not None and ensemble != "weighted":
+        raise ConfigError("--weights-to is for --ensemble weighted")
+    if weights_to is not None and not weights_to.parent.is_dir():
+        raise ConfigError(f"--weights-to: no folder {weights_to.parent}", "make it first")
     if folds is not None:
         _check_folds(split, ensemble)
     place = toolbox.device(device)
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
         check_align(classifier, align=align)
+    if weights_to is not None:
+        Ensemble().join(loaded)  # before anything takes time: could these be asked as one?
+    for classifier in loaded:
         guard.load(classifier, place)
     by_eyes = encoder(place) if align else None
     crops = {c.crop: c for c in loaded}
@@ -116,6 +136,10 @@ def evaluate(
                     for c, part, model in zip(loaded, parts, models, strict=True)
                 ]
             given = metrics.fit_weights(parts[0].take(held_out).labels, members)
+    if weights_to is not None:
+        shares = dict(zip((c.name for c in loaded), given or (), strict=True))
+        with swapped(weights_to) as draft:
+            draft.write_text(json_text.dumps(shares, indent=2) + "\n", encoding="utf-8")
     together = _together(found, ensemble, given)
     pairs = _compare(models, found)
     for warning in dict.fromkeys(w for m in found for w in m.warnings):

@@ -42,11 +42,15 @@ def trainable(name: str, pairs: list[str], files: list[Path]) -> Trainable:
 def chosen(model: str, pairs: list[str], files: list[Path]) -> Classifier:
     """A classifier by its name, or the one that a weights file was trained for."""
     from fertool.config import Settings
-    from fertool.errors import FertoolError
+    from fertool.errors import ConfigError, FertoolError
     from fertool.host import toolbox
+    from fertool.host.ensemble import JOIN
     from fertool.training.evaluate import made
 
     name = model
+    if JOIN in model and Path(model).suffix != ".safetensors":
+        what = f"{model}: expected one classifier, found an ensemble"
+        raise ConfigError(what, f"name its members one by one: {model.replace(JOIN, ' ')}")
     if Path(model).suffix == ".safetensors":
         if not Path(model).is_file():
             raise FertoolError(f"{model}: no such file")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fertool.contracts import Detector
 from fertool.host import options
-from fertool.report.text import plugin
+from fertool.report.text import members, plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -86,7 +86,8 @@ def formula(registry: Registry | None, row: Mapping[str, Any]) -> Formula:
 
 def cards(registry: Registry | None, runs: Iterable[Run]) -> list[Card]:
     """Figures of the classifiers in use, as far as a model card lies beside the very weights."""
-    used = {str(part["name"]): part for run in runs if (part := plugin(run.config, "classifier")).get("name")}
+    parts = [part for run in runs for part in members(plugin(run.config, "classifier"))]
+    used = {str(part["name"]): part for part in parts if part.get("name")}
     found = {it.plugin.name: it.plugin for it in registry.of_kind("classifier")} if registry else {}
     cards = []
     for name, part in sorted(used.items()):
