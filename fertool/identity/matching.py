@@ -170,6 +170,9 @@ def _cluster(embeddings: Floats, conflict: Bools, limit: float, hints: Pairs) ->
     i, j = hints[distance[hints[:, 0], hints[:, 1]] <= HINTED * limit].T
     distance[i, j] = distance[j, i] = 0
     distance[conflict] = CONFLICT
+    np.fill_diagonal(distance, np.inf)
+    if distance.min() > limit:  # everybody beside everybody, as in a short gallery: nothing to cluster
+        return np.arange(len(embeddings))
     np.fill_diagonal(distance, 0)
     from scipy.cluster.hierarchy import fcluster, linkage  # half a second, which only linking needs
     from scipy.spatial.distance import squareform

@@ -1,5 +1,9 @@
 """Who is who: clusters of embeddings that no overlap in time contradicts, matched with who is known."""
 
+import subprocess
+import sys
+from textwrap import dedent
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -127,6 +131,22 @@ def test_no_track_and_one_track(n):
     labels = link(rows.reshape(n, 16), one_after_the_other(n), LIMIT)
     assert labels.tolist() == [0] * n
     assert labels.dtype == np.int64
+
+
+def test_people_side_by_side_are_told_apart_without_scipy():
+    """Its import takes half a second, which a short recording would notice."""
+    script = """
+        import sys
+        import numpy as np
+        from fertool.identity.matching import link
+        alike = np.eye(3, dtype=np.float32)[[0, 0, 1]]  # two of three look the same
+        together, apart = np.array([[0.0, 9.0]] * 3), np.array([[0.0, 3.0], [3.0, 6.0], [6.0, 9.0]])
+        print(link(alike, together, 0.4).tolist(), "scipy" in sys.modules)
+        print(link(alike, apart, 0.4).tolist(), "scipy" in sys.modules)
+    """
+    words = [sys.executable, "-c", dedent(script)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[0, 1, 2] False", "[0, 0, 1] True"]
 
 
 @pytest.mark.parametrize(("limit", "students"), [(0.39, 2), (0.41, 1)])
