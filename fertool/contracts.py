@@ -186,6 +186,13 @@ class Trainable(Classifier):
         or (n, size, size, c) uint8 -> the same shape and type. Nothing, unless overridden."""
         return images
 
+    def outside(
+        self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
+    ) -> Mapping[str, torch.Tensor]:
+        """Weights from outside, under the names that they have in `network`, for `train --from`: what is
+        left out begins with random weights. Empty if `tensors` are none that it knows, as by default."""
+        return {}
+
     def loss(
         self,
         network: torch.nn.Module,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -117,11 +118,14 @@ def train(
     return _finish(network, plugin.labels, validation, folder, made)
 
 
-def check_start(plugin: Trainable, start: Path, folder: Path) -> None:
-    """FertoolError if a run into `folder` cannot begin with the weights in `start`: there are none, they are
-    another network's, or the run would write over them. `train` says so too, but after the data are ready."""
+def check_start(plugin: Trainable, start: Path, folder: Path) -> str:
+    """What of the network does not begin with the weights in `start`, in words; empty if all of it does.
+
+    FertoolError if a run into `folder` cannot begin with them: there are none, they are another network's,
+    or the run would write over them. `train` says so too, but after the data are ready.
+    """
     _check_apart(start, folder)
-    _take_over(plugin.network(), start)
+    return _take_over(plugin, plugin.network(), start)
 
 
 def check_splits(data: Dataset, validate_on: str | None = None) -> None:
@@ -262,7 +266,7 @@ def _begin(plugin: Trainable, recipe: Recipe, seed: int, device: str, start: Pat
     torch.manual_seed(seed)
     network = plugin.network()
     if start is not None:
-        _take_over(network, start)
+        _take_over(plugin, network, start)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TrainingState(network, deepcopy(network) if recipe.ema else None, _optimizer(network, recipe))
@@ -273,13 +277,25 @@ def _check_apart(start: Path, folder: Path) -> None:
         raise FertoolError(f"{start} lies in {folder}, where this run writes", "give another --out")
 
 
-def _take_over(network: nn.Module, path: Path) -> None:
-    """The weights of a file, packed or not; FertoolError if they are another network's."""
+def _take_over(plugin: Trainable, network: nn.Module, path: Path) -> str:
+    """The weights of a file, packed or not, or from outside; FertoolError if they are another network's.
+
+    -> as `check_start`.
+    """
+    tensors = quantized.read(path)[0]
+    outside = plugin.outside(network, tensors)
     try:
-        network.load_state_dict(quantized.read(path)[0])
+        network.load_state_dict(outside or tensors, strict=not outside)
     except RuntimeError as error:
         what = f"{path} holds weights of another network than the one to be trained"
         raise FertoolError(what, "give the options it was trained with, or another file") from error
+    if not outside:
+        return ""
+    counted = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
+    whole = Counter(name.partition(".")[0] for name in counted)
+    random = Counter(name.partition(".")[0] for name in counted if name not in outside)
+    parts = ", ".join(f"{count} of {whole[part]} in {part}" for part, count in random.items())
+    return f"{path}: weights from outside; tensors that begin at random: {parts}"
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -53,7 +53,8 @@ def train(
         Path | None,
         typer.Option(
             "--from",
-            help="Weights to begin with instead of random ones, a .safetensors file of the same network.",
+            help="Weights to begin with instead of random ones, a .safetensors file of the same network, or "
+            "of torchvision's ResNet for a network built on one.",
             metavar="FILE",
         ),
     ] = None,
@@ -106,8 +107,8 @@ def train(
         plan = replace(plan, epochs=epochs)
     folder = out or Path(f"{name}-{recipe}")
     _check_teachers(plan, teacher or [], pupil)
-    if start is not None:
-        trainer.check_start(pupil, start, folder)
+    if start is not None and (note := trainer.check_start(pupil, start, folder)):
+        print(note, file=sys.stderr)
     faces = load(data, pupil.crop.size, pupil.crop.channels)
     if division is not None:
         faces = divided(faces, division)

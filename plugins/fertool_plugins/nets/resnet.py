@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     Attention = Callable[[int], nn.Module]
     """Channels -> a module that keeps the shape of its input."""
 
@@ -109,6 +111,7 @@ class ResNet(nn.Sequential):
                 inputs = width * block.expansion
         super().__init__(*layers)
         self.outputs = inputs
+        self.depths = depths
 
 
 def _stem(stem: str, channels: int) -> list[nn.Module]:
@@ -127,6 +130,39 @@ def resnet50(
 ) -> ResNet:
     """ResNet-50: three to six bottleneck blocks per width. Options: see `ResNet`."""
     return ResNet(Bottleneck, (3, 4, 6, 3), stem, attention, pooled)
+
+
+def from_torchvision(features: ResNet, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights named and shaped as those of torchvision's ResNets, under the names of `features`; empty if
+    they are of another kind or depth. The classes (`fc`) are left out.
+
+    The first convolution sees three colors there. A gray picture has three equal ones, so the sum over them
+    is what it computes of such a picture. It is left out where its kernel has another size (stem `small`).
+    """
+    names = {"conv1": "0.0", "bn1": "0.1"}
+    blocks = ((place, block) for place, block in features.named_children() if isinstance(block, Block))
+    for layer, depth in enumerate(features.depths, 1):
+        for number in range(depth):
+            (place, block), theirs = next(blocks), f"layer{layer}.{number}"
+            bodies = [name for name, part in block.body.named_children() if isinstance(part, nn.Sequential)]
+            for i, body in enumerate(bodies, 1):
+                names[f"{theirs}.conv{i}"] = f"{place}.body.{body}.0"
+                names[f"{theirs}.bn{i}"] = f"{place}.body.{body}.1"
+            if isinstance(block.shortcut, nn.Sequential):
+                pooled = ".1" if isinstance(block.shortcut[0], nn.AvgPool2d) else ""
+                names[f"{theirs}.downsample.0"] = f"{place}.shortcut{pooled}.0"
+                names[f"{theirs}.downsample.1"] = f"{place}.shortcut{pooled}.1"
+    heads = {name.rpartition(".")[0] for name in tensors}
+    if heads - {"fc"} != set(names):
+        return {}
+    found = {}
+    for name, tensor in tensors.items():
+        head, _, leaf = name.rpartition(".")
+        if head != "fc":
+            found[f"{names[head]}.{leaf}"] = tensor
+    stem = features.state_dict()["0.0.weight"]
+    gray = found.pop("0.0.weight").float().sum(1, keepdim=True)
+    return found | ({"0.0.weight": gray} if gray.shape == stem.shape else {})
 
 
 class Pooled(nn.Module):

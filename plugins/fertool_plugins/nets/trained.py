@@ -21,6 +21,8 @@ from fertool import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
     import torch
@@ -185,6 +187,17 @@ class Trained(Trainable):
         pixels = images[..., : self.crop.channels]  # a plane of landmarks has no light
         prepared[..., : self.crop.channels] = lighting.METHODS[self.lighting](pixels)
         return prepared
+
+    def outside(
+        self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """See `Trainable.outside`: weights of torchvision's ResNets, for networks built on one."""
+        from fertool_plugins.nets.resnet import ResNet, from_torchvision
+
+        for name, part in network.named_modules():
+            if isinstance(part, ResNet):
+                return {f"{name}.{key}": value for key, value in from_torchvision(part, tensors).items()}
+        return {}
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """See `Classifier.classify`."""

@@ -57,7 +57,8 @@ class Khalid2025(Trained):
     - table 2 has FER2013's own division, table 5 three others: `fertool train --split 90/5/5`, 80/10/10 and
       70/15/15.
     - the text fine-tunes a pretrained ResNet-50, table 4 an InceptionV3 too. Option `backbone=resnet50`
-      starts from random weights, with a 3x3 stem for 48 pixels; there is no InceptionV3.
+      starts from random weights, or from outside ones with `--from`; its 3x3 stem
+      for 48 pixels is random in any case; there is no InceptionV3.
     """
 
     name: ClassVar[str] = "khalid2025"
