@@ -33,6 +33,9 @@ class Epoch:
     loss: float
     val_loss: float
     val_accuracy: float
+    train_accuracy: float | None = None
+    """Of training pictures as they come, undisturbed, as many as there are for validation (or all, if fewer);
+    None in logs of before it was measured."""
 
 
 @dataclass(slots=True)

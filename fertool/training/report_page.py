@@ -43,7 +43,7 @@ def write(
         scores=scores,
         labels=[c.label for c in scores.classes],
         history=history,
-        curves=[_curves(history, "loss", "val_loss"), _curves(history, "val_accuracy")],
+        curves=[_curves(history, "loss", "val_loss"), _curves(history, "train_accuracy", "val_accuracy")],
         matrix=_matrix(scores),
         wrong=worst(data, probabilities, [c.label for c in scores.classes]),
     )
@@ -61,7 +61,12 @@ def worst(data: Dataset, probabilities: Any, labels: Sequence[str]) -> list[tupl
 
 
 def _curves(history: Sequence[Epoch], *names: str) -> str:
-    words = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+    words = {
+        "loss": "training loss",
+        "val_loss": "validation loss",
+        "train_accuracy": "training accuracy",
+        "val_accuracy": "validation accuracy",
+    }
     epochs = [e.epoch for e in history]
     dashes = ("solid", "dot")
     lines = [
@@ -70,7 +75,7 @@ def _curves(history: Sequence[Epoch], *names: str) -> str:
     ]
     figure = _figure(lines, " and ".join(words[name] for name in names))
     figure.update_xaxes(title="epoch", rangemode="tozero")
-    if names == ("val_accuracy",):
+    if "val_accuracy" in names:
         figure.update_yaxes(tickformat=".0%")
     return _html(figure)
 

@@ -98,13 +98,17 @@ def train(
     images = torch.from_numpy(plugin.prepare(taught.images)).to(device)
     goal = torch.from_numpy(augment.targets(taught, recipe, said)).to(device)
     validation = replace(validation, images=plugin.prepare(validation.images))
+    # Evenly spaced, as many as for validation: enough for a curve, and no longer wait than for that one.
+    known = taught.at(np.linspace(0, len(taught) - 1, min(len(taught), len(validation))).astype(int))
+    known = replace(known, images=plugin.prepare(known.images))
     stored = time.monotonic()
     mixed = recipe.mixed and devices.quick_bfloat16(device)  # a recipe is for any machine
     learn = cuda_graphs.step(plugin, state.network, device, mixed=mixed)
     while state.epoch < recipe.epochs and not _done(state, recipe):
         loss, lr = _one_epoch(recipe, state, learn, images, goal, seed, device, step)
         logits = predict(state.kept, validation, device)
-        _note(state, recipe, lr, loss, logits, validation)
+        learned = float((predict(state.kept, known, device).argmax(1) == known.labels).mean())
+        _note(state, recipe, lr, loss, logits, validation, learned)
         last = state.epoch >= recipe.epochs or _done(state, recipe)
         if last or time.monotonic() >= stored + how.store_every_s:
             checkpoints.store(state, folder, identity)
@@ -234,9 +238,16 @@ def rate(recipe: Recipe, epoch: float) -> float:
 
 
 def _note(
-    state: TrainingState, recipe: Recipe, lr: float, loss: float, logits: Any, validation: Dataset
+    state: TrainingState,
+    recipe: Recipe,
+    lr: float,
+    loss: float,
+    logits: Any,
+    validation: Dataset,
+    learned: float,
 ) -> None:
-    """Add the epoch to the history, and to the counts that the scheduler reads."""
+    """Add the epoch to the history, and to the counts that the scheduler reads. `learned`: the accuracy on
+    training pictures."""
     truth = torch.from_numpy(validation.labels)
     val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
     accuracy = float((logits.argmax(1) == validation.labels).mean())
@@ -244,7 +255,7 @@ def _note(
         state.best_accuracy = accuracy
         state.best = {k: v.detach().clone() for k, v in state.kept.state_dict().items()}
     state.epoch += 1
-    state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy))
+    state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy, learned))
     watched = accuracy if recipe.watch == "accuracy" else -val_loss
     if watched > state.to_beat + recipe.min_gain:
         state.to_beat, state.bad_epochs = watched, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,15 @@ def test_names_stay_text(bars: Path, tmp_path: Path) -> None:
     data = load(bars, 16).take("public")
     rows = np.eye(7)[(data.labels + 1) % 7]
     data.ids[:] = "<script>alert(1)</script>"[: data.ids.dtype.itemsize // 4]
-    history = [Epoch(1, 0.1, 2.0, 1.9, 0.2), Epoch(2, 0.05, 1.5, 1.6, 0.3)]
+    history = [Epoch(1, 0.1, 2.0, 1.9, 0.2), Epoch(2, 0.05, 1.5, 1.6, 0.3, 0.875)]
     scores = metrics.score(data.labels, rows, EMOTIONS)
     path = report_page.write(tmp_path, "<b>title</b>", {"seed": 1}, history, scores, data, rows)
     text = path.read_text(encoding="utf-8")
     assert "<b>title" not in text
     assert "&lt;b&gt;title" in text
     assert "<td><script>" not in text
+    # Of an epoch that an older version trained, the accuracy on training pictures is not known.
+    rows = re.findall(r"<tr><td>\d</td>.*?</tr>", text)
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+    assert [row[-2:] for row in cells] == [["not measured", "20.00 %"], ["87.50 %", "30.00 %"]]
+    assert "training accuracy and validation accuracy" in text

@@ -161,7 +161,7 @@ def after_epochs(recipe: Recipe, curve: list[tuple[int, float]]) -> tuple[list[i
         logits = np.zeros((FACES, 7))
         logits[:right, 0], logits[right:, 1] = 100, wrong
         before = state.plateau
-        trainer._note(state, recipe, 1.0, 0.0, logits, faces)
+        trainer._note(state, recipe, 1.0, 0.0, logits, faces, 0.0)
         if state.plateau < before:
             halved.append(state.epoch)
         if trainer._done(state, recipe):
@@ -384,3 +384,32 @@ def test_states_are_stored_as_rarely_as_told_and_in_the_end(tiny, bars: Path, tm
     assert found == [False, False, True]
     assert same(often, rarely)
     assert len(checkpoints.history(state.parent)) == 3
+
+
+def test_the_training_accuracy_is_that_of_undisturbed_pictures(tiny, bars: Path, tmp_path: Path) -> None:
+    """Of 56 pictures to learn, as many as the 21 for validation, evenly spaced; as the weights of the end see
+    them where no moving average is kept."""
+    data, plan = load(bars, 16), replace(tiny.recipes["paper"], epochs=3)
+    run = train(tiny, plan, data, tmp_path / "run", seed=1)
+    history = checkpoints.history(tmp_path / "run")
+    taught, count = data.take("train"), len(data.take("public"))
+    places = [round(i * 55 / 20 - 0.499) for i in range(21)]  # 0, 2.75, 5.5, ... rounded down
+    network, _ = checkpoints.restored(tiny, run)
+    known = taught.at(np.array(places))
+    right = (trainer.predict(network, known).argmax(1) == known.labels).mean()
+    best = max(history, key=lambda epoch: epoch.val_accuracy)
+    assert (len(taught), count) == (56, 21)
+    assert best.train_accuracy == pytest.approx(right)
+
+
+def test_it_is_near_one_for_what_is_learned_by_heart_and_chance_for_the_rest(
+    tiny, bars: Path, tmp_path: Path
+) -> None:
+    data = load(bars, 16)
+    mixed = data.labels.copy()
+    held_out = data.split == "public"
+    mixed[held_out] = (mixed[held_out] + 3) % 7  # validation pictures with labels that nobody can learn
+    train(tiny, Recipe(epochs=12, batch=8, lr=0.05), replace(data, labels=mixed), tmp_path / "run")
+    last = checkpoints.history(tmp_path / "run")[-1]
+    assert last.train_accuracy > 0.9
+    assert last.val_accuracy < 0.3
