@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from fertool import Detector
 from fertool.host import registry
+from fertool_plugins.detectors.centerface import CenterFace
+from fertool_plugins.detectors.ssd import Ssd
+from fertool_plugins.detectors.yunet import Yunet
 from fertool_plugins.nets.trained import SHIPPED
 
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
@@ -103,3 +107,25 @@ def test_readme_compares_networks_with_the_figures_of_their_cards(name: str) -> 
     for row, accuracy in zip(("public", "public, cut as `analyze` cuts"), said, strict=True):
         (figure,) = re.findall(rf"^\| {row} \| 3589 \| ([^|]+) \|", card, re.MULTILINE)
         assert float(accuracy.rstrip(" %")) == pytest.approx(float(figure.rstrip("%")), abs=0.051), row
+
+
+PLUGINS = SHIPPED.parents[1]
+DETECTORS = [
+    (Yunet, PLUGINS / "detectors" / "yunet" / "weights" / "yunet_s.safetensors"),
+    (CenterFace, PLUGINS / "detectors" / "centerface" / "weights" / "centerface.onnx"),
+    (Ssd, PLUGINS / "faceapi" / "weights" / "ssd_mobilenetv1.safetensors"),
+]
+
+
+@pytest.mark.parametrize(("detector", "weights"), DETECTORS)
+def test_a_card_says_what_the_detector_and_its_weights_say(detector: type[Detector], weights: Path) -> None:
+    card = weights.with_suffix(".md").read_text(encoding="utf-8")
+    assert card.startswith(f"# Model card: detector `{detector.name}`\n{inspect.getdoc(detector)}\n")
+    sha = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert f"`{weights.name}`, {weights.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha}`.\n" in card
+    assert f"\n- License: {detector.license}. " in card
+    assert [*weights.parent.glob("LICENSE-*.txt")]
+    assert f"\n## Figures\n{detector.measured}\n" in card
+    for script in [*re.findall(r"`(plugins/tools/\S+\.py)`", card), "tests/bench/detectors.py"]:
+        assert script in card
+        assert (TOOLS.parents[1] / script).is_file()
