@@ -35,12 +35,13 @@ from fertool.text import plural
 from fertool.types import LectureKey, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fertool.analysis.observe import ProgressListener
     from fertool.analysis.request import Asked, Request
     from fertool.analysis.run import Analysis
     from fertool.contracts import Rule
+    from fertool.host.inference import Engine
     from fertool.media.remote import File
     from fertool.storage.runs import Recording, Run
     from fertool.storage.store import Store
@@ -68,13 +69,20 @@ class Outcome:
     """The lecture that it belonged to before."""
 
 
-def analyze(path: File, request: Request, store: Store, progress: ProgressListener) -> Outcome:
+def analyze(
+    path: File,
+    request: Request,
+    store: Store,
+    progress: ProgressListener,
+    engine: Callable[[], Engine] | None = None,
+) -> Outcome:
     """Measure one recording and store it; returns at once if that has been done already, or if the recording
     belongs to another lecture and `request.move` is not set.
 
+    `engine` gives the loaded tools of the request, the same ones every time: for several recordings.
     Raises FertoolError; a run that was interrupted, by whatever, goes on where it stopped.
     """
-    engine = cache(partial(load, request.tools, request.device))
+    engine = engine or cache(partial(load, request.tools, request.device))
     source = look(path, request)
     if request.find_rotation:
         source = stood_up(source, engine())

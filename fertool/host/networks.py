@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from fertool import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import onnxruntime
     import torch
@@ -95,8 +96,9 @@ def on_processor(source: Source, build: Callable[[], torch.nn.Module]) -> Run:
     original: list[torch.nn.Module] = []
 
     def export() -> bytes:
-        original[:] = [build()]
-        return _exported(source, original[0])
+        with _one_thread():
+            original[:] = [build()]
+            return _exported(source, original[0])
 
     try:
         ready = session(kept(source, export))
@@ -189,7 +191,7 @@ def kept(source: Source, make: Callable[[], bytes]) -> bytes:
     """The ONNX model of `source`: from the cache, or else made and put there.
 
     A damaged file is made once more. Where the folder cannot be written, the model is made at every start,
-    with a warning. Several processes may do all this at once.
+    with one warning for all networks. Several processes may do all this at once.
     """
     folder = cache_dir()
     path = folder / f"{source.name}-{source.key}.onnx" if folder else None
@@ -235,8 +237,24 @@ def _read(path: Path) -> bytes | None:
     return model if hashlib.sha256(model).digest() == content[:DIGEST] else None
 
 
+@cache
 def _cannot_keep(why: str) -> None:
+    """Said once: it is true of every network."""
     log.warning("networks are prepared at every start, for they cannot be kept: %s; see FERTOOL_CACHE", why)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch on the calling thread alone. Batches are small here: on a busy machine, several threads take
+    four times as long, for they wait for one another and burn what they wait."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _exported(source: Source, network: torch.nn.Module) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,14 +185,18 @@ def note(
 
 
 def _one_by_one(plan: Plan, store: Store, reporter: Reporter) -> Measured:
-    """In this process, straight into the database."""
+    """In this process, straight into the database. Networks are loaded once, where the first recording needs
+    them."""
+    from fertool.analysis.observe import load
     from fertool.analysis.pipeline import analyze as analyze_one
+    from fertool.host.toolbox import device
 
+    engine = cache(lambda: load(plan.tools, device(plan.settings.device)))
     measured = Measured([], [])
     for file, request in plan.requests:
         try:
             reporter.video(file)
-            outcome = analyze_one(file, request, store, reporter)
+            outcome = analyze_one(file, request, store, reporter, engine)
             measured.outcomes.append((str(file), outcome))
             note(file, request, outcome, store, reporter)
         except StoreError:

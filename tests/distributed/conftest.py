@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from same_rows import ROWS
 
 from fertool.demo.gallery import Person, make_gallery
 
-# Finds the two tiles without looking. FAULT names a file that says what goes wrong: "crash 3" is the end of a
-# process,
-# once, at its third call; "poison 728" ends it in native code at every picture of that width; "full 5000" is
-# a disk on which no file can be larger; "slow 0.5" makes every call of its first reader take as long.
+# Finds the two tiles without looking, or with YuNet. FAULT names a file that says what goes wrong:
+# "crash 3" is the end of a process, once, at its third call; "poison 728" ends it in native code at every
+# picture of that width; "full 5000" is a disk on which no file can be larger; "slow 0.5" makes every call of
+# its first reader take as long.
 DETECTOR = """
 import ctypes, os, resource, signal, time
 from pathlib import Path
 import numpy as np
 from fertool import Detector, Faces, hookimpl
+from fertool_plugins.detectors.yunet import Yunet
 
 class Tiles(Detector):
     name, version = "tiles", "1"
@@ -56,9 +58,20 @@ class Tiles(Detector):
         boxes = np.array([[x + 120, 40, x + 240, 200] for x in lit], np.float32).reshape(-1, 4)
         return Faces(boxes, np.full(len(lit), 0.9, np.float32))
 
+class TilesByYunet(Tiles):
+    name = "tiles-by-yunet"
+
+    def load(self, device):
+        print("networks are loaded")
+        self.yunet = Yunet()
+        self.yunet.load(device)
+
+    def one(self, image):
+        return self.yunet.detect([image])[0]
+
 @hookimpl
 def fertool_plugins():
-    return [Tiles]
+    return [Tiles, TilesByYunet]
 """
 Content = dict[str, list[tuple]]
 
@@ -126,15 +139,21 @@ class Lectures:
             return {t: con.execute(f"SELECT {c} FROM {t} ORDER BY ALL").fetchall() for t, c in ROWS.items()}
 
 
+@pytest.fixture(scope="session")
+def lectures_in(course: Path) -> Callable[[Path], Lectures]:
+    """Folder -> the course, analyzed there."""
+    return lambda folder: Lectures(course, folder, folder / "fault")
+
+
 @pytest.fixture
-def lectures(course: Path, tmp_path: Path) -> Lectures:
-    return Lectures(course, tmp_path, tmp_path / "fault")
+def lectures(lectures_in: Callable[[Path], Lectures], tmp_path: Path) -> Lectures:
+    return lectures_in(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def alone(course: Path) -> Content:
+def alone(lectures_in: Callable[[Path], Lectures], course: Path) -> Content:
     """What one process without workers makes of the course."""
-    one = Lectures(course, course, course / "fault")
+    one = lectures_in(course)
     done = one.analyze()
     assert done.returncode == 0, done.stderr
     found = one.rows()

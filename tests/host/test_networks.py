@@ -56,6 +56,12 @@ class Unknown(nn.Module):
         return torch.special.i1e(pictures.float().mean((1, 2, 3)))[:, None]
 
 
+@pytest.fixture(autouse=True)
+def nothing_said() -> None:
+    """What a process says once may have been said in another test."""
+    networks._cannot_keep.cache_clear()
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FERTOOL_CACHE", str(tmp_path / "cache"))
@@ -121,6 +127,22 @@ def test_what_cannot_be_exported_runs_in_pytorch(
         np.testing.assert_allclose(run(pictures(count))[0], expected)
     assert times == [1]
     assert not list(cache.glob("*"))
+
+
+def test_an_export_takes_one_thread_of_pytorch(cache: Path) -> None:
+    """And gives back those that its caller has, also where it fails."""
+    before, during = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    for network in (Mean, Unknown):
+
+        def build(network: type[nn.Module] = network) -> nn.Module:
+            during.append(torch.get_num_threads())
+            return network().eval()
+
+        networks.on_processor(source(network.__name__), build)
+        during.append(torch.get_num_threads())
+    torch.set_num_threads(before)
+    assert during == [1, 2, 1, 2]
 
 
 def test_what_build_raises_comes_out(cache: Path) -> None:
@@ -236,7 +258,7 @@ def test_a_folder_that_cannot_be_written(
         first = networks.on_processor(source(), built(times))
         second = networks.on_processor(source(), built(times))
     assert times == [1, 1]
-    assert "networks are prepared at every start, for they cannot be kept: " in caplog.text
+    assert caplog.text.count("networks are prepared at every start, for they cannot be kept: ") == 1
     assert "FERTOOL_CACHE" in caplog.text
     np.testing.assert_array_equal(first(pictures(5))[0], second(pictures(5))[0])
 

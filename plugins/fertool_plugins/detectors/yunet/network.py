@@ -83,7 +83,8 @@ def graph(tensors: Mapping[str, Floats]) -> bytes:
             nodes.append(helper.make_node("Reshape", [rows, f"flat_{depth}"], [f"{name}_{stride}"]))
             shape: list[str | int | None] = [1, f"cells_{stride}", depth]
             outputs.append(helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, shape))
-    used = {name: tensor for name, tensor in tensors.items() if not name.startswith("points")}
+    # Sorted, so that the same weights give the same bytes: a safetensors file is read in any order.
+    used = {name: tensor for name, tensor in sorted(tensors.items()) if not name.startswith("points")}
     stored = [numpy_helper.from_array(tensor, name) for name, tensor in used.items()]
     stored.append(helper.make_tensor("twice", TensorProto.FLOAT, [4], [1, 1, 2, 2]))
     stored += [helper.make_tensor(f"flat_{d}", TensorProto.INT64, [3], [1, -1, d]) for d in (1, 4)]
