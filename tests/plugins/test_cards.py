@@ -13,6 +13,7 @@ import pytest
 from safetensors import safe_open
 
 from fertool import Detector
+from fertool.config import Settings
 from fertool.host import registry
 from fertool_plugins.detectors.centerface import CenterFace
 from fertool_plugins.detectors.ssd import Ssd
@@ -129,3 +130,12 @@ def test_a_card_says_what_the_detector_and_its_weights_say(detector: type[Detect
     for script in [*re.findall(r"`(plugins/tools/\S+\.py)`", card), "tests/bench/detectors.py"]:
         assert script in card
         assert (TOOLS.parents[1] / script).is_file()
+
+
+def test_the_cards_of_classifiers_name_the_detector_that_finds_their_faces() -> None:
+    default = Settings().detector
+    card = Path(inspect.getfile(Yunet)).parent / "weights" / "yunet_s.md"
+    assert Yunet.name == default
+    assert f"`{default}` finds the faces" in TEMPLATE
+    assert card.relative_to(SHIPPED.parents[1]).as_posix() in TEMPLATE
+    assert card.is_file()
