@@ -16,9 +16,10 @@ from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
-from types import FunctionType, SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
@@ -212,14 +213,25 @@ def _entry_points() -> list[tuple[EntryPoint, str]]:
     return [pair for name in ordered for pair in seen[name]]
 
 
+class _Uncompiled(SourceFileLoader):
+    """Reads the source every time. Python would keep a compiled copy beside it, and take that for a file
+    that was edited within the same second and kept its length."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _load_file(registry: Registry, file: Path) -> None:
     if not file.is_file():
         raise PluginError(f"--plugin {file}: no such file", "give the path of a Python file")
     digest = sha256(file)
     name = f"fertool_plugin_{digest[:12]}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise PluginError(f"--plugin {file}: not a Python file", "its name should end in .py")
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Uncompiled(name, str(file)))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
