@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import av
 import pytest
 from hypothesis import given
@@ -113,7 +115,10 @@ def test_what_an_encoder_writes(videos, tmp_path) -> None:
         av.codec.Codec("libsvtav1", "w")
     except ValueError:
         pytest.skip("this PyAV has no libsvtav1")
+    scheduling = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
     path = videos.write(tmp_path / "a.webm", 60, "libsvtav1", options={"g": "60", "preset": "12"})
+    if scheduling is not None:
+        assert os.sched_getscheduler(0) == scheduling, "the encoder's real-time priority is taken back"
     units = Units()
     with av.open(str(path)) as container:
         free = [units.disposable(bytes(packet)) for packet in container.demux(video=0) if packet.size]

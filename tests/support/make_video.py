@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -88,6 +90,21 @@ def encode(
     yield from stream.encode(None)
 
 
+@contextmanager
+def usual_scheduling() -> Iterator[None]:
+    """SVT-AV1 gives the calling thread real-time priority, where it may, and never takes it back. A browser
+    that a test starts later would inherit it and leave no processor to anybody."""
+    if not hasattr(os, "sched_getscheduler"):  # outside Linux
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+
+
+@usual_scheduling()
 def write(path: Path, frames: int = 60, codec: str = "libx264", **given: Any) -> Path:
     """A file in the container its suffix asks for. `given`: fields of `Video`."""
     how = Video(**given)
