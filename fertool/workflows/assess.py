@@ -86,7 +86,7 @@ def outdated(store: Store, settings: Settings) -> tuple[list[Judged], dict[str, 
         return [], {}  # a file that fertool.toml names: reported by the commands that need it
     versions = {found.plugin.name: found.plugin.version for found in rules}
     lectures = {row[:2] for row in judged if versions.get(row[2], row[3]) != row[3]}
-    if lectures:
+    if lectures:  # seldom, and to open the database takes 30 ms of every command
         lectures &= set(store.lectures())
     return [row for row in judged if row[:2] in lectures], versions
 

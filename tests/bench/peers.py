@@ -26,7 +26,7 @@ from analyze import DECODE, lecture, timed
 from fertool.demo.gallery import Person, make_gallery
 
 FER = ["fer==25.10.3", "--no-deps"]  # asks for PyTorch of another year, for a detector that is not used
-FER_NEEDS = [
+FER_NEEDS = [  # its cascade is not read by OpenCV 5; it imports pkg_resources, which new setuptools lack
     "tensorflow-cpu",
     "opencv-contrib-python-headless<5",
     "pandas",
