@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class Augment:
     """Probability of a 3 x 3 blur."""
     erase: float = 0.0
     """Probability that a rectangle is painted over (Zhong et al., 2020)."""
+    disturb: float = 0.0
+    """Probability of one of the disturbances of lectures, first of all: few pixels, compression, dark,
+    backlight, a turned head, a hand, a mask, glasses (`fertool.training.disturbances`)."""
     crop: float = 0.0
     """So much of the side is cut away, the window being at another place in every batch. For networks that
     take any side; they are used with the whole picture all the same (Touvron et al., 2019)."""
@@ -97,5 +100,7 @@ class Recipe:
 
 
 def current(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe as a file of any version holds them, by the names of today."""
-    return {RENAMED.get(name, name): value for name, value in stored.items()}
+    """The fields of a recipe as a file of any version holds them, by the names of today; changes of pictures
+    that its version did not have are off."""
+    found = {RENAMED.get(name, name): value for name, value in stored.items()}
+    return found | {"augment": asdict(Augment(**found["augment"]))} if "augment" in found else found

@@ -16,6 +16,8 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from fertool.errors import ConfigError
+from fertool.training import disturbances
+from fertool.training.draws import around, between, some
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
@@ -146,17 +148,20 @@ def augment(images: Tensor, how: Augment, generator: Generator) -> Tensor:
     is brightened. A plane of landmarks (`Crop.anchors`) is moved with its picture and keeps its light.
     """
     seen = images.shape[1] - 1 + images.shape[1] % 2  # 1 or 3 of what may be 2 or 4 planes
-    lit = _light(images[:, :seen], how, generator)
+    lit = images[:, :seen]
+    if how.disturb:
+        lit = disturbances.one_of(lit, how.disturb, generator)
+    lit = _light(lit, how, generator)
     if how.blur:
-        lit = _some(lit, blur(lit), how.blur, generator)
+        lit = some(lit, blur(lit), how.blur, generator)
     images = torch.cat([lit, images[:, seen:]], dim=1)
     if how.flip:
-        images = _some(images, images.flip(-1), 0.5, generator)
+        images = some(images, images.flip(-1), 0.5, generator)
     if how.rotate_deg or how.scale or how.shift:
         images = _move(images, how, generator)
     if how.erase:
         lit = images[:, :seen]
-        lit = _some(lit, _erased(lit, generator), how.erase, generator)
+        lit = some(lit, _erased(lit, generator), how.erase, generator)
         images = torch.cat([lit, images[:, seen:]], dim=1)
     if how.crop:
         images = _window(images, how.crop, generator)
@@ -197,9 +202,9 @@ def _light(images: Tensor, how: Augment, generator: Generator) -> Tensor:
     """Brightness, then contrast around the mean of the picture, clipped to 0..1."""
     if not (how.brightness or how.contrast):
         return images
-    images = images * _around(1, how.brightness, images, generator)
+    images = images * around(1, how.brightness, images, generator)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return ((images - mean) * _around(1, how.contrast, images, generator) + mean).clamp(0, 1)
+    return ((images - mean) * around(1, how.contrast, images, generator) + mean).clamp(0, 1)
 
 
 def _move(images: Tensor, how: Augment, generator: Generator) -> Tensor:
@@ -207,11 +212,11 @@ def _move(images: Tensor, how: Augment, generator: Generator) -> Tensor:
 
     In the coordinates of `affine_grid` a picture reaches from -1 to 1, so its side is 2.
     """
-    angle = _around(0, math.radians(how.rotate_deg), images, generator).flatten()
-    shrink = 1 / _around(1, how.scale, images, generator).flatten()
+    angle = around(0, math.radians(how.rotate_deg), images, generator).flatten()
+    shrink = 1 / around(1, how.scale, images, generator).flatten()
     cosine, sine = angle.cos() * shrink, angle.sin() * shrink
-    x = _around(0, 2 * how.shift, images, generator).flatten()
-    y = _around(0, 2 * how.shift, images, generator).flatten()
+    x = around(0, 2 * how.shift, images, generator).flatten()
+    y = around(0, 2 * how.shift, images, generator).flatten()
     # Rows map a place in the result to the place in the picture that it shows.
     matrices = torch.stack([torch.stack([cosine, -sine, x], 1), torch.stack([sine, cosine, y], 1)], 1)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
@@ -228,30 +233,16 @@ def _window(images: Tensor, crop: float, generator: Generator) -> Tensor:
 
 def _erased(images: Tensor, generator: Generator) -> Tensor:
     """Each with a rectangle of one random gray (Zhong et al., "Random erasing", 2020)."""
-    area = _between(*ERASED, images, generator)
-    aspect = _between(math.log(ASPECT), -math.log(ASPECT), images, generator).exp()
+    area = between(*ERASED, images, generator)
+    aspect = between(math.log(ASPECT), -math.log(ASPECT), images, generator).exp()
     rows = _band((area * aspect).sqrt(), images.shape[2], generator).transpose(2, 3)
     columns = _band((area / aspect).sqrt(), images.shape[3], generator)
-    return torch.where(rows & columns, _between(0, 1, images, generator), images)
+    return torch.where(rows & columns, between(0, 1, images, generator), images)
 
 
 def _band(length: Tensor, pixels: int, generator: Generator) -> Tensor:
     """(n, 1, 1, pixels) bool: pixels whose center is in a stretch of that share of the side, anywhere."""
     length = length.clamp(max=1)
-    start = _between(0, 1, length, generator) * (1 - length)
+    start = between(0, 1, length, generator) * (1 - length)
     centers = (torch.arange(pixels, device=length.device) + 0.5) / pixels
     return (start <= centers) & (centers < start + length)
-
-
-def _some(images: Tensor, changed: Tensor, probability: float, generator: Generator) -> Tensor:
-    return torch.where(_between(0, 1, images, generator) < probability, changed, images)
-
-
-def _around(middle: float, reach: float, images: Tensor, generator: Generator) -> Tensor:
-    return _between(middle - reach, middle + reach, images, generator)
-
-
-def _between(low: float, high: float, images: Tensor, generator: Generator) -> Tensor:
-    """(n, 1, 1, 1) uniform in low..high, one for each picture, on the pictures' device."""
-    drawn = torch.rand(len(images), 1, 1, 1, generator=generator, device=generator.device)
-    return (drawn * (high - low) + low).to(images.device)

@@ -132,6 +132,30 @@ def test_the_peak_of_memory_is_that_of_the_classification() -> None:
     assert evaluate._peak_mb() <= before + 50, "and is forgotten"
 
 
+def test_conditions_of_lectures_stand_in_a_table(fertool, folder: Path, trained: Path) -> None:
+    words = ["evaluate", trained, "--data", folder / "bars", "--plugin", folder / "tiny.py", "--robustness"]
+    model = json.loads(fertool(*words, "--json").out)["models"][0]
+    names = [one["name"] for one in model["conditions"]]
+    assert names[0] == "as they come"
+    assert names[-3:] == ["darkest third", "middle third", "brightest third"]
+    assert {"24 px", "H.264 at 300 kbit/s", "dark", "mask"} <= set(names)
+    assert model["conditions"][0]["accuracy"] == model["accuracy"]
+    assert [one["n"] for one in model["conditions"]] == [21] * (len(names) - 3) + [7, 7, 7]
+    table = fertool(*words).out.split("under the conditions of lectures")[1]
+    lines = [re.split(r" {2,}", line.strip()) for line in table.splitlines() if line.strip()]
+    assert lines[0] == ["condition", "faces", "accuracy", "95 %", "ECE"]
+    shown = [[one["name"], str(one["n"]), f"{one['accuracy']:.2%}"] for one in model["conditions"]]
+    assert [line[:3] for line in lines[2:]] == shown
+    without = json.loads(fertool(*words[:-1], "--json").out)["models"][0]
+    assert without["conditions"] == []
+
+
+def test_conditions_are_not_for_folds(fertool, folder: Path, trained: Path) -> None:
+    done = fertool("evaluate", trained, "--data", folder / "bars", "--folds", 3, "--robustness")
+    assert done.code == 2
+    assert done.err == "fertool: --folds measures every picture once, by one model: leave --robustness out\n"
+
+
 def test_evaluate_as_analyze_cuts_faces(fertool, folder: Path, trained: Path) -> None:
     words = ["evaluate", trained, "--data", folder / "bars", "--plugin", folder / "tiny.py", "--json"]
     plain, cut = fertool(*words), fertool(*words, "--align")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fertool.training.datasets.division import Division
     from fertool.training.evaluate import Evaluation
     from fertool.training.metrics import Scores
+    from fertool.training.robustness import Condition
 
 
 ENSEMBLES = ("majority", "average", "weighted")
@@ -76,6 +77,14 @@ def evaluate(
             metavar="FILE",
         ),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Also as lectures show faces: few pixels, H.264, dark, turned, covered, ...; and by their "
+            "brightness.",
+        ),
+    ] = False,
     align: Align = False,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -93,6 +102,7 @@ def evaluate(
     from fertool.training import evaluate as evaluation
     from fertool.training import metrics, trainer
     from fertool.training.datasets.division import divided
+    from fertool.training.robustness import measure as under
 
     given = _check(ensemble, weights, len(models))
     if weights_to is not None and ensemble != "weighted":
@@ -100,7 +110,7 @@ def evaluate(
     if weights_to is not None and not weights_to.parent.is_dir():
         raise ConfigError(f"--weights-to: no folder {weights_to.parent}", "make it first")
     if folds is not None:
-        _check_folds(split, ensemble)
+        _check_folds(split, ensemble, robustness=robustness)
     place = toolbox.device(device)
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
@@ -126,6 +136,10 @@ def evaluate(
             evaluation.measure(c, each, split, division=division, encoder=by_eyes, tta=tta, seen=show(model))
             for c, each, model in zip(loaded, faces, models, strict=True)
         ]
+        conditions = [
+            under(c, part.take(split), by_eyes, seen=show) if robustness else []
+            for c, part in zip(loaded, parts, strict=True)
+        ]
         if fitted:
             members = [m.probabilities for m in found]
             if held_out != split:
@@ -150,10 +164,13 @@ def evaluate(
             file=sys.stderr,
         )
     if json:
-        rows = [_row(m) for m in found]
+        rows = [_row(m, each) for m, each in zip(found, conditions, strict=True)]
         print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparisons": pairs})
         return
     _print(models, found, together, pairs)
+    for model, each in zip(models, conditions, strict=True):
+        if each:
+            _print_conditions(model, each)
 
 
 def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset]) -> Division | None:
@@ -202,10 +219,10 @@ def _check(ensemble: str | None, weights: str | None, count: int) -> list[float]
     return _numbers(weights, count)
 
 
-def _check_folds(split: str | None, ensemble: str | None) -> None:
+def _check_folds(split: str | None, ensemble: str | None, *, robustness: bool) -> None:
     from fertool.errors import ConfigError
 
-    for flag, value in (("--split", split), ("--ensemble", ensemble)):
+    for flag, value in (("--split", split), ("--ensemble", ensemble), ("--robustness", robustness or None)):
         if value is not None:
             raise ConfigError(f"--folds measures every picture once, by one model: leave {flag} out")
 
@@ -237,7 +254,7 @@ def _compare(models: list[str], found: list[Evaluation]) -> list[dict[str, Any]]
     ]
 
 
-def _row(m: Evaluation) -> dict[str, Any]:
+def _row(m: Evaluation, conditions: list[Condition]) -> dict[str, Any]:
     return {
         "name": m.name,
         **m.scores.to_dict(),
@@ -245,6 +262,7 @@ def _row(m: Evaluation) -> dict[str, Any]:
         "seconds": m.seconds,
         "faces_per_s": m.faces_per_s,
         "peak_mb": m.peak_mb,
+        "conditions": [one.to_dict() for one in conditions],
         "warnings": m.warnings,
     }
 
@@ -315,6 +333,19 @@ def _print_classes(model: str, scores: Scores) -> None:
     rows = [(c.label, *counts) for c, counts in zip(scores.classes, scores.confusion, strict=True)]
     title = f"{model}: faces of the expression in front, by what they were taken for"
     print_table(["", *(c.label for c in scores.classes)], rows, title=title)
+
+
+def _print_conditions(model: str, conditions: list[Condition]) -> None:
+    """Accuracy and calibration, condition by condition."""
+    rows = []
+    for one in conditions:
+        low, high = one.interval
+        rows.append((one.name, one.n, f"{one.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{one.ece:.3f}"))
+    print_table(
+        ["condition", "faces", "accuracy", "95 %", "ECE"],
+        rows,
+        title=f"{model}: under the conditions of lectures",
+    )
 
 
 def _print_folds(

@@ -23,6 +23,7 @@ BEST = replace(
 )
 DISTILLED = replace(BEST, epochs=272, label_smoothing=0.0, teacher=0.6)
 CONTINUED = replace(TAUGHT, epochs=140, vote_head=True)
+ROBUST = replace(CONTINUED, epochs=14, lr=0.03, augment=replace(TAUGHT.augment, disturb=0.5))
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Compact(Trained):
         "best": BEST,
         "distilled": DISTILLED,
         "taught": CONTINUED,
+        "robust": ROBUST,
     }
 
     def network(self) -> torch.nn.Module:
