@@ -151,9 +151,9 @@ def _one_stream(pictures: Pixels) -> Pixels:
     file.seek(0)
     with av.open(file, "r") as container:
         *_, last = container.decode(video=0)
-    shown = last.to_ndarray(format="bgr24" if pictures.ndim == 4 else "gray")
+    seen = np.asarray(last.to_ndarray(format="bgr24" if pictures.ndim == 4 else "gray"), np.uint8)
     starts = corners + margin
-    return np.stack([shown[top : top + side, left : left + side] for top, left in starts])
+    return np.stack([seen[top : top + side, left : left + side] for top, left in starts])
 
 
 def _pixels(images: torch.Tensor, like: Pixels) -> Pixels:
