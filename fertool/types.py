@@ -140,6 +140,8 @@ class Crop:
     anchors: float = 0.0
     """More than 0: one more plane, which says how near the nearest landmark is: 255 exp(-d^2 / (2 s^2)), s
     being `anchors` sides of the crop. Black without landmarks."""
+    anchor_points: tuple[int, ...] = ()
+    """Which of 68 landmarks count for `anchors`, from 0 on; empty: all. Of five, all do."""
     center: tuple[float, float] = (0.5, 0.43)
     """Where the middle of eyes and mouth lies in an aligned crop without margin: shares of its side from the
     left and from the top. Unless given, as the networks of face-api.js were trained."""

@@ -51,6 +51,8 @@ def cut(image: Image, boxes: Floats, landmarks: Floats | None, crop: Crop) -> np
 
 def _nearness(points: Doubles, crop: Crop) -> npt.NDArray[np.uint8]:
     """(k, 2) landmarks in crop pixels -> (size, size): the plane that `Crop.anchors` describes."""
+    if crop.anchor_points and len(points) == 68:
+        points = points[list(crop.anchor_points)]
     known = points[np.isfinite(points).all(axis=1)]
     pixels = np.arange(crop.size)
     across = (pixels[:, None] - known[:, 0]) ** 2  # (size, k)

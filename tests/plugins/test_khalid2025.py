@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from fertool.errors import FertoolError
 from fertool.host.options import build
 from fertool_plugins.classifiers.khalid2025 import Khalid2025
+from fertool_plugins.nets.attention import SelfChannelAttention
 
 CONVOLUTIONS = [(1, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]
 
@@ -95,6 +97,68 @@ def test_the_crop_has_a_plane_for_landmarks_if_they_are_wanted() -> None:
     prepared = Khalid2025(anchors=True, lighting="equalise").prepare(faces)
     assert not np.array_equal(prepared[..., 0], faces[..., 0])
     np.testing.assert_array_equal(prepared[..., 1], faces[..., 1])
+
+
+def test_primary_landmarks_are_those_of_table_1() -> None:
+    crop = Khalid2025(anchors=True, landmarks="primary").crop
+    assert len(crop.anchor_points) == 11
+    # The points in the order of a face: brows from left to right, eyes, nose, mouth; by iBUG's 68.
+    brows, eyes, nose, mouth = (set(range(*span)) for span in ((17, 27), (36, 48), (27, 36), (48, 68)))
+    counted = [len(part & set(crop.anchor_points)) for part in (brows, eyes, nose, mouth)]
+    assert counted == [4, 4, 1, 2]
+    assert Khalid2025(anchors=True).crop.anchor_points == ()
+    assert Khalid2025(landmarks="primary").crop == Khalid2025().crop, "nothing without anchors"
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_layers_add_their_parameters_and_nothing_else(layers: int) -> None:
+    network = build(Khalid2025, {"layers": layers, "attention": "both"}).network().eval()
+    count = sum(p.numel() for p in network.parameters())
+    assert count == 1_326_183 + (layers - 1) * attention(256), "attention over channels has none"
+    with torch.inference_mode():
+        assert network(torch.rand(2, 1, 48, 48)).shape == (2, 7)
+
+
+def test_every_layer_is_used_and_drawn_by_landmarks() -> None:
+    torch.manual_seed(0)
+    network = Khalid2025(layers=2).network().eval()
+    images = two_planes(torch.rand(2, 1, 48, 48))
+    before = network(images)
+    for layer in (network.attention, network.further[0]):
+        kept = layer.value.weight.data.clone()
+        layer.value.weight.data.zero_()
+        assert not torch.allclose(network(images), before)
+        assert not torch.allclose(network(images), network(images[:, :1])), "the other one is drawn, too"
+        layer.value.weight.data.copy_(kept)
+    for layer in (network.attention, network.further[0]):
+        layer.value.weight.data.zero_()
+    torch.testing.assert_close(network(images), network(images[:, :1]))
+
+
+def test_channels_attend_by_hand() -> None:
+    """Two channels, two positions: equation 7 with channels in the place of positions."""
+    x = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
+    scale = 2**0.5
+    first = torch.softmax(torch.tensor([1 / scale, 0.0]), 0)
+    second = torch.softmax(torch.tensor([0.0, 4 / scale]), 0)
+    rows = torch.stack([first, second]) @ torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    expected = x + rows.reshape(x.shape)
+    torch.testing.assert_close(SelfChannelAttention()(x), expected)
+
+
+def test_shipped_weights_fit_the_network_as_it_is_by_default() -> None:
+    from fertool.host import quantized
+
+    plain = Khalid2025()
+    plain.network().load_state_dict(quantized.read(plain.path)[0])
+    with pytest.raises(RuntimeError, match="further"):
+        Khalid2025(layers=2).network().load_state_dict(quantized.read(plain.path)[0])
+
+
+@pytest.mark.parametrize("layers", [0, -1])
+def test_at_least_one_layer(layers: int) -> None:
+    with pytest.raises(FertoolError, match="at least 1"):
+        build(Khalid2025, {"layers": layers})
 
 
 def test_recipe_of_the_paper() -> None:

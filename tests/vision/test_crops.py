@@ -341,6 +341,22 @@ def test_a_plane_says_how_near_a_landmark_is_by_hand() -> None:
     np.testing.assert_array_equal(cut[..., :1], plain)
 
 
+def test_only_the_landmarks_that_are_asked_for_count() -> None:
+    def plane(landmarks, **how) -> np.ndarray:
+        crop = Crop(20, align=False, channels=1, anchors=0.1, **how)
+        return crops.cut(ramp(), boxes((50, 50, 90, 90)), landmarks, crop)[0, :, :, 1]
+
+    both = face_at((50, 60), (86, 60))  # number 0, and 1 to 67
+    first, others = plane(both, anchor_points=(0,)), plane(both, anchor_points=(40, 67))
+    assert first[5, 0] == 255
+    assert first[5, 18] < 1
+    assert others[5, 18] == 255
+    assert others[5, 0] < 1
+    np.testing.assert_array_equal(np.maximum(first, others), plane(both))
+    five = both[:, :5]
+    np.testing.assert_array_equal(plane(five, anchor_points=(40, 67)), plane(five))
+
+
 @pytest.mark.parametrize("landmarks", [None, np.full((1, 68, 2), np.nan, np.float32)])
 def test_unknown_landmarks_leave_the_plane_black(landmarks) -> None:
     cut = crops.cut(ramp(), boxes((50, 50, 90, 90)), landmarks, Crop(20, align=False, anchors=0.1))

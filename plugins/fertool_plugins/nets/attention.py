@@ -51,6 +51,20 @@ class Cbam(nn.Sequential):
         super().__init__(ChannelAttention(channels), SpatialAttention())
 
 
+class SelfChannelAttention(nn.Module):
+    """x + softmax(X X^T / sqrt(positions)) X over the channels of a feature map; X is (channels, positions).
+
+    Khalid et al., equation 7, with channels in the place of positions; queries, keys and values are x itself,
+    as in Fu et al., "Dual attention network", CVPR 2019, for maps have any number of positions.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.flatten(2)
+        logits = channels @ channels.transpose(1, 2) / channels.shape[-1] ** 0.5
+        result: Tensor = x + (torch.softmax(logits, -1) @ channels).reshape(x.shape)
+        return result
+
+
 class SelfAttention(nn.Module):
     """x + softmax(Q K^T / sqrt(d_k) + bias) V over the positions of a feature map.
 

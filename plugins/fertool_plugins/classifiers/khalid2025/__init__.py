@@ -30,6 +30,9 @@ BEST = replace(FROM_SCRATCH, epochs=144)
 CONTINUED = replace(TAUGHT, epochs=348)
 SPREAD = 0.1
 """How far a landmark reaches, in sides of the picture: about one of six cells."""
+PRIMARY = (17, 21, 22, 26, 36, 39, 42, 45, 30, 48, 54)
+"""Table 1's primary landmarks among the 68: ends of the eyebrows, corners of the eyes, tip of the nose,
+corners of the mouth."""
 
 
 @dataclass
@@ -43,12 +46,13 @@ class Khalid2025(Trained):
     - batch norm is not mentioned: it is on, and `norm=false` is the network as printed.
     - equation 7 does not say where the attended values go: they are added to what came in. The width
       of keys (d_k) is not given: a quarter of the channels. The text names attention over channels too, and
-      several layers of it, without a formula: here one layer attends, over positions.
+      several layers of it, without a formula: one layer attends, over positions; option `layers` adds more,
+      `attention=both` attends over channels after positions, by equation 7 with channels in their place.
     - "spatial anchors to bias the attention" has no formula: the logit of a position as a key grows by
       `pull` * the mean over the position of exp(-d^2 / (2 * 0.1^2)), d being the distance to the nearest
       of 68 landmarks in sides of the picture. Option `anchors`, in training (with `--align`, which finds the
       landmarks) and use alike; without it, as by default, the bias is zero. Table 1 has primary and secondary
-      landmarks; all 68 count alike.
+      landmarks; all 68 count alike, or with `landmarks=primary` its eleven of eyes, brows, nose and mouth.
     - table 4 speaks of RGB, FER2013 is gray: gray. Of its 50 epochs and the text's 100: 100, for training
       stops early anyhow. Stopping and halving watch validation accuracy, as published, and the gain of 5e-5
       that the text gives for stopping holds for halving too; recipe `paper-loss` watches validation loss.
@@ -79,20 +83,38 @@ class Khalid2025(Trained):
         default=False, metadata={"help": "landmarks draw the attention; train with it and --align, too"}
     )
     pull: float = field(default=1.0, metadata={"help": "how much they draw it"})
+    landmarks: Literal["all", "primary"] = field(
+        default="all", metadata={"help": "which of them: all 68, or the primary ones of the paper's table 1"}
+    )
+    attention: Literal["positions", "both"] = field(
+        default="positions", metadata={"help": "what attends: positions, or positions and then channels"}
+    )
+    layers: int = field(
+        default=1, metadata={"help": "how often it does, one layer after another, at least 1"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
     @property
     def crop(self) -> Crop:  # type: ignore[override]  # an option decides
         """With `anchors`, one more plane."""
-        return replace(FER2013_FRAME, anchors=SPREAD if self.anchors else 0.0)
+        if not self.anchors:
+            return FER2013_FRAME
+        return replace(
+            FER2013_FRAME, anchors=SPREAD, anchor_points=PRIMARY if self.landmarks == "primary" else ()
+        )
 
     def network(self) -> torch.nn.Module:
         """See `Trainable.network`."""
         from fertool_plugins.classifiers.khalid2025.net import KhalidNet, cnn
         from fertool_plugins.nets.resnet import resnet50
 
-        if self.backbone == "resnet50":
-            return KhalidNet(resnet50("small"), 2048, len(self.labels), self.pull)
-        return KhalidNet(cnn(self.norm), 256, len(self.labels), self.pull)
+        resnet = self.backbone == "resnet50"
+        backbone, channels = (resnet50("small"), 2048) if resnet else (cnn(self.norm), 256)
+        both = self.attention == "both"
+        return KhalidNet(backbone, channels, len(self.labels), self.pull, self.layers, both)
 
 
 @hookimpl

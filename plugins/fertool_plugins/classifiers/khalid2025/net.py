@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import nn
 
-from fertool_plugins.nets.attention import SelfAttention
+from fertool_plugins.nets.attention import SelfAttention, SelfChannelAttention
 from fertool_plugins.nets.resnet import normalize
 
 if TYPE_CHECKING:
@@ -29,12 +29,26 @@ def _conv(inputs: int, outputs: int, norm: bool) -> list[nn.Module]:
 
 
 class KhalidNet(nn.Module):
-    """Features of 6 x 6 positions, self-attention with anchors, flattening, dropout, linear layer."""
+    """Features of 6 x 6 positions, self-attention with anchors, flattening, dropout, linear layer.
 
-    def __init__(self, backbone: nn.Module, channels: int, classes: int, pull: float) -> None:
+    Each of `layers` attends over positions and, with `by_channel`, over channels after that; the first is
+    `attention`, the others are `further`.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        channels: int,
+        classes: int,
+        pull: float,
+        layers: int = 1,
+        by_channel: bool = False,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.attention = SelfAttention(channels)
+        self.further = nn.ModuleList(SelfAttention(channels) for _ in range(layers - 1))
+        self.channels = SelfChannelAttention() if by_channel else nn.Identity()
         self.pull = pull
         self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * 36, classes))
 
@@ -43,5 +57,7 @@ class KhalidNet(nn.Module):
         x = self.backbone(normalize(images[:, :1]))
         near = images[:, 1:]
         bias = self.pull * F.adaptive_avg_pool2d(near, x.shape[2:]).flatten(1) if near.shape[1] else None
-        logits: Tensor = self.last(self.attention(x, bias))
+        for attention in (self.attention, *self.further):
+            x = self.channels(attention(x, bias))
+        logits: Tensor = self.last(x)
         return logits
