@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import safe_open
 
+from fertool import recipes
 from fertool.contracts import Trainable
 from fertool.errors import FertoolError
 from fertool.host import validate
@@ -23,7 +24,7 @@ from fertool.training.near_duplicates import near
 from fertool.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fertool.contracts import Classifier, Encoder
     from fertool.training.datasets.dataset import Dataset
@@ -53,6 +54,47 @@ class Evaluation:
     system (all but Linux) does not tell."""
     truth: Any
     probabilities: Doubles
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Runs of one recipe that differ in their seed."""
+
+    name: str
+    """Of the classifier."""
+    recipe: str
+    """Its name; empty for one that the classifier does not have."""
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    """Of each, in 0..1."""
+    mean: float
+    sd: float
+    """Standard deviation of the sample."""
+
+
+def spread(found: Sequence[tuple[Classifier, Evaluation]]) -> list[Spread]:
+    """One row for every two or more of the models that were trained alike with different seeds, in the order
+    of their first. Alike: classifier and its version, options, recipe, data, teachers, beginning."""
+    groups: dict[str, list[tuple[int, float, Classifier, dict[str, Any]]]] = {}
+    for classifier, evaluation in found:
+        about = made(classifier.path) if isinstance(classifier, Trainable) else {}
+        if "seed" in about:
+            key = json.dumps({k: v for k, v in about.items() if k != "seed"}, sort_keys=True)
+            run = (about["seed"], evaluation.scores.accuracy, classifier, about)
+            groups.setdefault(key, []).append(run)
+    rows = []
+    for runs in groups.values():
+        seeds, accuracies, (classifier, *_), (about, *_) = zip(*runs, strict=True)
+        if len(set(seeds)) > 1:
+            mean, sd = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
+            rows.append(Spread(classifier.name, _recipe(classifier, about), seeds, accuracies, mean, sd))
+    return rows
+
+
+def _recipe(classifier: Trainable, about: dict[str, Any]) -> str:
+    stored = recipes.current(about["recipe"])
+    known = {name: json.loads(json.dumps(asdict(recipe))) for name, recipe in classifier.recipes.items()}
+    return next((name for name, recipe in known.items() if recipe == stored), "")
 
 
 def faces(classifier: Classifier, path: Path) -> Dataset:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +200,34 @@ def test_two_models_are_compared_and_combined(fertool, folder: Path, trained: Pa
     heads = re.split(r" {2,}", lines[0].strip())
     assert heads == ["first", "second", "only first right", "only second", "difference", "95 %", "McNemar p"]
     assert lines[-1].split()[2:] == ["0", "0", "+0.00%", "+0.00%", "to", "+0.00%", "1"]
+
+
+def test_runs_of_several_seeds_have_a_mean_and_a_spread(fertool, folder: Path, trained: Path) -> None:
+    models = []
+    for seed in (7, 8, 9):
+        done = train(folder, f"seed-{seed}", "--epochs", "1", "--seed", str(seed))
+        assert done.returncode == 0, done.stderr
+        models.append(folder / f"seed-{seed}" / "model.safetensors")
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    found = json.loads(fertool("evaluate", *models, trained, NET, *words, "--json").out)
+    accuracies = [model["accuracy"] for model in found["models"][:3]]
+    (runs,) = found["spread"]  # the other run has other epochs, and the shipped network no seed
+    assert (runs["name"], runs["seeds"], runs["accuracies"]) == ("tiny", [7, 8, 9], accuracies)
+    assert runs["mean"] == pytest.approx(statistics.mean(accuracies))
+    assert runs["sd"] == pytest.approx(statistics.stdev(accuracies))
+    shown = fertool("evaluate", *models, *words).out.split("Runs that differ in their seed: accuracy")[1]
+    lines = [re.split(r" {2,}", line.strip()) for line in shown.splitlines() if line.strip()]
+    assert lines[0] == ["model", "recipe", "seeds", "mean", "SD", "least", "most"]
+    figures = [f"{value:.2%}" for value in (runs["mean"], min(accuracies), max(accuracies))]
+    assert lines[2] == ["tiny", "7, 8, 9", figures[0], f"{100 * runs['sd']:.2f} points", *figures[1:]]
+
+
+@pytest.mark.parametrize("models", [["whole", "whole"], ["whole"]])
+def test_one_seed_has_no_spread(fertool, folder: Path, trained: Path, models: list[str]) -> None:
+    files = [folder / name / "model.safetensors" for name in models]
+    words = ["--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    assert json.loads(fertool("evaluate", *files, *words, "--json").out)["spread"] == []
+    assert "differ in their seed" not in fertool("evaluate", *files, *words).out
 
 
 def test_of_three_models_every_two_are_compared(fertool, folder: Path, trained: Path, monkeypatch) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fertool.contracts import Classifier, Encoder
     from fertool.training.datasets.dataset import Dataset
     from fertool.training.datasets.division import Division
-    from fertool.training.evaluate import Evaluation
+    from fertool.training.evaluate import Evaluation, Spread
     from fertool.training.metrics import Scores
     from fertool.training.robustness import Condition
 
@@ -156,6 +156,7 @@ def evaluate(
             draft.write_text(json_text.dumps(shares, indent=2) + "\n", encoding="utf-8")
     together = _together(found, ensemble, given)
     pairs = _compare(models, found)
+    runs = evaluation.spread(list(zip(loaded, found, strict=True)))
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
         print(f"fertool: {warning}", file=sys.stderr)
     if held_out == split:
@@ -165,9 +166,12 @@ def evaluate(
         )
     if json:
         rows = [_row(m, each) for m, each in zip(found, conditions, strict=True)]
-        print_json({"split": split, "tta": tta, "models": rows, "ensemble": together, "comparisons": pairs})
+        rest = {"ensemble": together, "comparisons": pairs, "spread": [asdict(one) for one in runs]}
+        print_json({"split": split, "tta": tta, "models": rows, **rest})
         return
     _print(models, found, together, pairs)
+    if runs:
+        _print_spread(runs)
     for model, each in zip(models, conditions, strict=True):
         if each:
             _print_conditions(model, each)
@@ -308,6 +312,24 @@ def _print_pairs(pairs: list[dict[str, Any]]) -> None:
     print_table(
         [*columns, *(["p, Holm"] if len(pairs) > 1 else [])], rows, title="Every two on the same faces"
     )
+
+
+def _print_spread(runs: list[Spread]) -> None:
+    """How much of a difference is chance of the training."""
+    columns = ["model", "recipe", "seeds", "mean", "SD", "least", "most"]
+    rows = [
+        (
+            one.name,
+            one.recipe,
+            ", ".join(map(str, one.seeds)),
+            f"{one.mean:.2%}",
+            f"{100 * one.sd:.2f} points",
+            f"{min(one.accuracies):.2%}",
+            f"{max(one.accuracies):.2%}",
+        )
+        for one in runs
+    ]
+    print_table(columns, rows, title="Runs that differ in their seed: accuracy")
 
 
 def _print_cost(models: list[str], found: list[Evaluation]) -> None:
