@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fertool.cli.terminal import progress
+from fertool.cli.terminal import counts, progress
 from fertool.cli.terminal.progress import LINE_EVERY_S, ProgressLines
 
 
@@ -24,6 +24,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(counts, "time", clock)
     return clock
 
 
@@ -111,3 +112,27 @@ def test_nothing_is_said_beside_json(fertool, small_video: Path) -> None:
     assert done.code == 0
     assert json.loads(done.out)["inventory"][0]["became"] == "analyzed"
     assert "samples" not in done.err
+
+
+LEFT = [(1, "0:02:04"), (2, "0:01:33"), (3, "0:01:02"), (4, "0:00:31")]
+
+
+@pytest.mark.parametrize(
+    ("step_s", "lines"),
+    [
+        (0.1, []),
+        (10, ["compact: 192/320 faces (60%), 0:00:20 left"]),
+        (31, [f"compact: {64 * n}/320 faces ({20 * n}%), {left} left" for n, left in LEFT]),
+    ],
+)
+def test_faces_are_counted_in_lines(
+    capsys: pytest.CaptureFixture[str], clock: Clock, step_s: float, lines: list[str]
+) -> None:
+    """320 faces in batches of 64. The last one says nothing: the result follows."""
+    with counts.faces_shown() as show:
+        seen = show("compact")
+        for done in range(64, 321, 64):
+            clock.now += step_s
+            seen(done, 320)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.splitlines()) == ("", lines)
