@@ -64,6 +64,10 @@ COMMANDS = {
         "training.export",
         "Write a classifier's network as ONNX, held against PyTorch on random faces before it is kept.",
     ),
+    "explain": (
+        "training.explain",
+        "Show which pixels of a face a classifier's answer rests on, as a page that holds the face.",
+    ),
     "models": ("training.models", "Weights that are not shipped: list, pull, verify, path."),
     "policy": ("privacy.policy", "What may be computed, stored and shown."),
     "purge": (

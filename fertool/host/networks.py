@@ -96,7 +96,7 @@ def on_processor(source: Source, build: Callable[[], torch.nn.Module]) -> Run:
     original: list[torch.nn.Module] = []
 
     def export() -> bytes:
-        with _one_thread():
+        with one_thread():
             original[:] = [build()]
             return _exported(source, original[0])
 
@@ -244,7 +244,7 @@ def _cannot_keep(why: str) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """PyTorch on the calling thread alone. Batches are small here: on a busy machine, several threads take
     four times as long, for they wait for one another and burn what they wait."""
     import torch

@@ -64,7 +64,7 @@ def look(engine: Engine, path: Path) -> RosterPicture:
     except OSError as error:
         return RosterPicture(path, reason=f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(content).hexdigest()
-    image = _decode(content)
+    image = decoded(content)
     if image is None:
         return RosterPicture(path, sha256, reason="is not a picture")
     faces = engine.look([Sample(0, 0.0, image)])[0].faces
@@ -122,7 +122,7 @@ def alike(students: Mapping[str, Sequence[RosterPicture]], limit: float) -> list
     return lines
 
 
-def _decode(content: bytes) -> Image | None:
+def decoded(content: bytes) -> Image | None:
     """The picture upright, not larger than MAX_PICTURE_PX; None for what is no picture."""
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     if image is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from fertool.types import Crop
 from fertool.vision import crops
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fertool.media.remote import File
     from fertool.types import Image
 
 SHOWN = Crop(160, margin=0.3, align=False)
@@ -48,25 +51,32 @@ def cut(wanted: pl.DataFrame) -> tuple[list[bytes | None], list[str]]:
 
 def _of_one(rows: pl.DataFrame) -> dict[int, bytes]:
     """Row -> JPEG, for the rows of one recording."""
-    path = located(rows["path"][0])
-    was = json.loads(rows["picture"][0] or "{}")
-    source = probe.probe(path, View.of(was))
-    if size(path) != rows["bytes"][0]:
-        raise VideoError(f"{path}: is not the file that was analyzed")
-    if source.picture != was:  # by a version that took stored pixels for those shown
-        raise VideoError(f"{path}: its pictures are shown in another shape by now: analyze it again")
+    source = reopened(located(rows["path"][0]), json.loads(rows["picture"][0] or "{}"), rows["bytes"][0])
     at = rows.sort("time_s").partition_by("time_s", maintain_order=True)
     times = np.array([group["time_s"][0] for group in at], np.float64)
     found: dict[int, bytes] = {}
-    for sample in Samples(path, source.index, times, view=source.view):
+    for sample in Samples(source.path, source.index, times, view=source.view):
         group = at[sample.index]
         boxes = group.select("x1", "y1", "x2", "y2").to_numpy().astype(np.float32)
         faces = crops.cut(sample.image, boxes, None, SHOWN)
-        found |= {row: _jpeg(face) for row, face in zip(group["row"], faces, strict=True)}
+        found |= {row: jpeg(face) for row, face in zip(group["row"], faces, strict=True)}
     return found
 
 
-def _jpeg(image: Image) -> bytes:
+def reopened(path: File, was: Mapping[str, Any], bytes_: int | None = None) -> probe.VideoInfo:
+    """A recording that was analyzed before, with its pictures as they were then (`was`: `VideoInfo.picture`).
+
+    Raises VideoError if it is not there, has not as many `bytes_` (where given), or shows others by now."""
+    source = probe.probe(path, View.of(was))
+    if bytes_ is not None and size(path) != bytes_:
+        raise VideoError(f"{path}: is not the file that was analyzed")
+    if source.picture != was:  # by a version that took stored pixels for those shown
+        raise VideoError(f"{path}: its pictures are shown in another shape by now: analyze it again")
+    return source
+
+
+def jpeg(image: Image) -> bytes:
+    """The file of a picture: (h, w, 3) uint8 BGR, or (h, w) gray."""
     done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise RuntimeError("OpenCV was built without JPEG")

@@ -121,10 +121,15 @@ def save_model(tensors: Mapping[str, Tensor], path: Path, about: dict[str, str])
 
 
 def restored(plugin: Trainable, path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a model file on the CPU, and what the file remembers, its `temperature` too."""
+    """The network of a model file on the CPU, and what the file remembers, its `temperature` too. Raises
+    FertoolError for weights of another network, or of the same with other options."""
     network = plugin.network()
     tensors, about = quantized.read(path)
-    network.load_state_dict(tensors)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        what = f"{path} holds no weights of {plugin.name!r} with these options"
+        raise FertoolError(what, "give the options it was trained with, or another file") from error
     return network.eval(), {**json.loads(about["made"]), "temperature": float(about["temperature"])}
 
 

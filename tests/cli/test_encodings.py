@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
     "train": (("学", "--data", "学"), 2),
     "evaluate": (("学", "--data", "学"), 2),
     "export": (("学", "--onnx", "学.onnx"), 2),
+    "explain": (("学.gif",), 2),
     "purge": (("--older-than", "9000d"), 0),
     "audit": (OWN, 0),
     "blur": (("学.mp4", "--out", "学 2.mp4"), 2),
