@@ -285,6 +285,21 @@ def test_weights_of_an_ensemble_are_fitted_on_validation(fertool, folder: Path, 
     assert "weighted 0.00, 1.00" in fertool(*words, "--ensemble", "weighted", "--weights", "0,2").out
 
 
+def test_features_of_two_networks_are_joined(fertool, folder: Path, trained: Path) -> None:
+    words = ["evaluate", trained, "compact", "--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    done = fertool(*words, "--ensemble", "features", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["ensemble"]["how"], found["ensemble"]["weights"], found["ensemble"]["n"]) == (
+        "features",
+        None,
+        21,
+    )
+    alone = json.loads(fertool(*words[:2], *words[3:], "--ensemble", "features", "--json").out)["ensemble"]
+    assert alone["cross_entropy"] != found["ensemble"]["cross_entropy"]
+    assert re.search(r"^ *features +21 ", fertool(*words, "--ensemble", "features").out, re.MULTILINE)
+
+
 def test_a_pupil_remembers_its_teacher(folder: Path, trained: Path) -> None:
     done = train(folder, "pupil", "--recipe", "taught", "--teacher", str(trained))
     assert done.returncode == 0, done.stderr
@@ -347,7 +362,19 @@ def test_a_classifier_that_ships_is_evaluated_by_name(fertool, folder: Path) -> 
         ),
         (
             ["evaluate", NET, "--data", "bars", "--ensemble", "best"],
-            "expected majority, average, weighted",
+            "expected majority, average, weighted, features, got 'best'",
+        ),
+        (
+            ["evaluate", NET, "--data", "bars", "--ensemble", "features"],
+            f"classifier '{NET}' does not show its features",
+        ),
+        (
+            ["evaluate", "compact", "--data", "bars/train", "--ensemble", "features"],
+            "expected a split 'train' to learn from, found",
+        ),
+        (
+            ["evaluate", "compact", "--data", "bars", "--ensemble", "features", "--tta"],
+            "--ensemble features sees every face once: leave --tta out",
         ),
         (
             ["evaluate", NET, "--data", "bars", "--weights", "1"],

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,15 +17,17 @@ from fertool.cli.training.networks import Align, Data, check_align, chosen, enco
 from fertool.host import guard
 
 if TYPE_CHECKING:
-    from fertool.contracts import Classifier, Encoder
+    from collections.abc import Callable
+
+    from fertool.contracts import Classifier, Encoder, Trainable
     from fertool.training.datasets.dataset import Dataset
     from fertool.training.datasets.division import Division
-    from fertool.training.evaluate import Evaluation, Spread
+    from fertool.training.evaluate import Evaluation, Seen, Spread
     from fertool.training.metrics import Scores
     from fertool.training.robustness import Condition
 
 
-ENSEMBLES = ("majority", "average", "weighted")
+ENSEMBLES = ("majority", "average", "weighted", "features")
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +60,9 @@ def evaluate(
     tta: Annotated[bool, typer.Option("--tta", help="Mean over the face and its mirror image.")] = False,
     ensemble: Annotated[
         str | None,
-        typer.Option("--ensemble", help="Also all together: majority, average or weighted.", metavar="E"),
+        typer.Option(
+            "--ensemble", help="Also all together: majority, average, weighted or features.", metavar="E"
+        ),
     ] = None,
     weights: Annotated[
         str | None,
@@ -104,7 +108,7 @@ def evaluate(
     from fertool.training.datasets.division import divided
     from fertool.training.robustness import measure as under
 
-    given = _check(ensemble, weights, len(models))
+    given = _check(ensemble, weights, len(models), tta=tta)
     if weights_to is not None and ensemble != "weighted":
         raise ConfigError("--weights-to is for --ensemble weighted")
     if weights_to is not None and not weights_to.parent.is_dir():
@@ -129,6 +133,8 @@ def evaluate(
     division = _division(models, loaded, faces)
     parts = [each if division is None else divided(each, division) for each in faces]
     split = split or next((name for name in ("public", "test") if name in parts[0].splits()), "public")
+    if ensemble == "features":
+        _check_features(loaded, parts[0])
     fitted = ensemble == "weighted" and given is None
     held_out = trainer.selection(parts[0]) if fitted else ""
     with faces_shown() as show:
@@ -150,11 +156,12 @@ def evaluate(
                     for c, part, model in zip(loaded, parts, models, strict=True)
                 ]
             given = metrics.fit_weights(parts[0].take(held_out).labels, members)
+        rows = _by_features(loaded, parts, split, by_eyes, show) if ensemble == "features" else None
     if weights_to is not None:
         shares = dict(zip((c.name for c in loaded), given or (), strict=True))
         with swapped(weights_to) as draft:
             draft.write_text(json_text.dumps(shares, indent=2) + "\n", encoding="utf-8")
-    together = _together(found, ensemble, given)
+    together = _together(found, ensemble, given, rows)
     pairs = _compare(models, found)
     runs = evaluation.spread(list(zip(loaded, found, strict=True)))
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
@@ -196,8 +203,44 @@ def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset])
     return next(iter(ways), None)
 
 
+def _check_features(models: list[Classifier], data: Dataset) -> None:
+    """Before anything takes time."""
+    from fertool.contracts import Trainable
+    from fertool.errors import ConfigError
+
+    if "train" not in data.splits():
+        what = f"--ensemble features: expected a split 'train' to learn from, found {data.there}"
+        raise ConfigError(what, "--ensemble average learns nothing")
+    for model in models:
+        if not isinstance(model, Trainable):
+            what = f"--ensemble features: classifier {model.name!r} does not show its features"
+            raise ConfigError(what, "leave it out, or take --ensemble average")
+
+
+def _by_features(
+    models: list[Classifier],
+    parts: list[Dataset],
+    split: str,
+    encoder: Encoder | None,
+    show: Callable[[str], Seen],
+) -> Any:
+    """(n, 7) probabilities of the faces of `split` by a layer over the features of all models, which learned
+    from split `train`."""
+    from fertool.training import features
+    from fertool.training.evaluate import as_seen
+
+    sides = []
+    for name in ("train", split):
+        rows = []
+        for model, part in zip(models, parts, strict=True):
+            faces = as_seen(model, part.take(name), encoder)
+            rows.append(features.of(cast("Trainable", model), faces, show(f"{model.name}, {name}")))
+        sides.append(features.together(rows))
+    return features.fit(sides[0], parts[0].take("train").labels).probabilities(sides[1])
+
+
 def _together(
-    found: list[Evaluation], ensemble: str | None, weights: list[float] | None
+    found: list[Evaluation], ensemble: str | None, weights: list[float] | None, by_features: Any
 ) -> dict[str, Any] | None:
     from fertool.training import metrics
     from fertool.types import EMOTIONS
@@ -205,17 +248,22 @@ def _together(
     if ensemble is None:
         return None
     members = [m.probabilities for m in found]
-    rows = metrics.majority(members) if ensemble == "majority" else metrics.average(members, weights)
+    if ensemble == "features":
+        rows = by_features
+    else:
+        rows = metrics.majority(members) if ensemble == "majority" else metrics.average(members, weights)
     scores = metrics.score(found[0].truth, rows, EMOTIONS).to_dict()
     return {"how": ensemble, "weights": weights, **scores}
 
 
-def _check(ensemble: str | None, weights: str | None, count: int) -> list[float] | None:
+def _check(ensemble: str | None, weights: str | None, count: int, *, tta: bool) -> list[float] | None:
     """The weights that were given, if any; before anything takes time."""
     from fertool.errors import ConfigError
 
     if ensemble not in {None, *ENSEMBLES}:
         raise ConfigError(f"--ensemble: expected {', '.join(ENSEMBLES)}, got {ensemble!r}")
+    if ensemble == "features" and tta:
+        raise ConfigError("--ensemble features sees every face once: leave --tta out")
     if weights is None:
         return None
     if ensemble != "weighted":
