@@ -44,7 +44,7 @@ def test_layers_of_the_text() -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
 
 
-@pytest.mark.parametrize("backbone", ["cnn", "resnet50"])
+@pytest.mark.parametrize("backbone", ["cnn", "resnet50", "inceptionv3"])
 def test_shapes(backbone: str) -> None:
     network = build(Khalid2025, {"backbone": backbone}).network().eval()
     with torch.inference_mode():

@@ -54,7 +54,7 @@ def train(
         typer.Option(
             "--from",
             help="Weights to begin with instead of random ones, a .safetensors file of the same network, or "
-            "of torchvision's ResNet for a network built on one.",
+            "of torchvision's ResNet or InceptionV3 for a network built on one.",
             metavar="FILE",
         ),
     ] = None,

@@ -191,12 +191,18 @@ class Trained(Trainable):
     def outside(
         self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """See `Trainable.outside`: weights of torchvision's ResNets, for networks built on one."""
-        from fertool_plugins.nets.resnet import ResNet, from_torchvision
+        """See `Trainable.outside`: weights of torchvision's ResNets and InceptionV3, for networks built on
+        one."""
+        from fertool_plugins.nets import inception, resnet
 
         for name, part in network.named_modules():
-            if isinstance(part, ResNet):
-                return {f"{name}.{key}": value for key, value in from_torchvision(part, tensors).items()}
+            found: dict[str, torch.Tensor] = {}
+            if isinstance(part, resnet.ResNet):
+                found = resnet.from_torchvision(part, tensors)
+            elif isinstance(part, inception.InceptionV3):
+                found = inception.from_torchvision(part, tensors)
+            if found:
+                return {f"{name}.{key}": value for key, value in found.items()}
         return {}
 
     def classify(self, crops: npt.NDArray[np.uint8]) -> Floats:

@@ -60,9 +60,10 @@ class Khalid2025(Trained):
       augmentation are not given; saturation means nothing in gray.
     - table 2 has FER2013's own division, table 5 three others: `fertool train --split 90/5/5`, 80/10/10 and
       70/15/15.
-    - the text fine-tunes a pretrained ResNet-50, table 4 an InceptionV3 too. Option `backbone=resnet50`
-      starts from random weights, or from outside ones with `--from`; its 3x3 stem
-      for 48 pixels is random in any case; there is no InceptionV3.
+    - the text fine-tunes a pretrained ResNet-50, table 4 an InceptionV3 too. Options `backbone=resnet50` and
+      `backbone=inceptionv3` start from random weights, or from outside ones with `--from`. The 3x3 stem of
+      ResNet-50 for 48 pixels is random in any case; InceptionV3 keeps its kernels, with stride 1 in its first
+      convolution and its last pooling.
     """
 
     name: ClassVar[str] = "khalid2025"
@@ -75,7 +76,9 @@ class Khalid2025(Trained):
         "short": SHORT,
     }
 
-    backbone: Literal["cnn", "resnet50"] = field(default="cnn", metadata={"help": "what finds the features"})
+    backbone: Literal["cnn", "resnet50", "inceptionv3"] = field(
+        default="cnn", metadata={"help": "what finds the features"}
+    )
     norm: bool = field(
         default=True, metadata={"help": "batch norm in the cnn, which the paper does not mention"}
     )
@@ -109,11 +112,15 @@ class Khalid2025(Trained):
     def network(self) -> torch.nn.Module:
         """See `Trainable.network`."""
         from fertool_plugins.classifiers.khalid2025.net import KhalidNet, cnn
+        from fertool_plugins.nets.inception import InceptionV3
         from fertool_plugins.nets.resnet import resnet50
 
-        resnet = self.backbone == "resnet50"
-        backbone, channels = (resnet50("small"), 2048) if resnet else (cnn(self.norm), 256)
-        both = self.attention == "both"
+        backbone: torch.nn.Module
+        if self.backbone == "cnn":
+            backbone = cnn(self.norm)
+        else:
+            backbone = resnet50("small") if self.backbone == "resnet50" else InceptionV3("small")
+        channels, both = 256 if self.backbone == "cnn" else 2048, self.attention == "both"
         return KhalidNet(backbone, channels, len(self.labels), self.pull, self.layers, both)
 
 
