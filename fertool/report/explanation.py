@@ -45,18 +45,6 @@ class Card:
     title: str
     figures: tuple[Figure, ...]
 
-    def lines(self) -> list[str]:
-        """What each classifier answers, as text."""
-        return [
-            f"{self.title}: {one.classifier}: "
-            + (
-                f"not measured: {one.reason}"
-                if one.reason
-                else f"{one.label} {one.probabilities[one.label]:.1%}"
-            )
-            for one in self.figures
-        ]
-
 
 def page(cards: Sequence[Card]) -> str:
     """The page."""

@@ -70,26 +70,26 @@ def explained(
     pixels, as pupils and open mouths have (Sturmfels, Lundberg and Lee, 2020, "Visualizing the Impact of
     Feature Attribution Baselines"). The plane of landmarks, where a crop has one, is that of the face.
     """
-    with networks.one_thread():
-        network, about = restored(plugin, plugin.path)
-        network.requires_grad_(requires_grad=False)
-        for face in plugin.prepare(crops):
-            shown = face[..., : plugin.crop.channels]
-            blurred = face.astype(np.float32)
-            blurred[..., : plugin.crop.channels] = _blurred(shown)
-            picture, start = (_tensor(one) for one in (face, blurred))
+    network, about = restored(plugin, plugin.path)
+    network.requires_grad_(requires_grad=False)
+    for face in plugin.prepare(crops):
+        shown, soft = face[..., : plugin.crop.channels], face.astype(np.float32)
+        soft[..., : plugin.crop.channels] = blurred(shown)
+        picture, start = (_tensor(one) for one in (face, soft))
+        with networks.one_thread():
             with torch.inference_mode():
                 logits, before = network(torch.stack([picture, start])).double()
-            chances = torch.softmax(logits / about["temperature"], 0).tolist()
             target = int(logits.argmax()) if label is None else plugin.labels.index(label)
-            yield Explanation(
-                label=plugin.labels[target],
-                probabilities=dict(zip(plugin.labels, chances, strict=True)),
-                face=shown,
-                pixels=integrated_gradients(network, picture, start, target, steps).sum(axis=0),
-                logit=float(logits[target]),
-                logit_blurred=float(before[target]),
-            )
+            pixels = integrated_gradients(network, picture, start, target, steps).sum(axis=0)
+        chances = torch.softmax(logits / about["temperature"], 0).tolist()
+        yield Explanation(
+            label=plugin.labels[target],
+            probabilities=dict(zip(plugin.labels, chances, strict=True)),
+            face=shown,
+            pixels=pixels,
+            logit=float(logits[target]),
+            logit_blurred=float(before[target]),
+        )
 
 
 def integrated_gradients(
@@ -134,7 +134,7 @@ def drawn(face: Image, pixels: Doubles | None = None) -> Image:
     return np.asarray(np.rint(gray * (1 - share) + paint * share), np.uint8)
 
 
-def _blurred(face: Image) -> npt.NDArray[np.float32]:
+def blurred(face: Image) -> npt.NDArray[np.float32]:
     """(size, size, channels) uint8 -> the same shape, without features."""
     sigma = BLUR * len(face)
     soft = cv2.GaussianBlur(face.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)

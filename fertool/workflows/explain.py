@@ -296,13 +296,11 @@ def explain(
 def _unfit(face: Face, plugin: Trainable) -> str:
     """Why a classifier is not asked about a face; empty if it is."""
     if face.found is None:
-        return (
-            "it needs landmarks, and a face without its surroundings has none" if plugin.crop.anchors else ""
-        )
+        return "not measured: it needs landmarks, so not --whole" if plugin.crop.anchors else ""
     side = float(crops.sides(face.found.boxes, face.found.landmarks, plugin.crop)[0])
     if side >= plugin.floor_px:
         return ""
-    return f"the face has {side:.0f} px; below {plugin.floor_px:g} px, no expression is read"
+    return f"not measured: the face has {side:.0f} px, below the {plugin.floor_px:g} px of {plugin.name}"
 
 
 def _figure(figure: Figure, one: Explanation) -> Figure:

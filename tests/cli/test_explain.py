@@ -281,10 +281,10 @@ def test_a_face_below_the_floor_is_not_measured(fertool, portraits: Path, tmp_pa
     done = fertool("explain", portraits / "small.png")
     assert (done.code, done.err) == (0, "")
     line = done.out.splitlines()[0]
-    said = r"small\.png: compact: not measured: the face has \d\d px; below 32 px, no expression is read"
+    said = r"small\.png: compact: not measured: the face has \d\d px, below the 32 px of compact"
     assert re.fullmatch(said, line)
     page = (tmp_path / "fertool-explain.html").read_text(encoding="utf-8")
-    assert "Not measured: the face has " in page
+    assert "not measured: the face has " in page
     assert "<img" not in page
 
 
@@ -324,11 +324,16 @@ ERRORS = {
     "every stream": ("two.mp4 --at 1 --stream all", "--stream all: expected one stream (all is for analyze)"),
     "a student of a picture": (
         f"smile.png --student {ANN}",
-        "--student: smile.png is a picture of one face (`fertool explain --help` says what goes together)",
+        "--student is for a recording (say when: --at 12:30)",
     ),
+    "a stream of a picture": ("smile.png --stream 1", "--stream is for a recording (say when: --at 12:30)"),
     "a whole recording": (
         "two.mp4 --at 1 --whole",
-        "--whole: two.mp4 is a recording (`fertool explain --help` says what goes together)",
+        "--whole is for a picture, --at for a recording (leave one out)",
+    ),
+    "an option of another": (
+        "smile.png --classifier aly2023 -o compact.exact=true",
+        "-o compact.…: plugin 'compact' is not in use (add --classifier compact, or leave this option out)",
     ),
     "no gradients": (
         "smile.png --classifier faceapi-expression",
@@ -356,6 +361,19 @@ def test_what_cannot_be_is_said_in_one_line(fertool, folder: Path, portraits: Pa
     assert done.err == f"fertool: {said}\n"
     assert not [*folder.rglob("*.html")]
     assert (tables(folder), audit(folder)) == (before, [])
+
+
+def test_weights_of_another_network(fertool, portraits: Path, tmp_path: Path) -> None:
+    from fertool_plugins.nets.trained import SHIPPED
+
+    words = ("--classifier", "khalid2025", "-o", f"khalid2025.file={SHIPPED / 'compact.safetensors'}")
+    done = fertool("explain", portraits / "smile.png", *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"fertool: {SHIPPED / 'compact.safetensors'} holds no weights of 'khalid2025' with these options "
+        "(give the options it was trained with, or another file)\n"
+    )
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_time_outside_of_what_was_analyzed(fertool, folder: Path) -> None:

@@ -154,3 +154,16 @@ def fertool(*words: object) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_what_is_shown_to_count_counts(tmp_path: Path) -> None:
+    """Of noise, too: without the pixels that raise an answer it is less probable than without others."""
+    printed = script("saliency_study.py", faces(tmp_path), "khalid2025", "--split", "train", "--faces", 5)
+    heading, _, row = printed.splitlines()
+    assert heading.startswith("| classifier | faces | as they come |")
+    name, count, *chances, off = (cell.strip() for cell in row.strip("|").split("|"))
+    assert (name, count) == ("`khalid2025`", "5")
+    plain, raising, lowering, random = map(float, chances)
+    assert raising < min(plain, random) <= max(plain, random) < lowering
+    mean, largest = map(float, off.split(", "))
+    assert mean <= largest < 0.2

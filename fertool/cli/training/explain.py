@@ -80,14 +80,11 @@ def explain(
     from fertool.report import explanation
     from fertool.workflows import explain as workflow
 
-    for flag, given, fits in (
-        ("--student", student, at is not None),
-        ("--stream", stream, at is not None),
-        ("--whole", whole, at is None),
-    ):
-        if given and not fits:
-            of = "a picture of one face" if at is None else "a recording"
-            raise ConfigError(f"{flag}: {file} is {of}", "`fertool explain --help` says what goes together")
+    if at is None and (student or stream):
+        what = f"{'--student' if student else '--stream'} is for a recording"
+        raise ConfigError(what, "say when: --at 12:30")
+    if at is not None and whole:
+        raise ConfigError("--whole is for a picture, --at for a recording", "leave one out")
     if not out.parent.is_dir():
         raise ConfigError(f"--out: no folder {out.parent}", "make it first, or give another file")
     chosen = settings(classifier=classifier, policy=policy, db=db)
@@ -101,8 +98,9 @@ def explain(
         cards = workflow.explain(faces, plugins, expression, show)
     files.write(out, explanation.page(cards))
     for card in cards:
-        for line in card.lines():
-            print(line)
+        for one in card.figures:
+            said = one.reason or f"{one.label} {one.probabilities[one.label]:.1%}"
+            print(f"{card.title}: {one.classifier}: {said}")
     print(out.resolve())
     if open_:
         import webbrowser
