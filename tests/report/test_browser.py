@@ -196,6 +196,45 @@ def test_times_are_times(visit: Callable[..., Any]) -> None:
     assert rows[::-1] == ["Ada", "Bob", "student-2", "student-10"]  # plotly counts from below
 
 
+HOVERED = """([id, name, value]) => {
+    const it = document.getElementById(id);
+    const curveNumber = it.data.findLastIndex(one => one.name === name);
+    Plotly.Fx.hover(it, [{curveNumber, pointNumber: it.data[curveNumber].y.indexOf(value)}]);
+    return it.querySelector('.hovertext').textContent;
+}"""
+"""What plotly says at the first point of a line with a value."""
+
+
+@pytest.mark.parametrize(
+    ("page", "chart", "name", "value", "said"),
+    [
+        # a value at which the axis has a tick, one at which it has none
+        ("lectures/signals.sampling", "timeline", "Seen", 100, "100\u00a0%"),
+        ("lectures/signals.sampling", "timeline", "Seen", 75, "75\u00a0%"),
+        ("students/signals.ada", "trend", "Seen", 100, "100\u00a0%"),
+        ("students/signals.ada", "trend", "Seen", 75, "75\u00a0%"),
+        ("students/signals.bob", "pose-0", "Head up (+) or down (−)", -25, "−25°"),
+    ],
+)
+def test_a_unit_is_said_once(
+    visit: Callable[..., Any], page: str, chart: str, name: str, value: int, said: str
+) -> None:
+    tab = visit(page)
+    scroll_through(tab)
+    tab.wait_for_selector(f"#chart-{chart} .main-svg", timeout=9000)
+    assert tab.evaluate(HOVERED, [f"chart-{chart}", name, value]) == f"{name} {said}"
+
+
+@pytest.mark.parametrize("word", ["lectures/signals.sampling", "students/signals.ada"])
+def test_an_axis_of_shares_has_three_ticks(visit: Callable[..., Any], word: str) -> None:
+    tab = visit(word)
+    scroll_through(tab)
+    chart = "timeline" if word.startswith("lectures") else "trend"
+    tab.wait_for_selector(f"#chart-{chart} .main-svg", timeout=9000)
+    ticks = tab.locator(f"#chart-{chart} .ytick text").all_text_contents()
+    assert ticks == ["0\u00a0%", "50\u00a0%", "100\u00a0%"]
+
+
 def test_names_stay_text(visit: Callable[..., Any]) -> None:
     tab = visit("lectures/script-alert")
     scroll_through(tab)

@@ -75,6 +75,6 @@ def clock_axis(start_s: float, end_s: float) -> dict[str, Any]:
 
 
 def percent_axis() -> dict[str, Any]:
-    """A little beyond both ends: a line at 0 % or 100 % would be cut in half."""
-    texts = [f"{value}\u00a0%" for value in (0, 50, 100)]
-    return {"range": [-3, 103], "tickvals": [0, 50, 100], "ticktext": texts, "fixedrange": True}
+    """A little beyond both ends: a line at 0 % or 100 % would be cut in half. plotly also puts its unit
+    behind `%{y}`, but behind no tick of a list of `tickvals`."""
+    return {"range": [-3, 103], "tick0": 0, "dtick": 50, "ticksuffix": "\u00a0%", "fixedrange": True}

@@ -83,7 +83,7 @@ def pose(digest: Digest, student: str, say: Language) -> Figure:
             "y": [None if value is None else round(value) for value in rows[f"{name}_deg"]],
             **x,
             "line": {"dash": dash},
-            "meta": {"color": color, "unit": "°"},
+            "meta": {"color": color},
         }
         for name, dash, color in (("pitch", "solid", "heat-1"), ("yaw", "dot", "quiet"))
     ]
@@ -131,7 +131,7 @@ def trend(course: Course, lectures: Sequence[Own], usual: dict[str, float | None
                 "y": base.percents(share[0] for _, share in points),
                 "line": {"width": 2, "dash": KIND_DASHES[kind]},
                 "marker": {"size": 8, "symbol": SYMBOLS[kind]},
-                "hovertemplate": f"{say.figure(kind, course)} %{{y}}\u00a0%<extra></extra>",
+                "hovertemplate": f"{say.figure(kind, course)} %{{y}}<extra></extra>",
                 "meta": {"color": COLORS[kind]},
             }
         )

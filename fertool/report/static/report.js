@@ -23,11 +23,11 @@
     }
     for (const trace of figure.data) {
       if (trace.type) continue; // a line
-      const { raw, unit = "\u00a0%" } = trace.meta || {};
+      const { raw } = trace.meta || {};
       trace.mode = "lines";
       trace.line = { width: raw ? 0.8 : 2, ...trace.line };
       if (raw) Object.assign(trace, { opacity: 0.25, hoverinfo: "skip" });
-      else trace.hovertemplate = `${trace.name} %{y}${unit}<extra></extra>`;
+      else trace.hovertemplate = `${trace.name} %{y}<extra></extra>`; // the axis brings its unit
     }
   }
 
