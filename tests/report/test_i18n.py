@@ -46,7 +46,7 @@ def test_templates_ask_for_words_that_there_are() -> None:
     known = {key.removesuffix(".one").removesuffix(".other") for key in EN.strings}
     assert len(asked) > 100
     families = {"figure.", "step.", "reason.", "pose.", "method.", "method.policy_", "suppressed."}
-    families |= {"why.", "advice.", "good."}
+    families |= {"why.", "advice.", "good.", "confidence."}
     assert asked - known - families == set()
 
 

@@ -11,6 +11,7 @@ from fertool.report.charts import base
 from fertool.report.charts.base import Figure
 from fertool.report.charts.classes import COLORS, SYMBOLS
 from fertool.report.charts.classes import DASHES as KIND_DASHES
+from fertool.report.data import confidence
 from fertool.report.style import color
 from fertool.report.text import shorten
 from fertool.types import EMOTIONS
@@ -37,7 +38,8 @@ def emotions(digest: Digest, student: str, say: Language) -> Figure:
     and highest sample of each bin behind them, which keeps every peak.
 
     A line breaks where less than half of three bins could be measured; a label that was never looked for in
-    this student's face has none.
+    this student's face has none. `layout.meta`: words of `confidence`, each with its least percentage, the
+    highest first; report.js puts them behind the percentage of the highest line at each time.
     """
     bins, width = digest.series[student], digest.width_s
     labels = [name for name in digest.labels if bins[f"n:{name}"].sum()]
@@ -66,8 +68,15 @@ def emotions(digest: Digest, student: str, say: Language) -> Figure:
         )
         for name in labels
     ]
+    words = [
+        [round(100 * least), str(say(f"confidence.{level}"))] for level, least in confidence.FROM.items()
+    ]
     return base.figure(
-        traces, height=200, xaxis=base.clock_axis(0, digest.duration_s), yaxis=base.percent_axis()
+        traces,
+        height=200,
+        xaxis=base.clock_axis(0, digest.duration_s),
+        yaxis=base.percent_axis(),
+        meta=words,
     )
 
 

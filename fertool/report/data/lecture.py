@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fertool.assessment import statistics
+from fertool.report.data import confidence
 from fertool.report.text import command
 from fertool.storage.erase import word
 from fertool.text import natural
@@ -132,8 +133,8 @@ class Lecture:
 
         `samples` (of the recordings the student is in), `present`, `measured` (expression), `posed` (head
         pose): counts. `count:LABEL`: samples at which LABEL was the most probable, `of:LABEL`: those at which
-        it could have been, read by a classifier that has it; `main`: the most frequent, the first label on a
-        tie. `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`: means.
+        it could have been, read by a classifier that has it; `LEVEL:LABEL`: as `confidence.counts`; `main`:
+        the most frequent, the first label on a tie. `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`: means.
         """
         table = self.seen.group_by("student").agg(
             samples=pl.len(),
@@ -144,6 +145,7 @@ class Lecture:
             **{name: pl.col(name).fill_nan(None).mean() for name in ("yaw_deg", "pitch_deg", "roll_deg")},
             **{f"count:{label}": (pl.col("emotion") == label).sum() for label in self.labels},
             **{f"of:{label}": pl.col(label).count() for label in self.labels},
+            **confidence.counts(self.labels),
         )
         main = pl.struct(f"count:{label}" for label in self.labels).map_elements(_most, pl.String)
         order = sorted(table["student"].to_list(), key=lambda name: (natural(name), name))

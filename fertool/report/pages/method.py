@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fertool.report.data import insights, method
+from fertool.report.data import confidence, insights, method
 from fertool.report.pages.site import Page, Site
 from fertool.report.text import plugin
 
@@ -29,6 +29,7 @@ def build(site: Site, courses: Sequence[Course]) -> Iterator[Page]:
         "mixed": method.mixed(courses),
         "setups": method.setups(courses),
         "k": site.k,
+        "confidence": confidence.FROM if any(course.expressions for course in courses) else None,
         "points": round(100 * insights.CHANGE),
         "flagged": insights.FLAGGED,
         "recent": insights.RECENT,

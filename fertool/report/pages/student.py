@@ -9,7 +9,7 @@ import polars as pl
 from fertool.report import series
 from fertool.report.charts import people
 from fertool.report.charts.base import Chart
-from fertool.report.data import insights
+from fertool.report.data import confidence, insights
 from fertool.report.pages.matrix import columns, matrix
 from fertool.report.pages.site import Page, Site, expressions
 
@@ -41,6 +41,7 @@ def build(site: Site, course: Course) -> Iterator[Page]:
             "wide": [row for row in course.about.assessments if row["student"] == name],
             "films": {one.digest.lecture: site.film(one.digest) for one in lectures},
             "least": insights.USUAL,
+            "confidence": confidence.FROM,
             "trend": _trend(site, course, lectures, usual),
             "points": insights.by_point(course, name),
             "shares": (shares := course.shares_of(name)),

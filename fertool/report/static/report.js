@@ -15,6 +15,7 @@
 
   // What all charts share: it would weigh more than the figures of many.
   function complete(figure) {
+    word(figure);
     figure.layout = { margin: { l: 48, r: 12, t: 8, b: 34 }, showlegend: false, hovermode: "closest",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", ...figure.layout };
     const { xaxis } = figure.layout;
@@ -27,7 +28,18 @@
       trace.mode = "lines";
       trace.line = { width: raw ? 0.8 : 2, ...trace.line };
       if (raw) Object.assign(trace, { opacity: 0.25, hoverinfo: "skip" });
-      else trace.hovertemplate = `${trace.name} %{y}<extra></extra>`; // the axis brings its unit
+      else trace.hovertemplate = `${trace.name} %{y}%{text}<extra></extra>`; // the axis brings its unit
+    }
+  }
+
+  // Behind the percentage of the highest line at each time, a word for it.
+  function word({ data, layout }) {
+    const lines = data.filter((it) => !it.type && !(it.meta || {}).raw);
+    for (const line of lines) {
+      line.text = line.y.map((value, i) => {
+        if (!layout.meta || value === null || lines.some((it) => it.y[i] > value)) return "";
+        return ", " + layout.meta.find(([least]) => value >= least)[1];
+      });
     }
   }
 
