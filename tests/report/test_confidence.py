@@ -110,26 +110,27 @@ def test_levels_add_up_to_what_was_measured(read: list[tuple[str, float] | None]
 # --- pages ------------------------------------------------------------------------------------
 
 TABLES = [
-    # what is read of Ada -> the rows of her table: very sure, fairly sure, unsure, n
-    (sure(("happy", 0.99, 60)), ["happy 100.0 % 0.0 % 0.0 % 60"]),
-    (sure(("happy", 0.4, 60)), ["happy 0.0 % 0.0 % 100.0 % 60"]),
+    # what is read of Ada -> in how many samples, and the rows of her table: very sure, fairly sure, unsure
+    (sure(("happy", 0.99, 60)), 60, ["happy 100.0 % 0.0 % 0.0 %"]),
+    (sure(("happy", 0.4, 60)), 60, ["happy 0.0 % 0.0 % 100.0 %"]),
     (
         sure(("happy", 0.9, 12), ("happy", 0.6, 20), ("happy", 0.4, 5), ("sad", 0.6, 63), ("absent", 0, 20)),
-        ["happy 12.0 % 20.0 % 5.0 % 100", "sad 0.0 % 63.0 % 0.0 % 100"],
+        100,
+        ["happy 12.0 % 20.0 % 5.0 %", "sad 0.0 % 63.0 % 0.0 %"],
     ),
 ]
 
 
-@pytest.mark.parametrize(("seen", "rows"), TABLES)
+@pytest.mark.parametrize(("seen", "n", "rows"), TABLES)
 @pytest.mark.parametrize("k", [1, 5])
 def test_the_table_of_a_student(
-    store: Store, tmp_path: Path, seen: pl.DataFrame, rows: list[str], k: int
+    store: Store, tmp_path: Path, seen: pl.DataFrame, n: int, rows: list[str], k: int
 ) -> None:
     """A student's own figures are shown whatever the limit for figures of the class, and only there."""
     store_lecture(store, "signals", "week 1", {"Ada": seen})
     found = read(store, tmp_path / "site", k=k)
     page = found["students 0"]
-    assert f"Expression very sure fairly sure unsure n {' '.join(rows)} Data table" in page
+    assert f"Expression n = {n} very sure fairly sure unsure {' '.join(rows)} Data table" in page
     assert [name for name, said in found.items() if "very sure" in said] == ["method", "students 0"]
 
 
@@ -142,12 +143,24 @@ def test_words_in_every_language_with_their_limits(
     store_lecture(store, "signals", "week 1", {"Ada": sure(("happy", 0.99, 60))})
     found = read(store, tmp_path / "site", lang=lang)
     page = found["students 0"]
-    assert f"{' '.join(WORDS[lang])} n {happy} {percent} %" in page
+    assert f"{' '.join(WORDS[lang])} {happy} {percent} %" in page
     high, medium, low = WORDS[lang]
     for said in (page, found["method"]):
         assert re.search(rf"[“„]{high}[”“] (from|ab) 80 %( on)?, [“„]{medium}[”“] (from|ab) 50 %", said)
         assert re.search(rf"[“„]{low}[”“]", said)
     assert "Guo et al. 2017" in found["method"]
+
+
+def test_a_label_that_not_every_classifier_has_stands_with_its_own_n(store: Store, tmp_path: Path) -> None:
+    """Sixty samples of a classifier with contempt, then sixty of one without."""
+    more, plain = timeline("contempt*60", further=("contempt",)), timeline("happy*60")
+    store_lecture(store, "c", "l", {"Ada": more}, recording_name="a.mp4")
+    later = plain.with_columns(pl.col("time_s") + 60)
+    store_lecture(store, "c", "l", {"Ada": later}, recording_name="b.mp4")
+    page = read(store, tmp_path / "site")["students 0"]
+    assert (
+        "n = 120 very sure fairly sure unsure happy 0.0 % 50.0 % 0.0 % contempt n = 60 0.0 % 100.0 %" in page
+    )
 
 
 def test_every_language_that_ships_is_tested() -> None:
@@ -190,8 +203,8 @@ def test_one_of_two_who_was_never_measured_has_no_table(store: Store, tmp_path: 
         store_lecture(store, "signals", week, students)
     found = read(store, tmp_path / "site")
     ada, bob = found["students 0"], found["students 1"]
-    assert ada.count("very sure fairly sure unsure n happy") == 2
-    assert ada.count("not how strongly anybody felt it") == 1
+    assert ada.count("very sure fairly sure unsure happy") == 2
+    assert ada.count("how strongly anybody felt it is not measured") == 1
     assert [word for word in WORDS["en"] if word in bob] == []
 
 
