@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     Doubles = npt.NDArray[np.float64]
 
 STEPS = 128
-"""Points on the way from the blurred face. On faces of the demo, the pixels of `compact`, `khalid2025`,
-`tuyakov2022` and `hafnet2025` then sum up to within 0.2 of the difference of the logits; with 32, 0.9 off."""
-AT_ONCE = 8
-"""Pictures per pass, with their gradients: bounds memory."""
+"""Points on the way from the blurred face: the more, the nearer the pixels sum up to the difference of the
+logits. How near stands in plugins/fertool_plugins/nets/README.md; with 32, up to 0.9 was missing."""
+AT_ONCE = 2
+"""Pictures per pass. More are no quicker on one thread, and each needs up to 0.1 GB for its gradients
+(a ResNet-50 at 48 x 48 pixels)."""
 BLUR = 1 / 8
 """Standard deviation of the blurred face, as a share of its side: head and light are left, no feature is."""
 SMOOTH = 1 / 28
