@@ -68,6 +68,9 @@ class Recipe:
     """`plateau`: epochs in a row without gain after which the rate is halved."""
     stop_after: int = 0
     """Epochs in a row without gain after which training ends; 0: never."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights are kept: that with the highest accuracy on the validation split; or the last,
+    where that split cannot choose, having taught the weights that a run begins with."""
     augment: Augment = Augment()
     mixup: float = 0.0
     """Alpha of the beta distribution (Zhang et al., 2018); 0: off."""
@@ -100,7 +103,9 @@ class Recipe:
 
 
 def current(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe as a file of any version holds them, by the names of today; changes of pictures
-    that its version did not have are off."""
+    """The fields of a recipe as a file of any version holds them, by the names of today; what its version did
+    not have is as it was then."""
     found = {RENAMED.get(name, name): value for name, value in stored.items()}
-    return found | {"augment": asdict(Augment(**found["augment"]))} if "augment" in found else found
+    if "augment" not in found:
+        return found
+    return {"keep": "best"} | found | {"augment": asdict(Augment(**found["augment"]))}

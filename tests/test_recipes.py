@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ SHIPPED = Path(fertool_plugins.nets.__path__[0]) / "weights"
         ({"crowd": 0.4, "settled": True}, {"ferplus_translated": 0.4, "recalibrate_bn": True}),
         ({"votes_apart": True, "half_until": 0.5}, {"vote_head": True, "progressive_resize": 0.5}),
         ({"vote_head": True, "votes": 0.5}, {"vote_head": True, "votes": 0.5}),  # as files of today have it
+        ({"augment": {"flip": True}}, {"keep": "best", "augment": asdict(Augment(flip=True))}),  # before 0.2
+        ({"keep": "last", "augment": {}}, {"keep": "last", "augment": asdict(Augment())}),
     ],
 )
 def test_old_names_are_translated(stored: dict[str, object], expected: dict[str, object]) -> None:

@@ -34,11 +34,12 @@ def write(
 ) -> Path:
     """`report.html` in `folder`, with `plotly.min.js` beside it; works without network.
 
-    `data` and `probabilities` (n, k): the validation split and what the best epoch's network says of it.
+    `data` and `probabilities` (n, k): the validation split and what the network that was kept says of it.
     No picture goes into the page: wrong answers are named by their id.
     """
     page = _template().render(
         title=title,
+        kept=about.get("recipe", {}).get("keep", "best"),
         about={name: json.dumps(value, default=str) for name, value in about.items()},
         scores=scores,
         labels=[c.label for c in scores.classes],

@@ -76,10 +76,10 @@ def train(
     report: Report = lambda _: None,
     step: Step = lambda *_: None,
 ) -> Path:
-    """Train on split `train`, and keep the best epoch.
+    """Train on split `train`, and keep the epoch that the recipe says.
 
     Writes into `folder`: `state.safetensors` after an epoch, and in the end `model.safetensors`, the weights
-    of the best epoch with their temperature; returns its path. `report` is called after every epoch, `step`
+    of that epoch with their temperature; returns its path. `report` is called after every epoch, `step`
     after every step.
     """
     seed, device, start, teachers = how.seed, how.device, how.start, how.teachers
@@ -251,8 +251,8 @@ def _note(
     truth = torch.from_numpy(validation.labels)
     val_loss = float(torch.nn.functional.cross_entropy(torch.from_numpy(logits), truth))
     accuracy = float((logits.argmax(1) == validation.labels).mean())
-    if accuracy > state.best_accuracy:
-        state.best_accuracy = accuracy
+    if accuracy > state.best_accuracy or recipe.keep == "last":
+        state.best_accuracy = max(accuracy, state.best_accuracy)
         state.best = {k: v.detach().clone() for k, v in state.kept.state_dict().items()}
     state.epoch += 1
     state.history.append(Epoch(state.epoch, lr, loss, val_loss, accuracy, learned))

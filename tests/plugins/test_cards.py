@@ -23,6 +23,12 @@ from fertool_plugins.nets.trained import SHIPPED
 TOOLS = Path(__file__).parents[2] / "plugins" / "tools"
 TEMPLATE = (TOOLS / "model_card.md").read_text(encoding="utf-8")
 CLASSIFIERS = {found.plugin.name: found.plugin for found in registry.load_plugins().of_kind("classifier")}
+CONDITIONS = [
+    *("as they come", "24 px", "32 px", "40 px", "H.264 at 300 kbit/s"),
+    *("compressed", "dark", "backlit", "turned", "hand", "mask", "glasses"),
+    *("darkest third", "middle third", "brightest third"),
+]
+"""As `fertool evaluate --robustness` has them."""
 
 
 def filled(card: str) -> dict[str, str]:
@@ -73,6 +79,14 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     ]
     assert said["floor"] == f"{CLASSIFIERS[name].floor_px:g}"
     assert int(said["near"]) == faces["public"] - faces["public, no near-duplicates"]
+    under = [[cell.strip() for cell in row.strip("|").split("|")] for row in said["conditions"].splitlines()]
+    assert [row[0] for row in under] == CONDITIONS
+    assert [int(row[1]) for row in under] == [3589] * 12 + [1197, 1196, 1196]
+    thirds = sum(int(n) * float(accuracy.rstrip("%")) for _, n, accuracy, *_ in under[-3:]) / 3589
+    assert thirds == pytest.approx(float(under[0][2].rstrip("%")), abs=0.01), (
+        "thirds are of the faces as they come"
+    )
+    assert float(under[0][2].rstrip("%")) == pytest.approx(float(rows[0][2].rstrip("%")), abs=0.1)
     each = [row.strip("|").split("|") for row in said["classes"].splitlines()]
     assert sum(int(row[1]) for row in each) == faces["public"]
     # Recall, weighted by faces, is accuracy: the two tables are of one measurement.

@@ -101,6 +101,26 @@ def test_ship_weights_with_a_card_whose_figures_evaluate_gives_again(tmp_path: P
     assert [text for text in texts if text in EMOTIONS] == [label for label in EMOTIONS for _ in range(2)]
 
 
+def test_a_card_says_which_split_chose_and_measures_another(tmp_path: Path) -> None:
+    data = faces(tmp_path)
+    run = tmp_path / "run"
+    words = ["train", "khalid2025", "--data", data, "--recipe", "short", "--epochs", 1, "--out", run]
+    fertool(*words, "--validate-on", "50%")
+    script("ship_weights.py", run / "model.safetensors", "--data", data, "--to", tmp_path / "ship")
+    card = (tmp_path / "ship" / "khalid2025.md").read_text(encoding="utf-8")
+    assert "selected on split `validation`" in card
+    assert "No picture of `public` chose these weights; split `validation`" in card
+    assert "temperature of the probabilities and the epoch." in card
+    assert "flatter these\nweights" not in card
+    weights = tmp_path / "ship" / "khalid2025.safetensors"
+    words = ["evaluate", weights, "--data", data, "--split", "public", "--robustness", "--json"]
+    (found,) = json.loads(fertool(*words))["models"]
+    assert f"| public | 7 | {found['accuracy']:.2%} |" in card
+    assert "validation |" not in card, "no figure of the split that chose"
+    for one in found["conditions"]:
+        assert f"| {one['name']} | {one['n']} | {one['accuracy']:.2%} |" in card
+
+
 def test_the_curve_in_a_card_is_that_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
     ship = importlib.import_module("ship_weights")

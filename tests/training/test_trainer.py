@@ -59,6 +59,27 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(
     assert [e.epoch for e in checkpoints.history(tmp_path / "parts")] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_epoch_that_the_recipe_says_is_kept(tiny, bars: Path, tmp_path: Path, keep: str) -> None:
+    """With a rate that climbs out of what was learned, the last epoch is not the best."""
+    data = load(bars, 16)
+    plan = replace(
+        tiny.recipes["best"], keep=keep, ema=0.0, recalibrate_bn=False, lr=0.5, schedule="constant"
+    )
+    weights = {}
+
+    def report(done: checkpoints.Epoch) -> None:
+        weights[done.epoch] = load_file(tmp_path / "state.safetensors")
+
+    kept = load_file(train(tiny, plan, data, tmp_path, report=report))
+    history = checkpoints.history(tmp_path)
+    accuracies = [epoch.val_accuracy for epoch in history]
+    chosen = len(history) if keep == "last" else 1 + accuracies.index(max(accuracies))
+    assert accuracies.index(max(accuracies)) + 1 < len(history), "the two differ here"
+    stored = {k.removeprefix("network."): v for k, v in weights[chosen].items() if k.startswith("network.")}
+    assert all(torch.equal(kept[name], stored[name]) for name in kept)
+
+
 def test_a_run_begun_before_fields_were_renamed_goes_on(tiny, bars: Path, tmp_path: Path) -> None:
     data, plan = load(bars, 16), tiny.recipes["best"]
     with pytest.raises(Interrupted):
@@ -68,6 +89,7 @@ def test_a_run_begun_before_fields_were_renamed_goes_on(tiny, bars: Path, tmp_pa
         about = json.loads(stored.metadata()["state"])
     recipe = about["identity"]["recipe"]
     about["identity"]["recipe"] = {old: recipe.pop(new) for old, new in RENAMED.items()} | recipe
+    assert (recipe.pop("keep"), recipe["augment"].pop("disturb")) == ("best", 0.0)
     assert "crowd" in about["identity"]["recipe"]
     assert "vote_head" not in about["identity"]["recipe"]
     save_file(load_file(path), path, metadata={"state": json.dumps(about)})

@@ -23,7 +23,7 @@ BEST = replace(
 )
 DISTILLED = replace(BEST, epochs=272, label_smoothing=0.0, teacher=0.6)
 CONTINUED = replace(TAUGHT, epochs=140, vote_head=True)
-ROBUST = replace(CONTINUED, epochs=14, lr=0.03, augment=replace(TAUGHT.augment, disturb=0.5))
+ROBUST = replace(CONTINUED, epochs=14, lr=0.03, keep="last", augment=replace(TAUGHT.augment, disturb=0.5))
 
 
 @dataclass
