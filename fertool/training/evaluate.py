@@ -54,6 +54,10 @@ class Evaluation:
     system (all but Linux) does not tell."""
     truth: Any
     probabilities: Doubles
+    ids: Any
+    """(n,) str, of the faces in their order: as of `Dataset`."""
+    fresh: Any
+    """(n,) bool: no near-duplicate of a training picture; None as `unseen`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,8 @@ def measure(
         peak_mb=peak_mb,
         truth=part.labels,
         probabilities=rows,
+        ids=part.ids,
+        fresh=fresh,
     )
 
 

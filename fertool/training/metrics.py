@@ -48,8 +48,14 @@ class Scores:
     interval: tuple[float, float]
     """95 % of bootstrap resamples of the faces have their accuracy in here."""
     macro_f1: float
+    macro_f1_interval: tuple[float, float]
+    """95 % of bootstrap resamples, as for accuracy; of `uar` and `kappa` likewise."""
     uar: float
     """Unweighted average recall, over the classes that occur."""
+    uar_interval: tuple[float, float]
+    kappa: float
+    """Cohen's: agreement beyond what the shares of true and of said classes would give by chance."""
+    kappa_interval: tuple[float, float]
     ece: float
     cross_entropy: float
     classes: tuple[PerClass, ...]
@@ -66,14 +72,18 @@ def score(truth: Integers, probabilities: Doubles, labels: Sequence[str], seed: 
     predicted = probabilities.argmax(axis=1)
     table = confusion(truth, predicted, len(labels))
     classes = tuple(per_class(table, labels))
-    present = [c for c in classes if c.n]
+    figures, spans = over_classes(table), intervals(table, seed)
     right = predicted == truth
     return Scores(
         n=len(truth),
         accuracy=float(right.mean()),
         interval=bootstrap(right, seed),
-        macro_f1=float(np.mean([c.f1 for c in present])),
-        uar=float(np.mean([c.recall for c in present])),
+        macro_f1=figures["macro_f1"],
+        macro_f1_interval=spans["macro_f1"],
+        uar=figures["uar"],
+        uar_interval=spans["uar"],
+        kappa=figures["kappa"],
+        kappa_interval=spans["kappa"],
         ece=calibration_error(truth, probabilities),
         cross_entropy=cross_entropy(truth, probabilities),
         classes=classes,
@@ -99,6 +109,39 @@ def per_class(table: Integers, labels: Sequence[str]) -> list[PerClass]:
             PerClass(label, int(true), ratio(hit, said), ratio(hit, true), ratio(2 * hit, true + said))
         )
     return rows
+
+
+def over_classes(tables: Integers) -> dict[str, Any]:
+    """(..., k, k) confusion matrices -> macro F1, UAR and Cohen's kappa, each (...): a float for one matrix.
+
+    Macro F1 and UAR are means over the classes that occur in the first matrix of all. Kappa is (po - pe) /
+    (1 - pe), po being the share of agreement and pe the one that the margins give by chance (Cohen,
+    "A coefficient of agreement for nominal scales", 1960); where everything is one class, 1 if said so and 0
+    otherwise.
+    """
+    hit = np.diagonal(tables, axis1=-2, axis2=-1).astype(np.float64)
+    true, said = tables.sum(axis=-1).astype(np.float64), tables.sum(axis=-2).astype(np.float64)
+    total = true.sum(axis=-1)
+    occurs = true > 0 if tables.ndim == 2 else (true > 0).any(axis=tuple(range(true.ndim - 1)))
+    both = true + said
+    f1 = np.divide(2 * hit, both, out=np.zeros_like(hit), where=both > 0)
+    recall = np.divide(hit, true, out=np.zeros_like(hit), where=true > 0)
+    agreed, chance = hit.sum(axis=-1) / total, (true * said).sum(axis=-1) / total**2
+    kappa = np.where(chance < 1, (agreed - chance) / np.where(chance < 1, 1 - chance, 1), agreed)
+    found = {"macro_f1": f1[..., occurs].mean(-1), "uar": recall[..., occurs].mean(-1), "kappa": kappa}
+    return {name: float(value) if tables.ndim == 2 else value for name, value in found.items()}
+
+
+def intervals(table: Integers, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the figures of `over_classes`, by resampling faces.
+
+    Resampling n faces with replacement and counting them by true and predicted class is a multinomial draw.
+    """
+    count = int(table.sum())
+    draws = np.random.default_rng(seed).multinomial(count, table.ravel() / count, RESAMPLES)
+    found = over_classes(draws.reshape(RESAMPLES, *table.shape))
+    spans = {name: np.quantile(values, (0.025, 0.975)) for name, values in found.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in spans.items()}
 
 
 def bootstrap(right: npt.NDArray[np.bool_], seed: int = 0) -> tuple[float, float]:

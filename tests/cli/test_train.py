@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 import tiny_classifier
 import torch
@@ -131,6 +132,64 @@ def test_the_peak_of_memory_is_that_of_the_classification() -> None:
     assert evaluate._peak_mb() >= with_it - 5, "a peak stays"
     evaluate._forget_peak()
     assert evaluate._peak_mb() <= before + 50, "and is forgotten"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_every_face_has_a_row_of_predictions(
+    fertool, folder: Path, trained: Path, tmp_path: Path, suffix: str
+) -> None:
+    file = tmp_path / f"faces.{suffix}"
+    words = ["evaluate", trained, "compact", "--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    found = json.loads(fertool(*words, "--predictions", file, "--json").out)["models"]
+    rows = pl.read_csv(file) if suffix == "csv" else pl.read_parquet(file)
+    assert rows.columns == ["model", "split", "cut", "picture", "near_duplicate", "truth", "said", *EMOTIONS]
+    assert rows["model"].to_list() == [str(trained)] * 21 + ["compact"] * 21
+    assert set(rows["split"]) == {"public"}
+    assert set(rows["cut"]) == {"as it comes"}
+    np.testing.assert_allclose(rows.select(EMOTIONS).sum_horizontal(), 1, atol=1e-6)
+    for model, part in zip(found, (rows[:21], rows[21:]), strict=True):
+        assert (part["truth"] == part["said"]).mean() == pytest.approx(model["accuracy"])
+        fresh = part.filter(~pl.col("near_duplicate"))
+        assert len(fresh) == model["without_near_duplicates"]["n"]
+        assert (part["picture"].str.extract(r"public/(\w+)/") == part["truth"]).all()
+        said = part.select(pl.concat_list(EMOTIONS).list.arg_max())[EMOTIONS[0]]
+        assert [EMOTIONS[i] for i in said] == part["said"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--predictions", "faces.xlsx"], "expected a name that ends with .csv or .parquet"),
+        (["--predictions", "gone/faces.csv"], "--predictions: no folder gone (make it first)"),
+        (["--predictions", "faces.csv", "--folds", "3"], "--predictions is for one split: leave --folds out"),
+    ],
+)
+def test_predictions_that_cannot_be_written(fertool, folder: Path, monkeypatch, flags, message) -> None:
+    monkeypatch.chdir(folder)
+    done = fertool("evaluate", NET, "--data", "bars", *flags)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err.replace("\n", " ")
+
+
+def test_undivided_pictures_are_measured_without_being_asked(fertool, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "bars" / "public", tmp_path / "whole")
+    found = json.loads(fertool("evaluate", NET, "--data", tmp_path / "whole", "--json").out)
+    assert (found["split"], found["models"][0]["n"]) == ("all", 21)
+    file = tmp_path / "faces.csv"
+    assert fertool("evaluate", NET, "--data", tmp_path / "whole", "--predictions", file).code == 0
+    assert pl.read_csv(file)["near_duplicate"].null_count() == 21
+
+
+def test_figures_over_all_expressions_have_intervals(fertool, folder: Path, trained: Path) -> None:
+    words = ["evaluate", trained, "--data", folder / "bars", "--plugin", folder / "tiny.py"]
+    model = json.loads(fertool(*words, "--json").out)["models"][0]
+    table = fertool(*words).out.split("Over all expressions, with 95 % intervals")[1]
+    lines = [re.split(r" {2,}", line.strip()) for line in table.splitlines() if line.strip()]
+    assert lines[0] == ["model", "macro F1", "UAR", "Cohen's kappa"]
+    for name, cell in zip(("macro_f1", "uar", "kappa"), lines[2][1:], strict=True):
+        low, high = model[f"{name}_interval"]
+        assert low <= model[name] <= high
+        assert cell == f"{model[name]:.4f} ({low:.3f}–{high:.3f})"
 
 
 def test_conditions_of_lectures_stand_in_a_table(fertool, folder: Path, trained: Path) -> None:

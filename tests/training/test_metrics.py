@@ -102,6 +102,61 @@ def test_bootstrap_interval_is_deterministic_and_narrows() -> None:
     assert (low, high) == (pytest.approx(0.691, abs=1e-3), pytest.approx(0.709, abs=1e-3))
 
 
+KAPPAS = [
+    # Cohen's way of counting, worked out by hand.
+    ([[5, 0], [0, 5]], 1.0),  # always agreed
+    ([[0, 5], [5, 0]], -1.0),  # never
+    ([[25, 25], [25, 25]], 0.0),  # as often as by chance
+    ([[20, 5], [10, 15]], 0.4),  # po = .7, pe = .5 * .6 + .5 * .4 = .5
+    ([[7, 0], [0, 0]], 1.0),  # one class, and said so
+    ([[0, 7], [0, 0]], 0.0),  # one class, never said
+]
+
+
+@pytest.mark.parametrize(("table", "kappa"), KAPPAS)
+def test_kappa_by_hand(table: list[list[int]], kappa: float) -> None:
+    assert metrics.over_classes(np.array(table))["kappa"] == pytest.approx(kappa)
+
+
+def test_figures_over_classes_are_those_of_each_class() -> None:
+    scores = metrics.score(TRUTH, certain(SAID), LABELS)
+    present = [c for c in scores.classes if c.n]
+    assert scores.macro_f1 == pytest.approx(np.mean([c.f1 for c in present]))
+    assert scores.uar == pytest.approx(np.mean([c.recall for c in present]))
+
+
+@settings(deadline=None, max_examples=30)
+@given(cells=st.lists(st.integers(0, 40), min_size=9, max_size=9).filter(any), seed=st.integers(0, 9))
+def test_intervals_are_ordered_and_each_matrix_counts_by_itself(cells: list[int], seed: int) -> None:
+    table = np.array(cells).reshape(3, 3)
+    for name, (low, high) in metrics.intervals(table, seed).items():
+        assert -1 <= low <= high <= 1, name
+        assert np.isfinite([low, high]).all()
+    stacked = metrics.over_classes(np.stack([table, table]))
+    for name, value in metrics.over_classes(table).items():
+        np.testing.assert_allclose(stacked[name], [value, value])
+
+
+def test_intervals_are_those_of_resampled_faces() -> None:
+    """Against the slow way: faces drawn one by one."""
+    chance = np.random.default_rng(1)
+    truth = np.repeat(np.arange(3), (300, 200, 100))
+    said = np.where(chance.random(600) < 0.7, truth, chance.integers(0, 3, 600))
+    table = metrics.confusion(truth, said, 3)
+    slow: dict[str, list[float]] = {"macro_f1": [], "uar": [], "kappa": []}
+    for _ in range(400):
+        some = chance.integers(0, 600, 600)
+        for name, value in metrics.over_classes(metrics.confusion(truth[some], said[some], 3)).items():
+            slow[name].append(value)
+    for name, (low, high) in metrics.intervals(table).items():
+        assert (low, high) == pytest.approx(tuple(np.quantile(slow[name], (0.025, 0.975))), abs=0.02), name
+        assert low < metrics.over_classes(table)[name] < high
+
+
+def test_certain_agreement_has_no_spread() -> None:
+    assert set(metrics.intervals(np.diag([10, 20])).values()) == {(1.0, 1.0)}
+
+
 def test_mcnemar_by_hand() -> None:
     """The first alone is right 6 times, the second alone never: p = 2 / 2**6."""
     truth = np.zeros(10, np.int64)

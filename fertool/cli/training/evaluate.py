@@ -44,7 +44,10 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            "--split", help="train, public, test, ...", show_default="public, else test", metavar="S"
+            "--split",
+            help="train, public, test, ...",
+            show_default="public, else test, else all",
+            metavar="S",
         ),
     ] = None,
     folds: Annotated[
@@ -89,6 +92,14 @@ def evaluate(
             "brightness.",
         ),
     ] = False,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            help="Write a row for every face and model: picture, truth, answer, probabilities.",
+            metavar="FILE.csv|.parquet",
+        ),
+    ] = None,
     align: Align = False,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -106,6 +117,7 @@ def evaluate(
     from fertool.training import evaluate as evaluation
     from fertool.training import metrics, trainer
     from fertool.training.datasets.division import divided
+    from fertool.training.datasets.folders import UNDIVIDED
     from fertool.training.robustness import measure as under
 
     given = _check(ensemble, weights, len(models), tta=tta)
@@ -115,6 +127,8 @@ def evaluate(
         raise ConfigError(f"--weights-to: no folder {weights_to.parent}", "make it first")
     if folds is not None:
         _check_folds(split, ensemble, robustness=robustness)
+    if predictions is not None:
+        _check_predictions(predictions, folds)
     place = toolbox.device(device)
     loaded = [chosen(model, option or [], plugin or []) for model in models]
     for classifier in loaded:
@@ -132,7 +146,8 @@ def evaluate(
         return
     division = _division(models, loaded, faces)
     parts = [each if division is None else divided(each, division) for each in faces]
-    split = split or next((name for name in ("public", "test") if name in parts[0].splits()), "public")
+    there = parts[0].splits()
+    split = split or next((name for name in ("public", "test", UNDIVIDED) if name in there), "public")
     if ensemble == "features":
         _check_features(loaded, parts[0])
     fitted = ensemble == "weighted" and given is None
@@ -161,6 +176,8 @@ def evaluate(
         shares = dict(zip((c.name for c in loaded), given or (), strict=True))
         with swapped(weights_to) as draft:
             draft.write_text(json_text.dumps(shares, indent=2) + "\n", encoding="utf-8")
+    if predictions is not None:
+        _write_predictions(predictions, dict(zip(models, found, strict=True)), split, align=align)
     together = _together(found, ensemble, given, rows)
     pairs = _compare(models, found)
     runs = evaluation.spread(list(zip(loaded, found, strict=True)))
@@ -237,6 +254,52 @@ def _by_features(
             rows.append(features.of(cast("Trainable", model), faces, show(f"{model.name}, {name}")))
         sides.append(features.together(rows))
     return features.fit(sides[0], parts[0].take("train").labels).probabilities(sides[1])
+
+
+def _check_predictions(file: Path, folds: int | None) -> None:
+    """Before anything takes time."""
+    from fertool.errors import ConfigError
+
+    if file.suffix not in {".csv", ".parquet"}:
+        raise ConfigError(f"--predictions {file}: expected a name that ends with .csv or .parquet")
+    if not file.parent.is_dir():
+        raise ConfigError(f"--predictions: no folder {file.parent}", "make it first")
+    if folds is not None:
+        raise ConfigError("--predictions is for one split: leave --folds out")
+
+
+def _write_predictions(file: Path, found: dict[str, Evaluation], split: str, *, align: bool) -> None:
+    """A row for every model and face, in order; `near_duplicate` is null without training pictures."""
+    import polars as pl
+
+    from fertool.files import swapped
+    from fertool.types import EMOTIONS
+
+    tables = [
+        pl.DataFrame(
+            {
+                "picture": m.ids,
+                "near_duplicate": pl.Series(
+                    [None] * len(m.ids) if m.fresh is None else ~m.fresh, dtype=pl.Boolean
+                ),
+                "truth": [EMOTIONS[label] for label in m.truth],
+                "said": [EMOTIONS[label] for label in m.probabilities.argmax(axis=1)],
+                **dict(zip(EMOTIONS, m.probabilities.T, strict=True)),
+            }
+        ).select(
+            pl.lit(model).alias("model"),
+            pl.lit(split).alias("split"),
+            pl.lit("as analyze cuts" if align else "as it comes").alias("cut"),
+            pl.all(),
+        )
+        for model, m in found.items()
+    ]
+    table = pl.concat(tables)
+    with swapped(file) as draft:
+        if file.suffix == ".csv":
+            table.write_csv(draft)
+        else:
+            table.write_parquet(draft)
 
 
 def _together(
@@ -335,11 +398,28 @@ def _print(models: list[str], found: list[Evaluation], together: Any, pairs: lis
         shares = ", ".join(f"{w:.2f}" for w in together["weights"] or ())
         rows.append((f"{together['how']} {shares}".strip(), *_figures(together), ""))
     print_table(["model", "faces", *figures, "no duplicates"], rows)
+    _print_intervals(models, found)
     _print_cost(models, found)
     for model, m in zip(models, found, strict=True):
         _print_classes(model, m.scores)
     if pairs:
         _print_pairs(pairs)
+
+
+def _print_intervals(models: list[str], found: list[Evaluation]) -> None:
+    """Figures over all classes, each with its interval."""
+    rows = []
+    for model, m in zip(models, found, strict=True):
+        scores = m.scores
+        each = (
+            (scores.macro_f1, scores.macro_f1_interval),
+            (scores.uar, scores.uar_interval),
+            (scores.kappa, scores.kappa_interval),
+        )
+        rows.append((model, *(f"{v:.4f} ({low:.3f}–{high:.3f})" for v, (low, high) in each)))
+    print_table(
+        ["model", "macro F1", "UAR", "Cohen's kappa"], rows, title="Over all expressions, with 95 % intervals"
+    )
 
 
 def _print_pairs(pairs: list[dict[str, Any]]) -> None:
