@@ -113,12 +113,24 @@ def test_a_card_says_which_split_chose_and_measures_another(tmp_path: Path) -> N
     assert "temperature of the probabilities and the epoch." in card
     assert "flatter these\nweights" not in card
     weights = tmp_path / "ship" / "khalid2025.safetensors"
-    words = ["evaluate", weights, "--data", data, "--split", "public", "--robustness", "--json"]
-    (found,) = json.loads(fertool(*words))["models"]
+    (found,) = json.loads(fertool("evaluate", weights, "--data", data, "--split", "public", "--json"))[
+        "models"
+    ]
     assert f"| public | 7 | {found['accuracy']:.2%} |" in card
     assert "validation |" not in card, "no figure of the split that chose"
-    for one in found["conditions"]:
-        assert f"| {one['name']} | {one['n']} | {one['accuracy']:.2%} |" in card
+
+
+def test_conditions_in_a_card_are_those_of_evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+    ship = importlib.import_module("ship_weights")
+    data = faces(tmp_path)
+    about = ship.conditions(ship.under_all("compact", data, "public"))
+    words = ["evaluate", "compact", "--data", data, "--split", "public", "--robustness", "--json"]
+    (found,) = json.loads(fertool(*words))["models"]
+    rows = [line for line in about.splitlines() if line.startswith("|")][2:]
+    assert len(rows) == len(found["conditions"]) == 15
+    for row, one in zip(rows, found["conditions"], strict=True):
+        assert row.startswith(f"| {one['name']} | {one['n']} | {one['accuracy']:.2%} |")
 
 
 def test_the_curve_in_a_card_is_that_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
