@@ -100,6 +100,24 @@ COMMANDS = {
 """Name -> the module in `fertool.cli`, and what the help of the command begins with."""
 
 
+_DELETE = "`fertool students forget` removes a student, `fertool purge --older-than 0d` all that was analyzed"
+GUESSED = {
+    **dict.fromkeys(("delete", "remove", "rm", "drop"), _DELETE),
+    **dict.fromkeys(("open", "view", "show"), "`fertool report --open` shows the report in the browser"),
+    "serve": "`fertool report --serve` shows it here, up to date",
+    "undo": "`fertool students rename`, `merge` and `split` correct who is who",
+    "list": "`fertool runs` lists what was analyzed, `fertool students list` who was seen",
+    "pull": "`fertool models pull` fetches weights",
+    "sql": "`fertool query` asks the database in SQL",
+    "consent": "`fertool students consent` records it",
+    **{
+        name: f"`fertool students {name}` does that"
+        for name in ("enroll", "review", "rename", "merge", "split", "withdraw", "forget")
+    },
+}
+"""Commands as people guess them -> what does that."""
+
+
 @cache
 def _loaded(name: str) -> TyperCommand | TyperGroup:
     """A command or group, built by its module."""
@@ -129,6 +147,14 @@ class _Root(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = _Commands()  # type: ignore[assignment]
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
+        """As of any group; of a command that people guess, the error says which one does that."""
+        if args and args[0] in GUESSED:
+            ctx.fail(f"No such command {args[0]!r}: {GUESSED[args[0]]}.")
+        return super().resolve_command(ctx, args)  # type: ignore[return-value]
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The list in `fertool --help`."""

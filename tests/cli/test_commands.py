@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 
 from fertool import EMOTIONS
 from fertool.cli import doctor
+from fertool.cli.app import COMMANDS, GUESSED
 from fertool.storage.store import Store
 from fertool.testing import store_lecture, timeline
 
@@ -26,6 +28,22 @@ def filled(tmp_path: Path) -> Path:
 
 
 SQL = "SELECT student, count(*) AS faces, avg(happy) AS happy FROM frame_emotions GROUP BY student ORDER BY 1"
+
+
+@pytest.mark.parametrize("guess", sorted(GUESSED))
+def test_a_guessed_command_is_answered_with_one_that_exists(fertool, guess: str) -> None:
+    done = fertool(guess, "student-01")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == f"Error: No such command '{guess}': {GUESSED[guess]}."
+    named = re.findall(r"`fertool ([a-z -]+?)(?: --[a-z-]+.*?)?`", GUESSED[guess])
+    assert named
+    for command in named:
+        assert fertool(*command.split(), "--help").code == 0, command
+
+
+def test_a_command_that_nobody_guesses_is_answered_as_before(fertool) -> None:
+    assert fertool("frobnicate").err.splitlines()[-1] == "Error: No such command 'frobnicate'."
+    assert not GUESSED.keys() & COMMANDS.keys(), "none that exists"
 
 
 def test_query_prints_a_table(fertool, filled: Path) -> None:
