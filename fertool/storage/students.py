@@ -55,6 +55,14 @@ the others."""
 class Students(Aggregate):
     """What is known of the students of a course. Every method is one transaction."""
 
+    def courses(self) -> list[str]:
+        """Courses of which recordings, enrolled students or answers on consent are held; by name."""
+        rows = self.database.rows(
+            """SELECT course FROM recordings UNION SELECT course FROM enrolled
+               UNION SELECT course FROM consents ORDER BY course"""
+        )
+        return [course for (course,) in rows]
+
     # --- faces --------------------------------------------------------------------------------
 
     def prototypes(

@@ -14,11 +14,13 @@ from fertool.cli.terminal.options import (
     Db,
     Json,
     NamesFile,
+    OneCourse,
     bring_up_to_date,
     open_store,
     print_json,
     print_table,
     settings,
+    settings_of_course,
     warn_of_changes,
 )
 from fertool.storage.student_labels import spelled
@@ -47,7 +49,7 @@ def forget(
             "later analyses leave the student out.",
         ),
     ] = False,
-    course: Course = None,
+    course: OneCourse = None,
     names: NamesFile = None,
     db: Db = None,
 ) -> None:
@@ -56,7 +58,7 @@ def forget(
     from fertool.errors import FertoolError
     from fertool.workflows import privacy
 
-    chosen, plain = settings(course=course, db=db), Plain()
+    chosen, plain = settings_of_course(course=course, db=db), Plain()
     if keep_answer and names:
         raise FertoolError("--keep-answer leaves the name where it is", "leave out --names")
     people = open_names(names, new=False)
@@ -106,13 +108,13 @@ def purge(
 def export(
     student: Student,
     out: Annotated[Path, typer.Option("--out", help="New folder for the files.", metavar="DIR")],
-    course: Course = None,
+    course: OneCourse = None,
     db: Db = None,
 ) -> None:
     """Write everything held on a student, as JSON and CSV, with a sheet in plain words."""
     from fertool.report import subject_access
 
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     store = open_store(chosen.db)
     bring_up_to_date(store)
     held = store.audit.held(chosen.course, student)

@@ -8,11 +8,11 @@ import typer
 
 from fertool.cli.students.listing import Student
 from fertool.cli.terminal.options import (
-    Course,
     Db,
+    OneCourse,
     bring_up_to_date,
     open_store,
-    settings,
+    settings_of_course,
     warn_of_refusals,
 )
 
@@ -37,7 +37,7 @@ def consent(
         str | None,
         typer.Option("--expires", help="Last day it holds.", show_default="no end", metavar="DATE"),
     ] = None,
-    course: Course = None,
+    course: OneCourse = None,
     db: Db = None,
 ) -> None:
     """Record that a student has agreed to be analyzed."""
@@ -45,7 +45,7 @@ def consent(
 
     today = datetime.now().date()
     start, end = _date("--given", given) or today, _date("--expires", expires)
-    _answer(student, settings(course=course, db=db), given=start, expires=end)
+    _answer(student, settings_of_course(course=course, db=db), given=start, expires=end)
 
 
 def withdraw(
@@ -54,14 +54,14 @@ def withdraw(
         str | None,
         typer.Option("--on", help="First day without consent.", show_default="today", metavar="DATE"),
     ] = None,
-    course: Course = None,
+    course: OneCourse = None,
     db: Db = None,
 ) -> None:
     """Record that a student refuses from a day on: off all pages and reports, whatever --consent says."""
     from datetime import datetime
 
     day = _date("--on", on) or datetime.now().date()
-    _answer(student, settings(course=course, db=db), withdrawn=day)
+    _answer(student, settings_of_course(course=course, db=db), withdrawn=day)
 
 
 def _answer(student: str, chosen: Settings, **dates: date | None) -> None:

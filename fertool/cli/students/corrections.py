@@ -9,14 +9,14 @@ import typer
 from fertool.cli.students.listing import Student
 from fertool.cli.terminal.names import open_names
 from fertool.cli.terminal.options import (
-    Course,
     Db,
     NamesFile,
+    OneCourse,
     Options,
     PluginFiles,
     bring_up_to_date,
     open_store,
-    settings,
+    settings_of_course,
     warn_of_refusals,
 )
 from fertool.storage.student_labels import spelled
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def rename(
     student: Student,
     name: Annotated[str, typer.Argument(help="What to call the student.", metavar="NAME")],
-    course: Course = None,
+    course: OneCourse = None,
     names: NamesFile = None,
     db: Db = None,
 ) -> None:
@@ -39,7 +39,7 @@ def rename(
     from fertool.cli.terminal.progress import Plain
     from fertool.workflows import students
 
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     people = open_names(names)
     store = open_store(chosen.db)
     bring_up_to_date(store)
@@ -49,7 +49,7 @@ def rename(
 def merge(
     student: Student,
     other: Annotated[str, typer.Argument(help="Who is the same person.", metavar="OTHER", callback=spelled)],
-    course: Course = None,
+    course: OneCourse = None,
     names: NamesFile = None,
     option: Options = None,
     plugin: PluginFiles = None,
@@ -63,7 +63,7 @@ def merge(
     from fertool.host import toolbox
     from fertool.workflows import students
 
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     people = open_names(names)
     rules = toolbox.toolbox(chosen, option or [], plugin or []).rules
     store = open_store(chosen.db)
@@ -84,7 +84,7 @@ def split(
         str | None, typer.Option("--at", help="Who is there at 90, 1:30 or h:mm:ss is not.", metavar="T")
     ] = None,
     to: Annotated[str | None, typer.Option("--to", help="From --at up to here.", metavar="T")] = None,
-    course: Course = None,
+    course: OneCourse = None,
     option: Options = None,
     plugin: PluginFiles = None,
     db: Db = None,
@@ -99,7 +99,7 @@ def split(
 
     if at is None and (recording is None or to is not None):
         raise ConfigError("split: expected --at TIME or --recording R", "`fertool students show` says when")
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     part = TrackSelection(recording, parse_time(at) if at else None, parse_time(to) if to else None)
     rules = toolbox.toolbox(chosen, option or [], plugin or []).rules
     store = open_store(chosen.db)

@@ -9,17 +9,17 @@ import typer
 
 from fertool.cli.terminal.names import open_names
 from fertool.cli.terminal.options import (
-    Course,
     Db,
     Json,
     NamesFile,
+    OneCourse,
     Options,
     PluginFiles,
     bring_up_to_date,
     open_store,
     print_json,
     print_table,
-    settings,
+    settings_of_course,
     warn_of_refusals,
 )
 from fertool.text import plural
@@ -43,7 +43,7 @@ def enroll(
             metavar="ROSTER",
         ),
     ],
-    course: Course = None,
+    course: OneCourse = None,
     column: Annotated[
         list[str] | None,
         typer.Option("--column", help="Which heading of the CSV means a column.", metavar="COLUMN=HEADING"),
@@ -72,7 +72,7 @@ def enroll(
     from fertool.workflows.reporter import Aside
 
     flags = {"detector": detector, "encoder": encoder, "device": device}
-    chosen = settings(course=course, db=db, policy="behaviour", **flags)
+    chosen = settings_of_course(course=course, db=db, policy="behaviour", **flags)
     plain, columns = Plain(), _named(column or [])
     people = open_names(names)
     tools = toolbox.toolbox(chosen, option or [], plugin or [])
@@ -97,7 +97,7 @@ def enroll(
     for line in [*graded.doubts, *_dropped(found.dropped)]:
         plain.warning(line)
     # Of the policy that holds here: pictures of a roster are looked at under `behaviour`.
-    here = settings(course=course, db=db)
+    here = settings_of_course(course=course, db=db)
     whole = not found.recognized or privacy.catch_up(
         store, here, found.lectures, chosen.course, Aside(plain) if json else plain
     )

@@ -9,15 +9,15 @@ import typer
 
 from fertool.cli.terminal.names import read_names
 from fertool.cli.terminal.options import (
-    Course,
     Db,
     Json,
     NamesFile,
+    OneCourse,
     bring_up_to_date,
     open_store,
     print_json,
     print_table,
-    settings,
+    settings_of_course,
 )
 from fertool.storage.student_labels import spelled
 from fertool.text import clock
@@ -50,9 +50,9 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command(name="list")
-def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: Json = False) -> None:
+def list_(course: OneCourse = None, names: NamesFile = None, db: Db = None, json: Json = False) -> None:
     """Every student of a course: where seen, for how long, how many pictures, what consent."""
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     people = read_names(names)
     store = open_store(chosen.db, read_only=True)
     bring_up_to_date(store)
@@ -88,12 +88,12 @@ def list_(course: Course = None, names: NamesFile = None, db: Db = None, json: J
 
 @app.command()
 def show(
-    student: Student, course: Course = None, names: NamesFile = None, db: Db = None, json: Json = False
+    student: Student, course: OneCourse = None, names: NamesFile = None, db: Db = None, json: Json = False
 ) -> None:
     """One student: when seen in which recording, pictures, consent, what was decided."""
     import polars as pl
 
-    chosen = settings(course=course, db=db)
+    chosen = settings_of_course(course=course, db=db)
     people = read_names(names)
     store = open_store(chosen.db, read_only=True)
     bring_up_to_date(store)

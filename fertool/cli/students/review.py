@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fertool.cli.terminal.names import read_names
-from fertool.cli.terminal.options import Course, Db, NamesFile, bring_up_to_date, open_store, settings
+from fertool.cli.terminal.options import (
+    Db,
+    NamesFile,
+    OneCourse,
+    bring_up_to_date,
+    open_store,
+    settings_of_course,
+)
 from fertool.workflows.audit import record
 
 if TYPE_CHECKING:
@@ -26,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def review(
-    course: Course = None,
+    course: OneCourse = None,
     out: Annotated[Path, typer.Option("--out", help="The page.", metavar="FILE.html")] = Path(
         "fertool-review.html"
     ),
@@ -43,7 +50,7 @@ def review(
     from fertool.identity import thumbnails
     from fertool.report import contact_sheet
 
-    chosen = settings(course=course, db=db, policy="behaviour")
+    chosen = settings_of_course(course=course, db=db, policy="behaviour")
     known = read_names(names)
     store = open_store(chosen.db)
     bring_up_to_date(store)

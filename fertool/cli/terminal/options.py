@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from fertool.storage.store import Store
 
 Course = Annotated[str | None, typer.Option("--course", help="Course name.", metavar="NAME")]
+OneCourse = Annotated[
+    str | None,
+    typer.Option(
+        "--course",
+        help="Course name.",
+        show_default="that of fertool.toml, else the only one in the database",
+        metavar="NAME",
+    ),
+]
+"""Of a command about the students of one course: see `settings_of_course`."""
 Courses = Annotated[
     str | None,
     typer.Option(
@@ -58,6 +69,17 @@ def settings(**flags: Any) -> Settings:
 
     chosen = config.load(Path.cwd(), **flags)
     guard.set_limit(chosen.plugin_limit)
+    return chosen
+
+
+def settings_of_course(**flags: Any) -> Settings:
+    """`settings` of a command about the students of one course: unless a flag or fertool.toml names one, and
+    where the database holds no other, that of the database."""
+    chosen = settings(**flags)
+    if flags.get("course") is None and narrowed(None) is None and Path(chosen.db).is_file():
+        courses = open_store(chosen.db, read_only=True).students.courses()
+        if len(courses) == 1:
+            return replace(chosen, course=courses[0])
     return chosen
 
 
