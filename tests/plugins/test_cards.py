@@ -86,8 +86,16 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     assert right / faces["public"] == pytest.approx(float(rows[0][2].rstrip("%")) / 100, abs=6e-4)
 
 
-def test_the_card_of_compact_has_faces_as_lectures_show_them() -> None:
-    said = filled((SHIPPED / "compact.md").read_text(encoding="utf-8"))
+MEASURED = [path.stem for path in SHIPPED.glob("*.md") if "| condition |" in path.read_text(encoding="utf-8")]
+
+
+def test_the_default_is_measured_on_faces_as_lectures_show_them() -> None:
+    assert Settings().classifier in MEASURED
+
+
+@pytest.mark.parametrize("name", sorted(MEASURED))
+def test_a_card_has_faces_as_lectures_show_them(name: str) -> None:
+    said = filled((SHIPPED / f"{name}.md").read_text(encoding="utf-8"))
     lines = [line for line in said["conditions"].splitlines() if line.startswith("|")][2:]
     under = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [row[0] for row in under] == CONDITIONS
