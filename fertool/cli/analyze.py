@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,6 @@ from fertool.cli.terminal.options import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from fertool.cli.terminal.progress import Plain
     from fertool.config import Settings
@@ -197,10 +197,13 @@ def run(
     from fertool.host.profile import profiled
 
     plain, several = Plain(), asked.workers is not None
+    made = not Path(chosen.db).exists()
     with profiled() if profile else nullcontext() as watch:
         store, found = _analyzed(asked, chosen, options, plugins, plain, json=json)
         summary(store, found, json=json, lines=several, profile=watch)
     warn_of_refusals(store)
+    if made and found.failed and not found.outcomes:
+        store.discard()  # a typing error leaves no empty file behind
     for problem in found.problems:
         plain.warning(problem)
     if found.failed and several:

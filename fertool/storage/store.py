@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fertool.storage import query
@@ -43,6 +44,16 @@ class Store(Runs, Lectures, Observations, Assessments):
         """Who looked at whose data, what is held, which reports were written."""
         self.erase = Erasure(self.database)
         """Deletions: of a student, of old runs."""
+
+    def discard(self) -> bool:
+        """Delete the file, unless anything of a course is in it; whether it is gone. What waits for it
+        meanwhile makes a new one."""
+        with self.database.kept():
+            if self.students.courses():
+                return False
+            with suppress(PermissionError):  # Windows keeps open files
+                self.database.path.unlink()
+        return not self.database.path.exists()
 
     def query(self, sql: str, **params: Any) -> pl.DataFrame:
         """Run one statement that somebody typed and fetch its result completely.

@@ -1,4 +1,4 @@
-"""Commands about the students of a course, without --course: the one that the database holds."""
+"""Commands without --course mean the one that the database holds; a failed analysis leaves no database."""
 
 from __future__ import annotations
 
@@ -74,3 +74,27 @@ def test_without_a_database_the_error_is_as_before(fertool) -> None:
     done = fertool("students", "list")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("fertool: fertool.duckdb: no database here")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no video at all" * 99])
+def test_an_analysis_of_nothing_leaves_no_database(fertool, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        Path("bad.mp4").write_bytes(content)
+    before = sorted(tmp_path.iterdir())
+    assert fertool("analyze", "bad.mp4").code == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_database_that_was_there_stays(fertool) -> None:
+    Store(DB)
+    assert fertool("analyze", "gone.mp4").code == 2
+    assert DB.exists()
+
+
+def test_only_an_empty_database_is_discarded() -> None:
+    held("signals")
+    assert not Store(DB).discard()
+    assert students("signals") == ["Ann", "Bob"]
+    other = Store(Path("other.duckdb"))
+    assert other.discard()
+    assert not other.database.path.exists()
