@@ -154,6 +154,22 @@ def test_undivided_people(fertool, people: Path, tmp_path: Path) -> None:
     assert counts == {"select": 21, "train": 42}
 
 
+def test_runs_of_several_seeds_can_learn_the_same_pictures(fertool, people: Path, tmp_path: Path) -> None:
+    made = {}
+    for name, flags in {
+        "a": ["--seed", "1", "--division-seed", "5"],
+        "b": ["--seed", "2", "--division-seed", "5"],
+        "c": ["--seed", "5"],
+        "d": ["--seed", "2"],
+    }.items():
+        made[name] = remembered(
+            trained(fertool, people, tmp_path / name, "--split", "60/20/20", *flags, epochs=1)
+        )
+    assert [made[name]["seed"] for name in "abcd"] == [1, 2, 5, 2]
+    assert made["a"]["data"] == made["b"]["data"] == made["c"]["data"], "the division is that of seed 5"
+    assert made["d"]["data"]["train"] != made["a"]["data"]["train"]
+
+
 def test_every_person_is_tested_once(fertool, people: Path, tmp_path: Path) -> None:
     # They learn differently well.
     weights = [

@@ -199,3 +199,39 @@ def test_what_is_shown_to_count_counts(tmp_path: Path) -> None:
     assert raising < min(plain, random) <= max(plain, random) < lowering
     mean, largest = map(float, off.split(", "))
     assert mean <= largest < 0.2
+
+
+def test_weights_are_mixed_by_their_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+    mix = importlib.import_module("mix_weights")
+    several = [{"w": torch.tensor([value, 2 * value]), "count": torch.tensor(7)} for value in (1.0, 5.0)]
+    assert mix.mixed(several, [1, 1])["w"].tolist() == [3, 6]
+    assert mix.mixed(several, [3, 1])["w"].tolist() == [2, 4]
+    assert mix.mixed(several, [1, 0])["w"].tolist() == [1, 2]
+    assert mix.mixed(several, [1, 1])["count"] == 7
+
+
+def test_a_mix_is_a_model_that_remembers_what_it_was_made_of(tmp_path: Path) -> None:
+    data = faces(tmp_path)
+    words = ["train", "khalid2025", "--data", data, "--recipe", "short", "--epochs", 1]
+    runs = []
+    for seed in (1, 2):
+        fertool(*words, "--seed", seed, "--out", tmp_path / f"run-{seed}")
+        runs.append(tmp_path / f"run-{seed}" / "model.safetensors")
+    printed = script("mix_weights.py", *runs, "--data", data, "--to", tmp_path / "mix", "--shares", "3,1")
+    found = tmp_path / "mix" / "model.safetensors"
+    assert printed.startswith(f"{found}: ")
+    first, second, mean = (quantized.read(path)[0] for path in (*runs, found))
+    name = "last.2.weight"
+    torch.testing.assert_close(mean[name], first[name] * 0.75 + second[name] * 0.25)
+    with safe_open(found, "pt") as stored:
+        made = json.loads(stored.metadata()["made"])
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in runs]
+    assert made["mixed"] == dict(zip(digests, [3.0, 1.0], strict=True))
+    shown = json.loads(fertool("evaluate", found, "--data", data, "--json"))["models"][0]
+    assert printed.split()[1] == f"{shown['accuracy']:.2%}"
+    wrong = [sys.executable, str(TOOLS / "mix_weights.py"), *map(str, runs), "--data", str(data)]
+    refused = subprocess.run(
+        [*wrong, "--to", "x", "--shares", "1"], capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stderr) == (1, "--shares: expected 2 numbers from 0 on, got 1\n")

@@ -39,6 +39,15 @@ def train(
         Path | None, typer.Option("--out", help="Folder.", show_default="NAME-RECIPE", metavar="DIR")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
+    division_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--division-seed",
+            help="Of the division, so that runs of several seeds learn the same pictures.",
+            show_default="that of --seed",
+            metavar="N",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="D")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     teacher: Annotated[
@@ -100,7 +109,8 @@ def train(
     from fertool.training.datasets.dataset import load
     from fertool.training.datasets.division import divided
 
-    division, selected_on = _division(split, fold, validate_on, seed)
+    divided_by = seed if division_seed is None else division_seed
+    division, selected_on = _division(split, fold, validate_on, divided_by)
     pupil = trainable(name, option or [], plugin or [])
     plan = _recipe(pupil, recipe)
     if epochs is not None:
