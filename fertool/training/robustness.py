@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 import av
@@ -33,7 +34,9 @@ KBITS = 300
 """Rate of the video, in kbit/s: what meetings are recorded with where the network is slow."""
 FPS, SECONDS = 25, 2
 COLUMNS, ROWS = 10, 5
-"""Faces in the video at a time; a tile is a third wider than a face, and gray where there is none."""
+"""Faces in the video at a time; a tile is a third wider than a face, and gray where there is none.
+Sides of the video are made multiples of 32: of others, conversion reads beyond the lines.
+"""
 GRAY = (128, 128, 128)
 STEPS = (0.4, 0.4, 0.5, 0.005)
 """Of a face from frame to frame: pixels to the right and down, degrees, scale; standard deviations."""
@@ -132,11 +135,13 @@ def _one_stream(pictures: Pixels) -> Pixels:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         stream = cast("Any", container.add_stream("libx264", rate=FPS))
-        stream.width, stream.height = COLUMNS * tile, ROWS * tile + ROWS * tile % 2
+        stream.width, stream.height = (-(-side // 32) * 32 for side in (COLUMNS * tile, ROWS * tile))
+        stream.time_base = Fraction(1, FPS)
         stream.pix_fmt, stream.bit_rate = "yuv420p", KBITS * 1000
         rates = {"maxrate": f"{KBITS}k", "bufsize": f"{KBITS // 2}k"}
-        stream.options = {"preset": "veryfast", "threads": "1", **rates}
-        for poses in walk - walk[-1]:
+        # Looking ahead, x264 came to other bytes now and then, of the same pictures.
+        stream.options = {"preset": "veryfast", "rc-lookahead": "0", "threads": "1", **rates}
+        for number, poses in enumerate(walk - walk[-1]):
             frame = np.full((stream.height, stream.width, 3), GRAY, np.int16)
             for one, (top, left), (x, y, degrees, scale) in zip(inside, corners, poses, strict=True):
                 move = cv2.getRotationMatrix2D((tile / 2 - 0.5, tile / 2 - 0.5), degrees, 1 + scale)
@@ -146,7 +151,9 @@ def _one_stream(pictures: Pixels) -> Pixels:
                 )
             frame += np.rint(chance.normal(0, NOISE, frame.shape[:2])).astype(np.int16)[..., None]
             shown = frame.clip(0, 255).astype(np.uint8)
-            container.mux(stream.encode(VideoFrame.from_ndarray(shown, format="bgr24")))
+            picture = VideoFrame.from_ndarray(shown, format="bgr24")
+            picture.pts = number
+            container.mux(stream.encode(picture))
         container.mux(stream.encode())
     file.seek(0)
     with av.open(file, "r") as container:

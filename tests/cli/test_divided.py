@@ -259,7 +259,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, rafdb: Path, people: Path)
             "people: too few persons to divide",
         ),
         (
-            ["evaluate", NET, "--data", "people"],
+            ["evaluate", NET, "--data", "people", "--split", "public"],
             "people: no split 'public' (there are: all (84))",
         ),
         (

@@ -103,6 +103,13 @@ def test_video_shows_the_same_people_in_their_places():
     assert robustness.streamed(flat[:0]).shape == (0, 48, 48)
 
 
+@pytest.mark.parametrize("side", [16, 30, 48])
+def test_video_has_the_same_bytes_every_time(side: int) -> None:
+    images = pictures([120] * 21, side)
+    first = robustness.streamed(images)
+    assert all(np.array_equal(first, robustness.streamed(images)) for _ in range(4))
+
+
 def test_video_at_this_rate_loses_detail_but_not_the_face():
     chance = np.random.default_rng(1)
     images = chance.integers(90, 167, (50, 48, 48)).astype(np.uint8)
