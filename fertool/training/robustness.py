@@ -34,9 +34,7 @@ KBITS = 300
 """Rate of the video, in kbit/s: what meetings are recorded with where the network is slow."""
 FPS, SECONDS = 25, 2
 COLUMNS, ROWS = 10, 5
-"""Faces in the video at a time; a tile is a third wider than a face, and gray where there is none.
-Sides of the video are made multiples of 32: of others, conversion reads beyond the lines.
-"""
+"""Faces in the video at a time; a tile is a third wider than a face, and gray where there is none."""
 GRAY = (128, 128, 128)
 STEPS = (0.4, 0.4, 0.5, 0.005)
 """Of a face from frame to frame: pixels to the right and down, degrees, scale; standard deviations."""
@@ -69,19 +67,21 @@ def measure(
     part: Dataset,
     encoder: Encoder | None = None,
     *,
+    tta: bool = False,
     seen: Callable[[str], Seen] = lambda _: lambda *_: None,
 ) -> list[Condition]:
     """One row for the faces of `part` as they come, one for each disturbance, and one for each third of the
     faces as they come, by the brightness of nose and cheeks.
 
     `part` are `faces` of the loaded classifier; `encoder` as for `as_seen`, which follows the disturbance, as
-    in a recording. `seen` receives the name of a row.
+    in a recording. `tta` as for `classify`. `seen` receives the name of a row.
     """
-    plain = classify(classifier, as_seen(classifier, part, encoder), seen=seen("as they come"))
+    plain = classify(classifier, as_seen(classifier, part, encoder), tta=tta, seen=seen("as they come"))
     rows = [_condition("as they come", part.labels, plain)]
     for name, images in disturbed(part.images):
         shown = as_seen(classifier, replace(part, images=images), encoder)
-        rows.append(_condition(name, part.labels, classify(classifier, shown, seen=seen(name))))
+        found = classify(classifier, shown, tta=tta, seen=seen(name))
+        rows.append(_condition(name, part.labels, found))
     order = np.argsort(brightness(part.images), kind="stable")
     for name, some in zip(THIRDS, np.array_split(order, len(THIRDS)), strict=True):
         if len(some):
@@ -135,7 +135,7 @@ def _one_stream(pictures: Pixels) -> Pixels:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         stream = cast("Any", container.add_stream("libx264", rate=FPS))
-        stream.width, stream.height = (-(-side // 32) * 32 for side in (COLUMNS * tile, ROWS * tile))
+        stream.width, stream.height = COLUMNS * tile, ROWS * tile + ROWS * tile % 2
         stream.time_base = Fraction(1, FPS)
         stream.pix_fmt, stream.bit_rate = "yuv420p", KBITS * 1000
         rates = {"maxrate": f"{KBITS}k", "bufsize": f"{KBITS // 2}k"}

@@ -42,6 +42,8 @@ from fertool.vision import devices
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fertool.training.datasets.dataset import Dataset
+
 WEIGHTS = Path(__file__).parents[1] / "fertool_plugins" / "nets" / "weights"
 LOSS = 0.003
 """Accuracy that packing may cost."""
@@ -57,8 +59,6 @@ FLOOR_OF = "compact"
 """The classifier by whose curve over sizes `floor_px` of all of them was set."""
 TEST = "public"
 """The split that figures are of, where the data have it."""
-LEARNED, LEARNED_LESS = "28,561", "25,705"
-"""Faces of FER2013 that are learned, and with a tenth of them set aside."""
 CHOSEN_BY_TEST = """\
 The split `{split}` chose the epoch and the temperature of the probabilities, so its figures flatter these
 weights."""
@@ -107,7 +107,8 @@ def main() -> None:
     made = json.loads(about["made"])
     made["recipe"] = recipes.current(made["recipe"])
     name, selected = made["classifier"], made["selected_on"]
-    split = TEST if TEST in load(given.data).splits() else selected
+    faces = divided_as_then(load(given.data), made)
+    split = TEST if TEST in faces.splits() else selected
     given.to.mkdir(exist_ok=True)
     target = given.to / f"{name}.safetensors"
     tensors = pack(load_file(given.model))
@@ -127,7 +128,8 @@ def main() -> None:
     epochs = len(checkpoints.history(given.model.parent)) or made["recipe"]["epochs"]
     own = name == FLOOR_OF
     under = conditions(under_all(str(target), given.data, split)) if own else OTHERS_CONDITIONS
-    found = Figures(split, after, mirrored, cut, lost, floor, under)
+    learned = len(faces.take("train"))
+    found = Figures(split, learned, after, mirrored, cut, lost, floor, under)
     card = written(name, target, made, epochs, found)
     target.with_suffix(".md").write_text(card, encoding="utf-8")
     target.with_suffix(".svg").write_text(drawn(after.scores), encoding="utf-8")
@@ -142,9 +144,7 @@ def recalibrate(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) ->
     shifts what it sees. -> the temperature that fits then."""
     set_to = [f"{made['classifier']}.{name}={value}" for name, value in made["options"].items()]
     plugin = trainable(made["classifier"], set_to, [])
-    faces = load(data, plugin.crop.size, plugin.crop.channels)
-    if "division" in made["data"]:
-        faces = divided(faces, Division.from_dict(made["data"]["division"]))
+    faces = divided_as_then(load(data, plugin.crop.size, plugin.crop.channels), made)
     if faces.take("train").digest() != made["data"]["train"]:
         sys.exit(f"{data}: other pictures than {made['classifier']} was trained on")
     if made["data"].get("aligned"):
@@ -157,6 +157,12 @@ def recalibrate(tensors: dict[str, Tensor], made: dict[str, Any], data: Path) ->
     tensors |= {name: state[name] for name in tensors if name.endswith(BATCH_NORM)}
     held_out = faces.take(made["selected_on"])
     return metrics.temperature(held_out.labels, trainer.predict(network, held_out))
+
+
+def divided_as_then(faces: Dataset, made: dict[str, Any]) -> Dataset:
+    """The data in the splits of the training."""
+    way = made["data"].get("division")
+    return faces if way is None else divided(faces, Division.from_dict(way))
 
 
 def measured(
@@ -208,6 +214,8 @@ class Figures:
     """Figures of the weights as they ship, on a split that was not learned from."""
 
     split: str
+    learned: int
+    """Faces that were learned from."""
     plain: Any
     mirrored: Any
     """With `--tta`."""
@@ -239,7 +247,7 @@ def written(name: str, target: Path, made: dict[str, Any], epochs: int, found: F
         about=said,
         split=split,
         selected=selected,
-        learned=LEARNED_LESS if "division" in made["data"] else LEARNED,
+        learned=found.learned,
         chosen_by=(CHOSEN_BY_TEST if selected == split else CHOSEN_APART).format(
             split=split, selected=selected, epoch="" if last else " and the epoch"
         ),

@@ -171,6 +171,12 @@ def test_predictions_that_cannot_be_written(fertool, folder: Path, monkeypatch, 
     assert message in done.err.replace("\n", " ")
 
 
+def test_one_model_twice_has_two_rows_a_face(fertool, folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "faces.csv"
+    assert fertool("evaluate", NET, NET, "--data", folder / "bars", "--predictions", file).code == 0
+    assert len(pl.read_csv(file)) == 42
+
+
 def test_undivided_pictures_are_measured_without_being_asked(fertool, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "bars" / "public", tmp_path / "whole")
     found = json.loads(fertool("evaluate", NET, "--data", tmp_path / "whole", "--json").out)
@@ -208,6 +214,9 @@ def test_conditions_of_lectures_stand_in_a_table(fertool, folder: Path, trained:
     assert [line[:3] for line in lines[2:]] == shown
     without = json.loads(fertool(*words[:-1], "--json").out)["models"][0]
     assert without["conditions"] == []
+    mirrored = json.loads(fertool(*words, "--tta", "--json").out)["models"][0]
+    assert mirrored["conditions"][0]["accuracy"] == mirrored["accuracy"]
+    assert mirrored["conditions"][0]["ece"] == mirrored["ece"] != model["ece"]
 
 
 def test_conditions_are_not_for_folds(fertool, folder: Path, trained: Path) -> None:

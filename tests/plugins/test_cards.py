@@ -60,6 +60,7 @@ def test_a_card_says_what_the_classifier_and_its_weights_say(name: str) -> None:
     assert said["train_hash"] == made["data"]["train"][:16]
     assert said["selected_hash"] == made["data"]["selected_on"][:16]
     assert said["selected"] == made["selected_on"]
+    assert said["learned"] == "28,561", "all of split `train`"
     assert said["seed"] == str(made["seed"])
     assert said["recipe"] in CLASSIFIERS[name].recipes
     # Places side by side: which of them holds what does not show.

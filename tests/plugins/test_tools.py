@@ -109,6 +109,7 @@ def test_a_card_says_which_split_chose_and_measures_another(tmp_path: Path) -> N
     script("ship_weights.py", run / "model.safetensors", "--data", data, "--to", tmp_path / "ship")
     card = (tmp_path / "ship" / "khalid2025.md").read_text(encoding="utf-8")
     assert "selected on split `validation`" in card
+    assert "(7 of its 28,709 faces" in card, "half of the fourteen were set aside"
     assert "No picture of `public` chose these weights; split `validation`" in card
     assert "temperature of the probabilities and the epoch." in card
     assert "flatter these\nweights" not in card

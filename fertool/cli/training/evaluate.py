@@ -158,7 +158,7 @@ def evaluate(
             for c, each, model in zip(loaded, faces, models, strict=True)
         ]
         conditions = [
-            under(c, part.take(split), by_eyes, seen=show) if robustness else []
+            under(c, part.take(split), by_eyes, tta=tta, seen=show) if robustness else []
             for c, part in zip(loaded, parts, strict=True)
         ]
         if fitted:
@@ -171,14 +171,14 @@ def evaluate(
                     for c, part, model in zip(loaded, parts, models, strict=True)
                 ]
             given = metrics.fit_weights(parts[0].take(held_out).labels, members)
-        rows = _by_features(loaded, parts, split, by_eyes, show) if ensemble == "features" else None
+        joined = _by_features(loaded, parts, split, by_eyes, show) if ensemble == "features" else None
     if weights_to is not None:
         shares = dict(zip((c.name for c in loaded), given or (), strict=True))
         with swapped(weights_to) as draft:
             draft.write_text(json_text.dumps(shares, indent=2) + "\n", encoding="utf-8")
     if predictions is not None:
-        _write_predictions(predictions, dict(zip(models, found, strict=True)), split, align=align)
-    together = _together(found, ensemble, given, rows)
+        _write_predictions(predictions, models, found, split, align=align)
+    together = _together(found, ensemble, given, joined)
     pairs = _compare(models, found)
     runs = evaluation.spread(list(zip(loaded, found, strict=True)))
     for warning in dict.fromkeys(w for m in found for w in m.warnings):
@@ -198,7 +198,7 @@ def evaluate(
         _print_spread(runs)
     for model, each in zip(models, conditions, strict=True):
         if each:
-            _print_conditions(model, each)
+            _print_conditions(f"{model}, cut as analyze cuts" if align else model, each)
 
 
 def _division(models: list[str], loaded: list[Classifier], faces: list[Dataset]) -> Division | None:
@@ -268,7 +268,9 @@ def _check_predictions(file: Path, folds: int | None) -> None:
         raise ConfigError("--predictions is for one split: leave --folds out")
 
 
-def _write_predictions(file: Path, found: dict[str, Evaluation], split: str, *, align: bool) -> None:
+def _write_predictions(
+    file: Path, models: list[str], found: list[Evaluation], split: str, *, align: bool
+) -> None:
     """A row for every model and face, in order; `near_duplicate` is null without training pictures."""
     import polars as pl
 
@@ -292,7 +294,7 @@ def _write_predictions(file: Path, found: dict[str, Evaluation], split: str, *, 
             pl.lit("as analyze cuts" if align else "as it comes").alias("cut"),
             pl.all(),
         )
-        for model, m in found.items()
+        for model, m in zip(models, found, strict=True)
     ]
     table = pl.concat(tables)
     with swapped(file) as draft:
